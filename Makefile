@@ -1,0 +1,106 @@
+# Makefile - builds, runs and tests mod_datalake; `make help` lists the targets.
+#
+# Non-recursive.  A source file is found by its folder: mod_datalake/core/*.c
+# is the library both sides link, mod_datalake/*.c the httpd module,
+# consumers/dlc_*.c what the daemons share, every other consumers/*.c one
+# program.  Everything made lies under build/.
+
+BUILD   := build
+VERSION := 1.0.0
+CC      ?= gcc
+
+# --- Flags ------------------------------------------------------------------
+WARNINGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow \
+  -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+  -Wmissing-declarations -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef \
+  -Wvla -Wformat=2 -Wswitch-enum -Wimplicit-fallthrough -Wnested-externs \
+  -Wold-style-definition -Wredundant-decls
+HARDENING := -fstack-protector-strong -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+OPTIMISE  := -O2 -g
+SANITIZE  :=
+CFLAGS_ALL = $(WARNINGS) $(OPTIMISE) $(HARDENING) -fPIC $(SANITIZE) \
+  -DDL_VERSION='"$(VERSION)"' $(CFLAGS)
+LDFLAGS_ALL = -Wl,-z,relro,-z,now $(SANITIZE) $(LDFLAGS)
+
+# Foreign headers come by -isystem: their warnings are not ours.
+system = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(1) 2>/dev/null))
+CORE_PACKAGES      := apr-1 apr-util-1 libmariadb jansson libzstd libsodium libcrypto
+CONSUMERS_PACKAGES := rdkafka libsystemd
+CORE_INCLUDES      := -Imod_datalake/core -I$(BUILD)/gen $(call system,$(CORE_PACKAGES))
+CONSUMERS_INCLUDES := -Iconsumers $(CORE_INCLUDES) $(call system,$(CONSUMERS_PACKAGES))
+MODULE_INCLUDES    := -Imod_datalake $(CORE_INCLUDES) \
+  -isystem $(shell apxs -q INCLUDEDIR 2>/dev/null || echo /usr/include/apache2)
+CORE_LIBS      := $(shell pkg-config --libs $(CORE_PACKAGES) 2>/dev/null) -lm -lpthread
+CONSUMERS_LIBS := $(shell pkg-config --libs $(CONSUMERS_PACKAGES) 2>/dev/null)
+
+# --- Files ------------------------------------------------------------------
+CORE_SOURCES    := $(wildcard mod_datalake/core/*.c)
+MODULE_SOURCES  := $(wildcard mod_datalake/*.c)
+SHARED_SOURCES  := $(wildcard consumers/dlc_*.c)
+PROGRAM_SOURCES := $(filter-out $(SHARED_SOURCES),$(wildcard consumers/*.c))
+UNIT_SOURCES    := $(wildcard t/unit/test_*.c)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+CORE_LIBRARY   := $(BUILD)/lib/libdatalake.a
+SHARED_LIBRARY := $(BUILD)/lib/libdlc.a
+PROGRAMS       := $(patsubst consumers/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
+UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
+MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
+STATEMENTS     := $(BUILD)/gen/dl_statements.h
+OBJECTS        := $(call objects,$(CORE_SOURCES) $(MODULE_SOURCES) \
+  $(SHARED_SOURCES) $(PROGRAM_SOURCES) $(UNIT_SOURCES))
+
+.PHONY: all unit help clean
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(CORE_LIBRARY) $(SHARED_LIBRARY) $(PROGRAMS) $(MODULE) ## build everything
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z][a-z_% -]*:.*## /{printf "%-18s %s\n", $$1, $$2}' \
+	  $(MAKEFILE_LIST)
+
+# --- Generated: every SQL statement that C runs -----------------------------
+$(STATEMENTS): sql/statements.sql sql/statements.awk
+	@mkdir -p $(@D)
+	awk -f sql/statements.awk $< > $@
+
+# --- Objects ----------------------------------------------------------------
+$(BUILD)/obj/mod_datalake/core/%.o: INCLUDES = $(CORE_INCLUDES)
+$(BUILD)/obj/mod_datalake/mdl_%.o: INCLUDES = $(MODULE_INCLUDES)
+$(BUILD)/obj/mod_datalake/mod_%.o: INCLUDES = $(MODULE_INCLUDES)
+$(BUILD)/obj/consumers/%.o: INCLUDES = $(CONSUMERS_INCLUDES)
+$(BUILD)/obj/t/unit/%.o: INCLUDES = $(CORE_INCLUDES)
+
+$(BUILD)/obj/%.o: %.c | $(STATEMENTS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(INCLUDES) -MMD -MP -c -o $@ $<
+
+# --- Libraries, programs, module --------------------------------------------
+$(CORE_LIBRARY): $(call objects,$(CORE_SOURCES))
+$(SHARED_LIBRARY): $(call objects,$(SHARED_SOURCES))
+$(CORE_LIBRARY) $(SHARED_LIBRARY):
+	@mkdir -p $(@D)
+	@rm -f $@
+	ar crs $@ $^
+
+$(BUILD)/bin/%: $(BUILD)/obj/consumers/%.o $(SHARED_LIBRARY) $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CONSUMERS_LIBS) $(CORE_LIBS)
+
+$(BUILD)/mod_datalake.so: $(call objects,$(MODULE_SOURCES)) $(CORE_LIBRARY)
+	$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS) \
+	  $(shell pkg-config --libs rdkafka)
+
+# --- Unit tests: core alone, so that a leak of httpd or Kafka cannot link -----
+$(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS)
+
+unit: $(UNIT_TESTS) ## build and run the unit tests
+	prove --exec '' $(UNIT_TESTS)
+
+clean: ## remove everything that was built
+	rm -rf $(BUILD)
+
+-include $(OBJECTS:.o=.d)
