@@ -1,0 +1,80 @@
+/* mdl_cache.h - Finished answers, kept while the data stands still.
+ *
+ * The key of an answer names the route, its parameters, the loader's commit
+ * counter and the time window, so an answer is never older than the counter
+ * that was read before it was made; nothing is ever invalidated.  An entry
+ * also dies MDL_CACHE_LIFE_MS after it was stored, which bounds what a change
+ * without a commit (currency rates, a loader on another host) can hide.
+ *
+ * One thread makes an answer, the others that want the same one wait for it:
+ *
+ *     mdl_cache_find(&hit, cache, key, pool)
+ *       MDL_CACHE_HIT    answer with hit
+ *       MDL_CACHE_MINE   make it, then mdl_cache_put or mdl_cache_abandon
+ *       MDL_CACHE_ALONE  make it, do not store it (the maker took too long)
+ *
+ * Memory is bounded in bytes; the entry unused for longest goes first.
+ *
+ * Thread: any; one mutex inside, held for a look-up and a copy only.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef MDL_CACHE_H
+#define MDL_CACHE_H
+
+#include <stddef.h>
+
+#include <apr_pools.h>
+
+/* An answer is found for at most this long, whatever its key says. */
+#define MDL_CACHE_LIFE_MS 2000
+
+/* A second asker waits this long for the first one's answer. */
+#define MDL_CACHE_WAIT_MS 200
+
+/* The answers of one child. */
+typedef struct mdl_cache mdl_cache;
+
+/* What the asker has to do. */
+typedef enum mdl_cache_verdict {
+    MDL_CACHE_HIT,  /* it is there */
+    MDL_CACHE_MINE, /* this caller makes it and puts or abandons it */
+    MDL_CACHE_ALONE /* this caller makes it for itself */
+} mdl_cache_verdict;
+
+/* One answer. */
+typedef struct mdl_cache_answer {
+    const char *body;   /* the whole body */
+    size_t len;         /* bytes of it */
+    const char *link;   /* value of the Link header, NULL: none */
+    const char *cursor; /* cursor of the next page, NULL: none */
+} mdl_cache_answer;
+
+/* Figures for /metrics, since child start. */
+typedef struct mdl_cache_stats {
+    unsigned long hits;   /* answered from the cache */
+    unsigned long misses; /* made */
+    size_t bytes;         /* bytes kept now */
+    size_t entries;       /* answers kept now */
+} mdl_cache_stats;
+
+/* Return a cache that keeps at most MAX_BYTES of answers and keys; closed and
+ * freed with POOL.  Thread: child start only. */
+mdl_cache *mdl_cache_create(size_t max_bytes, apr_pool_t *pool);
+
+/* Look KEY up.  On MDL_CACHE_HIT *ANSWER is a copy in RESULT_POOL; otherwise
+ * it is zeroed.  Thread: any. */
+mdl_cache_verdict mdl_cache_find(mdl_cache_answer *answer, mdl_cache *cache,
+                                 const char *key, apr_pool_t *result_pool);
+
+/* Store a copy of ANSWER under KEY, which mdl_cache_find called MINE, and wake
+ * those who wait for it.  Too large an answer is not kept.  Thread: any. */
+void mdl_cache_put(mdl_cache *cache, const char *key,
+                   const mdl_cache_answer *answer);
+
+/* Give up making the answer of KEY: the next asker makes it.  Thread: any. */
+void mdl_cache_abandon(mdl_cache *cache, const char *key);
+
+/* Set *STATS.  Thread: any. */
+void mdl_cache_read_stats(mdl_cache_stats *stats, mdl_cache *cache);
+
+#endif

@@ -1,0 +1,102 @@
+/* mdl_wh.h - The warehouse as a request sees it: a bounded pool of
+ * connections that never makes a request wait for a dead server.
+ *
+ * One pool per child and connection setting; virtual hosts with equal
+ * settings share it.  A connection belongs to one request at a time; its
+ * statements are prepared once.  Requests never connect: a thread of the pool
+ * (the keeper) does, because the client library counts time-outs in whole
+ * seconds.  A request that finds no idle connection asks the keeper for one
+ * and waits at most MDL_WH_WAIT_MS; then it is DL_UNAVAILABLE, which mdl_http.c
+ * answers as 503 warehouse-unavailable with Retry-After.
+ *
+ * The breaker has three states, changed only by breaker_set() in mdl_wh.c:
+ *
+ *   closed   requests get connections; a failure (connect, lost connection,
+ *            an unanswered probe) counts, a success resets the count
+ *   open     after MDL_WH_FAILURES failures in a row.  Every request fails at
+ *            once, without a system call.  The keeper probes once a second
+ *   probing  the keeper's probe is under way; requests still fail at once
+ *
+ * A server that hangs (SIGSTOP, black hole) answers nothing and refuses
+ * nothing.  So the keeper looks every 100 ms for a request that has been
+ * inside the server for longer than MDL_WH_STALL_MS and then probes on a
+ * connection of its own; an unanswered probe opens the breaker and shuts the
+ * sockets of all requests in flight, which return with DL_UNAVAILABLE.  A
+ * request past MDL_WH_LIMIT_MS has its socket shut too: DL_TIMEOUT.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef MDL_WH_H
+#define MDL_WH_H
+
+#include <apr_pools.h>
+
+#include "dl_error.h"
+
+struct dl_config;
+struct dl_wh;
+
+/* How long a request waits for a connection. */
+#define MDL_WH_WAIT_MS 200
+
+/* Failures in a row that open the breaker. */
+#define MDL_WH_FAILURES 3
+
+/* A request inside the server for this long makes the keeper probe. */
+#define MDL_WH_STALL_MS 500
+
+/* No read takes longer. */
+#define MDL_WH_LIMIT_MS 30000
+
+/* The connections of one child to one warehouse. */
+typedef struct mdl_wh_pool mdl_wh_pool;
+
+/* One borrowed connection. */
+typedef struct mdl_wh {
+    struct dl_wh *wh; /* the connection, for dl_wh_* calls */
+    int slot;         /* its place in the pool; the pool's business */
+} mdl_wh;
+
+/* What a request does with a connection; called again on a fresh one when the
+ * connection was lost, so it must only read and must start its output anew.
+ * CONTEXT is the caller's. */
+typedef dl_status mdl_wh_reader(struct dl_wh *wh, void *context, dl_error *err);
+
+/* The pool's state, for health and /metrics. */
+typedef struct mdl_wh_state {
+    int idle;              /* connections waiting for a request */
+    int busy;              /* connections at work */
+    int breaker_open;      /* 1: requests fail at once */
+    unsigned long waits;   /* requests that had to wait, since child start */
+    unsigned long refused; /* requests sent away, since child start */
+} mdl_wh_state;
+
+/* Set *POOL to this child's pool for the warehouse of CFG, with at most MAX
+ * connections; made with its keeper thread at the first call for these
+ * settings and closed with CHILD_POOL.  An unreachable warehouse is no
+ * failure.  DL_INTERNAL: no thread.  Thread: child start only. */
+DL_MUSTCHECK dl_status mdl_wh_pool_open(mdl_wh_pool **pool,
+                                        const struct dl_config *cfg, int max,
+                                        dl_error *err, apr_pool_t *child_pool);
+
+/* Run READER with CONTEXT on a connection of POOL, once more when the
+ * connection was lost under it.  DL_UNAVAILABLE: breaker open, no connection
+ * within MDL_WH_WAIT_MS, or lost twice; DL_TIMEOUT: past MDL_WH_LIMIT_MS; else
+ * what READER returned.  Thread: any. */
+DL_MUSTCHECK dl_status mdl_wh_read(mdl_wh_pool *pool, mdl_wh_reader *reader,
+                                   void *context, dl_error *err);
+
+/* Borrow a connection into *WH, for callers that write (the identity look-up
+ * reads through mdl_wh_read).  Failures as mdl_wh_read.  Thread: any; give it
+ * back on the same thread. */
+DL_MUSTCHECK dl_status mdl_wh_acquire(mdl_wh *wh, mdl_wh_pool *pool,
+                                      dl_error *err);
+
+/* Give WH back; OUTCOME is what the last call on it returned and decides
+ * whether it is used again (DL_UNAVAILABLE and DL_TIMEOUT: closed) and what
+ * the breaker counts.  Thread: the one that borrowed it. */
+void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome);
+
+/* Set *STATE to what POOL is doing; takes no connection.  Thread: any. */
+void mdl_wh_pool_state(mdl_wh_state *state, mdl_wh_pool *pool);
+
+#endif
