@@ -47,6 +47,7 @@ PROGRAMS       := $(patsubst consumers/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
 UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
+MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
 OBJECTS        := $(call objects,$(CORE_SOURCES) $(MODULE_SOURCES) \
   $(SHARED_SOURCES) $(PROGRAM_SOURCES) $(UNIT_SOURCES))
 
@@ -65,6 +66,10 @@ $(STATEMENTS): sql/statements.sql sql/statements.awk
 	@mkdir -p $(@D)
 	awk -f sql/statements.awk $< > $@
 
+$(MIGRATIONS): sql/migrations.awk $(wildcard sql/[0-9]*.sql) sql/accounts.sql
+	@mkdir -p $(@D)
+	awk -f $^ > $@
+
 # --- Objects ----------------------------------------------------------------
 $(BUILD)/obj/mod_datalake/core/%.o: INCLUDES = $(CORE_INCLUDES)
 $(BUILD)/obj/mod_datalake/mdl_%.o: INCLUDES = $(MODULE_INCLUDES)
@@ -72,7 +77,7 @@ $(BUILD)/obj/mod_datalake/mod_%.o: INCLUDES = $(MODULE_INCLUDES)
 $(BUILD)/obj/consumers/%.o: INCLUDES = $(CONSUMERS_INCLUDES)
 $(BUILD)/obj/t/unit/%.o: INCLUDES = $(CORE_INCLUDES)
 
-$(BUILD)/obj/%.o: %.c | $(STATEMENTS)
+$(BUILD)/obj/%.o: %.c | $(STATEMENTS) $(MIGRATIONS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(INCLUDES) -MMD -MP -c -o $@ $<
 

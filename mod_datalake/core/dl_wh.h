@@ -1,0 +1,198 @@
+/* dl_wh.h - One connection to the warehouse: MariaDB, MySQL 8 or TiDB.
+ *
+ * Only statements of sql/statements.sql are run, by the names the Makefile
+ * makes of them.  SELECT, INSERT, UPDATE and DELETE are prepared, once per
+ * connection; transaction control and LOAD DATA go as text.  There is no
+ * automatic reconnect: after DL_UNAVAILABLE a connection is dead, and its
+ * owner closes it and opens another one when it wants to.
+ *
+ * What a failure of the server becomes:
+ *
+ *     DL_UNAVAILABLE  refused, lost, timed out, shutting down, read-only
+ *     DL_RETRY        deadlock, lock wait, write conflict: roll back, again
+ *     DL_CONFLICT     a unique key has the value already
+ *     DL_INVALID      a value does not fit its column
+ *     DL_NO_SPACE     the server's disk or the table is full
+ *     DL_TIMEOUT      the statement's time limit is over
+ *     DL_UNSUPPORTED  rights, unknown table, syntax: the schema is not ours
+ *     DL_INTERNAL     everything else
+ *
+ * Every connection speaks utf8mb4 with binary comparison, UTC and strict SQL
+ * mode.  Writers (MIGRATE, INGEST, JOBS) are READ COMMITTED, readers (API)
+ * REPEATABLE READ, so that a transaction begun with STMT_BEGIN is one
+ * snapshot.  Outside of a transaction each statement commits by itself.
+ *
+ * Thread: one at a time for each connection, any thread; the first connection
+ * may be opened by any thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DL_WH_H
+#define DL_WH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <apr_pools.h>
+
+#include "dl_decimal.h"
+#include "dl_error.h"
+#include "dl_time.h"
+
+struct dl_config;
+
+/* As whom to connect; the ini file has user and password file of each. */
+typedef enum dl_wh_role {
+    DL_WH_MIGRATE, /* makes tables and accounts; never at run time */
+    DL_WH_INGEST,  /* loads facts, rollups and offsets */
+    DL_WH_API,     /* reads views, writes identity */
+    DL_WH_JOBS     /* rates, dead-letter lists, retention */
+} dl_wh_role;
+
+/* What the server is, asked once at connect. */
+typedef enum dl_wh_engine {
+    DL_WH_MARIADB, /* MariaDB */
+    DL_WH_MYSQL,   /* MySQL 8 */
+    DL_WH_TIDB     /* TiDB: smaller loads, see sql.md */
+} dl_wh_engine;
+
+/* One connection. */
+typedef struct dl_wh dl_wh;
+
+/* One prepared statement of a connection; lives as long as it. */
+typedef struct dl_wh_stmt dl_wh_stmt;
+
+/* Connect to the [warehouse] of CFG as ROLE and set *WH to the connection; it
+ * is closed with POOL.  API and JOBS wait 1 s for the connection, the others
+ * 5 s; INGEST gives a silent server up after 20 s, MIGRATE never, the others
+ * after 60 s.  DL_UNAVAILABLE: nobody answers, or too many connections.
+ * DL_UNSUPPORTED: the account is refused or the database is not there.
+ * DL_INVALID: the password file cannot be read or is open to others. */
+DL_MUSTCHECK dl_status dl_wh_connect(dl_wh **wh, const struct dl_config *cfg,
+                                     dl_wh_role role, dl_error *err,
+                                     apr_pool_t *pool);
+
+/* Close WH now; its statements are dead.  Idempotent. */
+void dl_wh_close(dl_wh *wh);
+
+/* Cut the connection under a call that hangs: that call returns
+ * DL_UNAVAILABLE.  WH must not be closed meanwhile; nothing else may be done
+ * with it afterwards but dl_wh_close by its owner.  Thread: any. */
+void dl_wh_abort(dl_wh *wh);
+
+/* Return whether the connection has been lost, or aborted: close it. */
+bool dl_wh_lost(const dl_wh *wh);
+
+/* Return what the server is. */
+dl_wh_engine dl_wh_engine_of(const dl_wh *wh);
+
+/* Run the text statement SQL (a STMT_ constant: transaction control), and set
+ * *AFFECTED (may be NULL) to its affected rows.  Rows it returns are thrown
+ * away. */
+DL_MUSTCHECK dl_status dl_wh_exec(dl_wh *wh, const char *sql,
+                                  uint64_t *affected, dl_error *err);
+
+/* Set *VALUE to the first column of the only row that SQL returns, as text in
+ * POOL, or to NULL when there is no row or the value is NULL. */
+DL_MUSTCHECK dl_status dl_wh_ask(const char **value, dl_wh *wh, const char *sql,
+                                 dl_error *err, apr_pool_t *pool);
+
+/* STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK.  A commit that is DL_UNAVAILABLE
+ * leaves open whether it happened (rule E6); the rollback's failure does not
+ * matter and is not told. */
+DL_MUSTCHECK dl_status dl_wh_begin(dl_wh *wh, dl_error *err);
+DL_MUSTCHECK dl_status dl_wh_commit(dl_wh *wh, dl_error *err);
+void dl_wh_rollback(dl_wh *wh);
+
+/* Set *ST to the statement SQL of WH, prepared at the first call and found
+ * again later (SQL is compared by address first, then as text).  Its
+ * parameters are unbound. */
+DL_MUSTCHECK dl_status dl_wh_prepare(dl_wh_stmt **st, dl_wh *wh,
+                                     const char *sql, dl_error *err);
+
+/* Bind parameter I (from 0) of ST for the next dl_wh_run.  Text and bytes are
+ * not copied and have to live until then.  DL_TIME_NONE, DL_DAY_NONE and a
+ * NULL text are NULL.  A parameter that stays unbound is NULL. */
+void dl_wh_bind_null(dl_wh_stmt *st, unsigned i);
+void dl_wh_bind_int(dl_wh_stmt *st, unsigned i, int64_t value);
+void dl_wh_bind_text(dl_wh_stmt *st, unsigned i, const char *text, size_t len);
+void dl_wh_bind_str(dl_wh_stmt *st, unsigned i, const char *text);
+void dl_wh_bind_bytes(dl_wh_stmt *st, unsigned i, const void *data, size_t len);
+void dl_wh_bind_time(dl_wh_stmt *st, unsigned i, dl_time t);
+void dl_wh_bind_day(dl_wh_stmt *st, unsigned i, dl_day day);
+void dl_wh_bind_decimal(dl_wh_stmt *st, unsigned i, dl_decimal value);
+
+/* Run ST with what is bound, then unbind all.  Rows that another statement of
+ * this connection had not read yet are thrown away. */
+DL_MUSTCHECK dl_status dl_wh_run(dl_wh_stmt *st, dl_error *err);
+
+/* Set *MORE to whether ST stands on a next row now; false ends the result. */
+DL_MUSTCHECK dl_status dl_wh_fetch(bool *more, dl_wh_stmt *st, dl_error *err);
+
+/* Throw away what is left of the result of ST.  dl_wh_run does it too. */
+void dl_wh_finish(dl_wh_stmt *st);
+
+/* Columns (from 0) of the row ST stands on; valid until the next fetch.  Of a
+ * NULL: 0, "" with length 0, DL_TIME_NONE, DL_DAY_NONE, zero.  A column that
+ * is not of the type asked for gives the same. */
+bool dl_wh_is_null(const dl_wh_stmt *st, unsigned col);
+int64_t dl_wh_int(const dl_wh_stmt *st, unsigned col);
+const char *dl_wh_text(const dl_wh_stmt *st, unsigned col, size_t *len);
+dl_time dl_wh_time(const dl_wh_stmt *st, unsigned col);
+dl_day dl_wh_day(const dl_wh_stmt *st, unsigned col);
+dl_decimal dl_wh_decimal(const dl_wh_stmt *st, unsigned col);
+
+/* Rows that the last dl_wh_run of ST changed (matched rows that already had
+ * the values do not count), and the id it made, or 0. */
+uint64_t dl_wh_affected(const dl_wh_stmt *st);
+int64_t dl_wh_insert_id(const dl_wh_stmt *st);
+
+/* Run the text statement SQL, a LOAD DATA LOCAL INFILE whose file is DATA of
+ * LEN bytes; set *AFFECTED and *WARNINGS to what the server says.  Only a
+ * connection of role INGEST can, and it serves no other file.  DL_UNSUPPORTED:
+ * LOCAL is off at the server. */
+typedef struct dl_wh_load_result {
+    uint64_t affected; /* rows stored */
+    unsigned warnings; /* values or rows the server objected to */
+} dl_wh_load_result;
+DL_MUSTCHECK dl_status dl_wh_load(dl_wh_load_result *result, dl_wh *wh,
+                                  const char *sql, const void *data, size_t len,
+                                  dl_error *err);
+
+/* --- Schema: dl_wh_migrate.c ---------------------------------------------- */
+
+/* The number of the newest migration this program knows. */
+int dl_wh_schema_known(void);
+
+/* Set *VERSION to the newest migration the database has, 0 for none. */
+DL_MUSTCHECK dl_status dl_wh_schema_version(int *version, dl_wh *wh,
+                                            dl_error *err);
+
+/* Check that the database has exactly our schema or an older one that this
+ * program can wait for.  DL_UNSUPPORTED: it is newer, or older ("run
+ * datalakectl migrate"). */
+DL_MUSTCHECK dl_status dl_wh_schema_check(dl_wh *wh, dl_error *err);
+
+/* What dl_wh_migrate tells as it goes: one sentence; may be NULL. */
+typedef void dl_wh_say(void *context, const char *sentence);
+
+/* Bring the database of WH (role MIGRATE) to our schema: each missing
+ * migration in order, recorded in schema_version; run again it changes
+ * nothing.  Then make sure that [warehouse] base_currency has rate 1, and,
+ * when the account may, that the accounts ingest, api and jobs of CFG exist
+ * with the passwords of their files and exactly the rights of sql/accounts.sql
+ * on the tables of SET (struct dl_dataset_set) and ours.  SAY is called with
+ * CONTEXT for each step.  DL_UNSUPPORTED: the schema is newer than this
+ * program. */
+struct dl_dataset_set;
+typedef struct dl_wh_migration_options {
+    const struct dl_config *cfg;      /* accounts, base currency */
+    const struct dl_dataset_set *set; /* tables the accounts may use */
+    dl_wh_say *say;                   /* told of each step, or NULL */
+    void *context;                    /* first argument of SAY */
+} dl_wh_migration_options;
+DL_MUSTCHECK dl_status dl_wh_migrate(dl_wh *wh,
+                                     const dl_wh_migration_options *options,
+                                     dl_error *err, apr_pool_t *pool);
+
+#endif
