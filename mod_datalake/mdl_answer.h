@@ -1,0 +1,107 @@
+/* mdl_answer.h - Answers: one brigade with a known length, or a stream.
+ *
+ * Whole answers set Content-Length, so HEAD and keep-alive cost nothing
+ * extra.  A handler never asks whether the method is HEAD: it answers as for
+ * GET and the body is left out below; a stream may ask mdl_stream_wanted() to
+ * spare itself the reading.
+ *
+ *   make the body -> mdl_answer_json(q, body, len)
+ *   or with a validator:
+ *       if (mdl_answer_unchanged(q, etag)) {
+ *           return mdl_answer_not_modified(q);
+ *       }
+ *       ... make the body ...
+ *       return mdl_answer_json(q, body, len);
+ *
+ * Every data answer carries Cache-Control: private, no-cache, nosniff, Vary:
+ * Accept, Authorization as constant strings.
+ *
+ * Thread: the request's.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef MDL_ANSWER_H
+#define MDL_ANSWER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dl_buf.h"
+#include "dl_error.h"
+#include "mdl_request.h"
+
+/* How long a body that is handed over lives. */
+typedef enum mdl_life {
+    MDL_LIFE_REQUEST, /* in r->pool, or longer than the request */
+    MDL_LIFE_CALL     /* only during the call: it is copied */
+} mdl_life;
+
+/* A whole answer. */
+typedef struct mdl_answer {
+    int status;               /* 200, 201, 202...; 0 means 200 */
+    const char *content_type; /* static; NULL: the one of q->format */
+    const char *data;         /* the body, NULL when len is 0 */
+    size_t len;               /* its bytes */
+    mdl_life life;            /* how long data lives */
+    const char *cache;        /* static value of Cache-Control; NULL: private,
+                                 no-cache */
+} mdl_answer;
+
+/* Return an empty buffer for a body of up to MAX bytes, freed with the
+ * request. */
+dl_buf *mdl_answer_buf(mdl_request *q, size_t max);
+
+/* Send ANSWER; returns OK. */
+int mdl_answer_send(mdl_request *q, const mdl_answer *answer);
+
+/* Send the LEN bytes of DATA, which live in r->pool or longer, as 200 in the
+ * format of Q; returns OK. */
+int mdl_answer_json(mdl_request *q, const char *data, size_t len);
+
+/* Send what BUF (from mdl_answer_buf) holds likewise; returns OK. */
+int mdl_answer_buffer(mdl_request *q, const dl_buf *buf);
+
+/* Set the strong validator of the answer to ETAG (16 to 64 bytes of hex, '-'
+ * or letters, without quotes; the format's name is added, because each
+ * representation has its own), and return whether If-None-Match names it. */
+bool mdl_answer_unchanged(mdl_request *q, const char *etag);
+
+/* Write to OUT the text of an etag made of the LEN bytes of DATA (a hash of
+ * 128 bits in hex).  For mdl_answer_unchanged.  Thread: any. */
+#define MDL_ETAG_TEXT 33
+void mdl_answer_etag(char out[MDL_ETAG_TEXT], const void *data, size_t len);
+
+/* Answer 304 without a body; returns OK. */
+int mdl_answer_not_modified(mdl_request *q);
+
+/* Set the header NAME (static) to VALUE (in r->pool or static), also on a 304.
+ * VALUE is made of enums, integers and validated tokens, never of user bytes
+ * as they came. */
+void mdl_answer_header(mdl_request *q, const char *name, const char *value);
+
+/* Set the Link header to the next page: the request's own path and query with
+ * cursor replaced by CURSOR.  Returns the URL (path and query), in r->pool. */
+const char *mdl_answer_link_next(mdl_request *q, const char *cursor);
+
+/* A body of unknown length, sent in brigades of 64 KB. */
+typedef struct mdl_stream mdl_stream;
+
+/* Begin to stream a 200 in the format of Q.  CONTENT_TYPE as in mdl_answer.
+ * Lives in r->pool. */
+mdl_stream *mdl_stream_open(mdl_request *q, const char *content_type);
+
+/* Return whether anybody will read the body: false for HEAD, where nothing
+ * need be read or written. */
+bool mdl_stream_wanted(const mdl_stream *stream);
+
+/* Send LEN bytes of DATA, copied at once.  DL_IO: the client is gone, the
+ * handler stops and returns mdl_stream_close(); DL_TIMEOUT: the request's
+ * deadline is over. */
+DL_MUSTCHECK dl_status mdl_stream_write(mdl_stream *stream, const void *data,
+                                        size_t len, dl_error *err);
+
+/* Send what is left and end the body; returns OK.  FAILED true: something
+ * broke in the middle; the connection is cut, so that no client takes the
+ * part for the whole. */
+int mdl_stream_close(mdl_stream *stream, bool failed);
+
+#endif

@@ -1,0 +1,63 @@
+/* mdl_config.h - The directives of httpd's configuration.
+ *
+ * One row of mdl_directives is one directive; conf/datalake.conf holds each
+ * of them once with its default and meaning, and a test compares both.  All
+ * belong to a server or virtual host; a virtual host takes what it does not
+ * set from the main server.  What daemons need too stands in datalake.ini.
+ *
+ * Thread: changed while httpd reads its configuration, constant afterwards.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef MDL_CONFIG_H
+#define MDL_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <httpd.h>
+
+#include <http_config.h>
+
+/* A value that no directive has set yet. */
+#define MDL_UNSET (-1)
+
+/* The most address blocks of DataLakeMetricsAllow. */
+#define MDL_CONFIG_NETWORKS 32
+
+/* Settings of one server.  Before mdl_config_merge a pointer may be NULL and
+ * a number MDL_UNSET; mdl_config_finish puts the defaults in. */
+typedef struct mdl_config {
+    int engine;                 /* DataLakeEngine: 1 serves the routes */
+    const char *file;           /* DataLakeConfig: path of datalake.ini */
+    const char *token_key_file; /* DataLakeTokenKeyFile */
+    const char *issuer;         /* DataLakeIssuer */
+    const char *audience;       /* DataLakeAudience */
+    int access_ttl_s;           /* DataLakeTokenTTL, first value */
+    int refresh_ttl_s;          /* DataLakeTokenTTL, second value */
+    int max_stale_s;            /* DataLakeIdentityMaxStale */
+    int identity_accounts;      /* DataLakeIdentityAccounts: mirror's places */
+    int warehouse_connections;  /* DataLakeWarehouseConnections, per child */
+    int cache_bytes;            /* DataLakeAnswerCache, per child */
+    int read_limit_s;           /* DataLakeReadLimit: deadline of a request */
+    int n_metrics_allow;        /* DataLakeMetricsAllow: entries; MDL_UNSET */
+    struct apr_ipsubnet_t *metrics_allow[MDL_CONFIG_NETWORKS]; /* the entries */
+} mdl_config;
+
+/* The directives, for the module record. */
+extern const command_rec mdl_directives[];
+
+/* Return unset settings for SERVER, in POOL.  The module record's
+ * create_server_config. */
+void *mdl_config_create(apr_pool_t *pool, server_rec *server);
+
+/* Return what VHOST sets over what BASE sets, in POOL.  The module record's
+ * merge_server_config. */
+void *mdl_config_merge(apr_pool_t *pool, void *base, void *vhost);
+
+/* Replace everything unset in CONFIG by its default.  Thread: start only. */
+void mdl_config_finish(mdl_config *config, apr_pool_t *pool);
+
+/* Return the settings of SERVER.  Thread: any. */
+mdl_config *mdl_config_get(const server_rec *server);
+
+#endif

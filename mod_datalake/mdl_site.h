@@ -1,0 +1,60 @@
+/* mdl_site.h - What the requests of one server are served from.
+ *
+ * Made in post_config from the server's directives and datalake.ini, while
+ * httpd may still be root: keys are read, folders are opened.  Each child then
+ * opens what must not cross a fork.  Servers with equal settings share the
+ * parts that are equal: the mirror by warehouse, the pool by account.
+ *
+ * Thread: written at start and at child start, constant afterwards.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef MDL_SITE_H
+#define MDL_SITE_H
+
+#include <httpd.h>
+
+#include "dl_error.h"
+#include "dl_token.h"
+#include "mdl_cache.h"
+#include "mdl_config.h"
+#include "mdl_cursor.h"
+#include "mdl_lake.h"
+#include "mdl_wh.h"
+
+struct dl_config;
+struct dl_dataset_set;
+struct mdl_mirror;
+
+/* One server's part. */
+typedef struct mdl_site {
+    const mdl_config *config;              /* its directives */
+    const struct dl_config *ini;           /* what DataLakeConfig says */
+    const struct dl_dataset_set *datasets; /* the declared datasets */
+    const dl_keyset *keys;                 /* of DataLakeTokenKeyFile */
+    dl_token_rules rules;                  /* issuer and audience */
+    mdl_cursor_key cursor_key;             /* signs cursors, from the keys */
+    int lake_fd; /* the lake's root, opened at start; -1: cannot be opened */
+    int run_fd;  /* [run] dir likewise */
+    struct mdl_mirror *mirror; /* accounts, in shared memory */
+    mdl_wh_pool *wh;           /* this child's; NULL in the parent */
+    mdl_cache *cache;          /* this child's; NULL in the parent */
+    mdl_lake *lake;            /* this child's; NULL in the parent */
+} mdl_site;
+
+/* Set *SITE to what SERVER serves from; *SITE is NULL when DataLakeEngine is
+ * off.  DL_INVALID and others: a sentence naming file and reason.  Lives in
+ * POOL.  Thread: start only. */
+DL_MUSTCHECK dl_status mdl_site_create(mdl_site **site, server_rec *server,
+                                       dl_error *err, apr_pool_t *pool);
+
+/* Open in this child what SITE needs; what it opens is closed with
+ * CHILD_POOL.  A dependency that is away is no failure.  DL_INTERNAL: no
+ * thread.  Thread: child start only. */
+DL_MUSTCHECK dl_status mdl_site_open(mdl_site *site, dl_error *err,
+                                     apr_pool_t *child_pool);
+
+/* Return the site of SERVER, or NULL where DataLakeEngine is off.
+ * Thread: any. */
+mdl_site *mdl_site_get(const server_rec *server);
+
+#endif
