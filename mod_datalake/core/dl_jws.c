@@ -1,0 +1,254 @@
+/* dl_jws.c - Compact tokens: cut into segments, judge the header, check.
+ *
+ * The header's grammar is smaller than JSON on purpose: an object of at most
+ * three members whose names and values are strings of printable ASCII without
+ * escapes.  No header that we accept needs more.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_jws.h"
+
+#include "dl_base64.h"
+#include "dl_keyset.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#define HEADER_MAX       256
+#define SIGNATURE_LENGTH DL_BASE64_LENGTH(DL_HS256_BYTES)
+
+/* Part of a text. */
+typedef struct jws_slice {
+    const char *text; /* not NUL-terminated; NULL: absent */
+    size_t len;       /* its bytes */
+} jws_slice;
+
+/* A token cut at its dots. */
+typedef struct jws_segments {
+    jws_slice header;    /* before the first dot */
+    jws_slice payload;   /* between them */
+    jws_slice signature; /* behind the second */
+    size_t signed_len;   /* header, dot and payload */
+} jws_segments;
+
+/* The three members a header may have. */
+typedef struct jws_header {
+    jws_slice alg; /* required */
+    jws_slice typ; /* optional */
+    jws_slice kid; /* optional with a single key */
+} jws_header;
+
+static bool equals(jws_slice slice, const char *text)
+{
+    return slice.text != NULL && slice.len == strlen(text) &&
+           memcmp(slice.text, text, slice.len) == 0;
+}
+
+static dl_status cut(jws_segments *out, const char *token, size_t len,
+                     dl_error *err)
+{
+    const char *end = token + len;
+    const char *first;
+    const char *second;
+
+    if (len > DL_JWS_MAX) {
+        return dl_fail(err, DL_INVALID, 0, "the token has more than %d bytes",
+                       DL_JWS_MAX);
+    }
+    first = memchr(token, '.', len);
+    second = first == NULL ? NULL
+                           : memchr(first + 1, '.', (size_t)(end - first - 1));
+    if (second == NULL ||
+        memchr(second + 1, '.', (size_t)(end - second - 1)) != NULL) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "the token has not exactly three segments");
+    }
+    out->header = (jws_slice){token, (size_t)(first - token)};
+    out->payload = (jws_slice){first + 1, (size_t)(second - first - 1)};
+    out->signature = (jws_slice){second + 1, (size_t)(end - second - 1)};
+    out->signed_len = (size_t)(second - token);
+    if (out->header.len == 0 || out->payload.len == 0) {
+        return dl_fail(err, DL_INVALID, 0, "a segment is empty");
+    }
+    return DL_OK;
+}
+
+static void skip_blanks(const char **at, const char *end)
+{
+    while (*at < end &&
+           (**at == ' ' || **at == '\t' || **at == '\r' || **at == '\n')) {
+        ++*at;
+    }
+}
+
+/* Take the character C, after blanks. */
+static bool take(const char **at, const char *end, char c)
+{
+    skip_blanks(at, end);
+    if (*at == end || **at != c) {
+        return false;
+    }
+    ++*at;
+    return true;
+}
+
+/* Take a string of printable ASCII without escapes. */
+static bool take_string(jws_slice *out, const char **at, const char *end)
+{
+    if (!take(at, end, '"')) {
+        return false;
+    }
+    out->text = *at;
+    while (*at < end && **at != '"') {
+        if (**at < 0x20 || **at > 0x7e || **at == '\\') {
+            return false;
+        }
+        ++*at;
+    }
+    out->len = (size_t)(*at - out->text);
+    return take(at, end, '"');
+}
+
+/* Take one member; false unless it is alg, typ or kid for the first time. */
+static bool take_member(jws_header *out, const char **at, const char *end)
+{
+    jws_slice name;
+    jws_slice *slot;
+
+    if (!take_string(&name, at, end) || !take(at, end, ':')) {
+        return false;
+    }
+    slot = equals(name, "alg")   ? &out->alg
+           : equals(name, "typ") ? &out->typ
+           : equals(name, "kid") ? &out->kid
+                                 : NULL;
+    return slot != NULL && slot->text == NULL && take_string(slot, at, end);
+}
+
+static dl_status parse_header(jws_header *out, const char *text, size_t len,
+                              dl_error *err)
+{
+    const char *at = text;
+    const char *end = text + len;
+    bool good;
+
+    memset(out, 0, sizeof *out);
+    good = take(&at, end, '{') && take_member(out, &at, end);
+    while (good && take(&at, end, ',')) {
+        good = take_member(out, &at, end);
+    }
+    good = good && take(&at, end, '}');
+    skip_blanks(&at, end);
+    if (!good || at != end) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "the header is not an object with alg, typ and kid");
+    }
+    return DL_OK;
+}
+
+/* Set *I to the key that HEADER names, whose algorithm it must name too. */
+static dl_status find_key(int *i, const dl_keyset *keys,
+                          const jws_header *header, dl_error *err)
+{
+    if (header->typ.text != NULL && !equals(header->typ, "JWT")) {
+        return dl_fail(err, DL_INVALID, 0, "the header's typ is not JWT");
+    }
+    if (header->kid.text != NULL) {
+        *i = dl_keyset_find(keys, header->kid.text, header->kid.len);
+    }
+    else {
+        *i = dl_keyset_count(keys) == 1 ? 0 : -1;
+    }
+    if (*i < 0) {
+        return dl_fail(err, DL_INVALID, 0, "no key has the header's kid");
+    }
+    if (!equals(header->alg, dl_keyset_algorithm(keys, *i))) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "the header's alg is not that of its key");
+    }
+    return DL_OK;
+}
+
+/* Compare the signature of SEGMENTS with the MAC under key I. */
+static dl_status check_signature(const jws_segments *segments,
+                                 const dl_keyset *keys, int i, dl_error *err)
+{
+    unsigned char want[DL_HS256_BYTES];
+    unsigned char got[DL_HS256_BYTES + 3];
+    size_t got_len = 0;
+
+    if (segments->signature.len != SIGNATURE_LENGTH ||
+        !dl_base64_decode(got, &got_len, segments->signature.text,
+                          segments->signature.len)) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "the signature is not %d bytes of base64url",
+                       DL_HS256_BYTES);
+    }
+    DL_TRY(dl_keyset_mac(want, keys, i, segments->header.text,
+                         segments->signed_len, err));
+    if (CRYPTO_memcmp(want, got, DL_HS256_BYTES) != 0) {
+        return dl_fail(err, DL_INVALID, 0, "the signature is wrong");
+    }
+    return DL_OK;
+}
+
+dl_status dl_jws_verify(char out[DL_JWS_PAYLOAD_MAX + 1], size_t *out_len,
+                        const dl_keyset *keys, const char *token, size_t len,
+                        dl_error *err)
+{
+    char text[HEADER_MAX];
+    size_t text_len = 0;
+    jws_segments segments = {{NULL, 0}, {NULL, 0}, {NULL, 0}, 0};
+    jws_header header;
+    int key = -1;
+
+    DL_TRY(cut(&segments, token, len, err));
+    if (segments.header.len > DL_BASE64_LENGTH(HEADER_MAX) ||
+        !dl_base64_decode(text, &text_len, segments.header.text,
+                          segments.header.len)) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "the header is not up to %d bytes of base64url",
+                       HEADER_MAX);
+    }
+    DL_TRY(parse_header(&header, text, text_len, err));
+    DL_TRY(find_key(&key, keys, &header, err));
+    if (segments.payload.len > DL_BASE64_LENGTH(DL_JWS_PAYLOAD_MAX) ||
+        !dl_base64_decode(out, out_len, segments.payload.text,
+                          segments.payload.len)) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "the payload is not up to %d bytes of base64url",
+                       DL_JWS_PAYLOAD_MAX);
+    }
+    out[*out_len] = '\0';
+    return check_signature(&segments, keys, key, err);
+}
+
+dl_status dl_jws_sign(char out[DL_JWS_TEXT], size_t *out_len,
+                      const dl_keyset *keys, const void *payload, size_t len,
+                      dl_error *err)
+{
+    char header[HEADER_MAX];
+    unsigned char mac[DL_HS256_BYTES];
+    size_t used;
+
+    int n = snprintf(header, sizeof header,
+                     "{\"alg\":\"%s\",\"typ\":\"JWT\",\"kid\":\"%s\"}",
+                     dl_keyset_algorithm(keys, 0), dl_keyset_kid(keys, 0));
+    if (DL_BASE64_LENGTH((size_t)n) + DL_BASE64_LENGTH(len) + SIGNATURE_LENGTH +
+                2 >
+            DL_JWS_MAX ||
+        len > DL_JWS_PAYLOAD_MAX) {
+        return dl_fail(err, DL_LIMIT, 0,
+                       "the token would have more than %d bytes", DL_JWS_MAX);
+    }
+    used = dl_base64_encode(out, header, (size_t)n);
+    out[used++] = '.';
+    used += dl_base64_encode(out + used, payload, len);
+    DL_TRY(dl_keyset_mac(mac, keys, 0, out, used, err));
+    out[used++] = '.';
+    used += dl_base64_encode(out + used, mac, sizeof mac);
+    *out_len = used;
+    return DL_OK;
+}
