@@ -1,0 +1,116 @@
+/* datalakectl.c - The operator's program: one table of subcommands.
+ *
+ * The table is the help, the dispatch, and what the manual page is tested
+ * against.  What a subcommand does stands in dlc_ctl_NAME.c.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dlc_ctl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_general.h>
+
+/* clang-format off */
+static const dlc_ctl_command COMMANDS[] = {
+    {NULL, NULL, NULL, NULL},
+};
+/* clang-format on */
+
+static const dlc_ctl_command MYSELF = {"", "COMMAND [ARGUMENTS]", "", NULL};
+
+static void print_help(const dlc_option *table)
+{
+    puts("usage: datalakectl [-c FILE] [--json] COMMAND [ARGUMENTS]\n\n"
+         "Runs and looks after a data lake.  Commands:\n");
+    for (const dlc_ctl_command *row = COMMANDS; row->name != NULL; row++) {
+        printf("  %s %s\n      %s.\n", row->name, row->usage, row->sentence);
+    }
+    puts("\nOptions:\n");
+    dlc_options_print(stdout, table);
+    puts("\nExit status: 0 done, 1 failed or something found, 2 wrong command "
+         "line,\n3 the warehouse or Kafka is away.  See datalakectl(8).");
+}
+
+static const dlc_ctl_command *find_command(const char *name)
+{
+    for (const dlc_ctl_command *row = COMMANDS; row->name != NULL; row++) {
+        if (strcmp(row->name, name) == 0) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+/* The number of strings of ARGV before the command's name: options of our own
+ * and the value of -c. */
+static int count_own(int argc, const char *const *argv)
+{
+    int n = 0;
+
+    while (n < argc && argv[n][0] == '-' && strcmp(argv[n], "--") != 0) {
+        bool takes_value =
+            strcmp(argv[n], "-c") == 0 || strcmp(argv[n], "--config") == 0;
+
+        n += takes_value && n + 1 < argc ? 2 : 1;
+    }
+    return n;
+}
+
+static int run(dlc_ctl *ctl, int argc, const char *const *argv)
+{
+    bool help = false;
+    bool version = false;
+    const dlc_option table[] = {
+        {"config", 'c', DLC_OPTION_TEXT, &ctl->config_path, 0, 0, "FILE",
+         "read FILE instead of $DATALAKE_CONFIG"},
+        {"json", 0, DLC_OPTION_FLAG, &ctl->json, 0, 0, NULL,
+         "print what a program can read"},
+        {"help", 'h', DLC_OPTION_FLAG, &help, 0, 0, NULL, "print this help"},
+        {"version", 'V', DLC_OPTION_FLAG, &version, 0, 0, NULL,
+         "print the version"},
+        {.name = NULL}};
+    int own = count_own(argc, argv);
+    dlc_positionals rest;
+    dl_error err = {0};
+
+    ctl->command = &MYSELF;
+    if (dlc_options_parse(&rest, table, own, argv, &err) != DL_OK) {
+        return dlc_ctl_usage(ctl, "%s", err.text);
+    }
+    if (help || version) {
+        version ? (void)puts("datalakectl " DL_VERSION) : print_help(table);
+        return DLC_CTL_OK;
+    }
+    if (own >= argc) {
+        return dlc_ctl_usage(ctl, "a command is missing; see --help");
+    }
+    ctl->command = find_command(argv[own]);
+    if (ctl->command == NULL) {
+        ctl->command = &MYSELF;
+        return dlc_ctl_usage(ctl, "unknown command \"%.60s\"; see --help",
+                             argv[own]);
+    }
+    return ctl->command->run(ctl, argc - own - 1, argv + own + 1);
+}
+
+int main(int argc, char **argv)
+{
+    const char *const *strings = (const char *const *)argv;
+    dlc_ctl ctl = {.command = NULL};
+    int exit_status;
+
+    if (argc < 1 || apr_initialize() != APR_SUCCESS ||
+        apr_pool_create(&ctl.pool, NULL) != APR_SUCCESS) {
+        return DLC_CTL_FAILED;
+    }
+    exit_status = run(&ctl, argc - 1, strings + 1);
+    apr_pool_destroy(ctl.pool);
+    apr_terminate();
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) {
+        fputs("datalakectl: cannot write to standard output\n", stderr);
+        return DLC_CTL_FAILED;
+    }
+    return exit_status;
+}

@@ -1,0 +1,105 @@
+/* dlc_ctl.h - What the subcommands of datalakectl share.
+ *
+ * A subcommand is a row of the table in datalakectl.c and a function
+ * dlc_ctl_NAME in dlc_ctl_*.c.  It gets what followed its name, reads its
+ * options with dlc_ctl_parse, prints its answer to standard output (JSON when
+ * ctl->json) and sentences for people to standard error, and returns the
+ * exit status.  Configuration and declarations are loaded at the first use.
+ *
+ * Thread: the one main thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DLC_CTL_H
+#define DLC_CTL_H
+
+#include <stdbool.h>
+
+#include <apr_pools.h>
+
+#include "dl_error.h"
+#include "dlc_options.h"
+
+/* Exit statuses, documented in datalakectl(8). */
+enum {
+    DLC_CTL_OK = 0,     /* done */
+    DLC_CTL_FAILED = 1, /* it failed, or a check found something */
+    DLC_CTL_USAGE = 2,  /* the command line is wrong */
+    DLC_CTL_AWAY = 3    /* a dependency (warehouse, Kafka) is away */
+};
+
+struct dl_config;
+struct dl_dataset;
+struct dl_dataset_set;
+typedef struct dlc_ctl dlc_ctl;
+
+/* One subcommand: a row of the table in datalakectl.c. */
+typedef struct dlc_ctl_command {
+    const char *name;     /* as it is typed; NULL ends the table */
+    const char *usage;    /* what follows the name */
+    const char *sentence; /* what it does, without a full stop */
+    int (*run)(dlc_ctl *ctl, int argc,
+               const char *const *argv); /* ARGV begins behind the name */
+} dlc_ctl_command;
+
+/* One run of datalakectl. */
+struct dlc_ctl {
+    const dlc_ctl_command *command;  /* the row that runs */
+    const char *config_path;         /* -c FILE, or NULL for the default */
+    bool json;                       /* --json: print for programs */
+    struct dl_config *cfg;           /* NULL until dlc_ctl_config */
+    struct dl_dataset_set *datasets; /* NULL until dlc_ctl_datasets */
+    apr_pool_t *pool;                /* life of the run */
+};
+
+/* Set *CFG to the configuration, loading it at the first call.
+ * Errors as dl_config_load. */
+DL_MUSTCHECK dl_status dlc_ctl_config(const struct dl_config **cfg,
+                                      dlc_ctl *ctl, dl_error *err);
+
+/* Set *SET to the declared datasets, loading them at the first call.
+ * Errors as dl_dataset_load_all. */
+DL_MUSTCHECK dl_status dlc_ctl_datasets(const struct dl_dataset_set **set,
+                                        dlc_ctl *ctl, dl_error *err);
+
+/* Set *DATASET to the dataset NAME or alias.  DL_NOT_FOUND: none; the sentence
+ * lists the names that exist. */
+DL_MUSTCHECK dl_status dlc_ctl_dataset(const struct dl_dataset **dataset,
+                                       dlc_ctl *ctl, const char *name,
+                                       dl_error *err);
+
+/* Print the sentence of ERR to standard error; return the exit status that
+ * fits its status. */
+int dlc_ctl_fail(const dlc_ctl *ctl, const dl_error *err);
+
+/* Print the sentence made from FORMAT and the usage of the subcommand to
+ * standard error; return DLC_CTL_USAGE. */
+int dlc_ctl_usage(const dlc_ctl *ctl, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* Read the options of a subcommand by TABLE (NULL: none) and the common ones
+ * (-c, --json, --help), which may stand behind the name too; the rest goes to
+ * REST.  Return -1 to go on, else the exit status to return at once (a usage
+ * mistake, or --help). */
+int dlc_ctl_parse(dlc_positionals *rest, dlc_ctl *ctl, const dlc_option *table,
+                  int argc, const char *const *argv);
+
+/* Require MIN to MAX positionals in REST; return -1 to go on, else the exit
+ * status. */
+int dlc_ctl_want(const dlc_ctl *ctl, const dlc_positionals *rest, int min,
+                 int max);
+
+/* The subcommands, in files dlc_ctl_*.c.  ARGC and ARGV are what followed the
+ * name; each returns an exit status. */
+int dlc_ctl_compact(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_doctor(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_fsck(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_migrate(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_rates(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_resume(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_schema(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_seal(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_token(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_topics(dlc_ctl *ctl, int argc, const char *const *argv);
+int dlc_ctl_user(dlc_ctl *ctl, int argc, const char *const *argv);
+
+#endif
