@@ -1,0 +1,142 @@
+/* dl_lake.h - Reading the lake: datasets, snapshots, days.
+ *
+ * A lake is a folder of datasets, a dataset a row of UTC days, a day a file
+ * of lines that only grows (FORMAT.md).  A reader takes a snapshot, which is
+ * one committed state of one dataset, and answers from it: whatever the
+ * writer, the sealing or the compaction do meanwhile, days, lengths, versions
+ * and lines of that snapshot stay as they were.
+ *
+ * A dl_lake keeps one mapped head page and one parsed manifest per dataset
+ * for all its threads, so that opening a snapshot costs no system call but
+ * one fstat while nothing has changed.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DL_LAKE_H
+#define DL_LAKE_H
+
+#include <stdint.h>
+
+#include <apr_pools.h>
+
+#include "dl_error.h"
+#include "dl_time.h"
+
+/* Where a record came from: its place in Kafka. */
+typedef struct dl_coord {
+    int32_t generation; /* which life of the topic, from 0 */
+    int32_t partition;  /* partition of the topic */
+    int64_t offset;     /* offset in the partition */
+    dl_time time;       /* Kafka's timestamp, kept to the millisecond;
+                           DL_TIME_NONE when the message has none */
+} dl_coord;
+
+/* One day of a snapshot. */
+typedef struct dl_lake_day {
+    dl_day day;         /* UTC date of the event times */
+    uint64_t bytes;     /* committed bytes, all parts together */
+    uint64_t records;   /* committed lines */
+    uint64_t version;   /* number of commits that changed the day, from 1 */
+    dl_time first_time; /* smallest event time of its records */
+    dl_time last_time;  /* largest event time of its records */
+} dl_lake_day;
+
+/* Reasons a record may be set aside for, in the order of the counters. */
+typedef enum dl_lake_reason {
+    DL_LAKE_NOT_JSON,   /* "not-json" */
+    DL_LAKE_NOT_OBJECT, /* "not-object" */
+    DL_LAKE_ENCODING,   /* "encoding" */
+    DL_LAKE_TOO_BIG,    /* "too-big" */
+    DL_LAKE_SCHEMA,     /* "schema" */
+    DL_LAKE_BAD_TIME,   /* "bad-time" */
+    DL_LAKE_OTHER,      /* any other word */
+    DL_LAKE_REASONS     /* how many there are */
+} dl_lake_reason;
+
+/* The next offset of one partition. */
+typedef struct dl_lake_next {
+    int32_t partition; /* partition of the topic */
+    int64_t next;      /* first offset that is not in the lake yet */
+} dl_lake_next;
+
+/* Sums over a whole dataset at the moment of a snapshot. */
+typedef struct dl_lake_totals {
+    uint64_t records;                  /* lines in all days */
+    uint64_t bytes;                    /* bytes of all days */
+    uint64_t commits;                  /* commits since the first one */
+    dl_time last_commit;               /* time of the newest commit, or
+                                           DL_TIME_NONE */
+    int32_t generation;                /* current life of the topic */
+    uint64_t rejects[DL_LAKE_REASONS]; /* set aside, by reason */
+    uint64_t open_parts;               /* parts not sealed yet */
+    int n_next;                        /* entries of NEXT */
+    const dl_lake_next *next;          /* by partition, increasing; lives
+                                           with the snapshot */
+} dl_lake_totals;
+
+typedef struct dl_lake dl_lake;                   /* an opened lake */
+typedef struct dl_lake_snapshot dl_lake_snapshot; /* one committed state */
+
+/* Open the lake below the folder ROOT into *LAKE, which lives in RESULT_POOL.
+ * An empty folder is an empty lake.  DL_NOT_FOUND: no such folder.
+ * Thread: any; *LAKE may then be used by all threads at once. */
+DL_MUSTCHECK dl_status dl_lake_open(dl_lake **lake, const char *root,
+                                    dl_error *err, apr_pool_t *result_pool);
+
+/* As dl_lake_open, below the folder behind ROOT_FD, which stays the caller's
+ * and must outlive *LAKE.  For a program that gave up the right to look at the
+ * path.  Every later open is relative to it and follows no symbolic link.
+ * Thread: any. */
+DL_MUSTCHECK dl_status dl_lake_open_at(dl_lake **lake, int root_fd,
+                                       dl_error *err, apr_pool_t *result_pool);
+
+/* Set *NAMES to the N names of the datasets of LAKE, sorted, in RESULT_POOL.
+ * N is 0 for an empty lake.  Thread: any. */
+DL_MUSTCHECK dl_status dl_lake_datasets(const char *const **names, int *n,
+                                        dl_lake *lake, dl_error *err,
+                                        apr_pool_t *result_pool);
+
+/* Set *SNAP to the newest committed state of DATASET; it lives in RESULT_POOL
+ * and belongs to one thread.  DL_NOT_FOUND: no such dataset, or its writer has
+ * never run; DL_UNAVAILABLE: the head page is being rewritten by a recovery;
+ * DL_CORRUPT: head or manifest is damaged.  Thread: any. */
+DL_MUSTCHECK dl_status dl_lake_snapshot_open(dl_lake_snapshot **snap,
+                                             dl_lake *lake, const char *dataset,
+                                             dl_error *err,
+                                             apr_pool_t *result_pool);
+
+/* The number of days in SNAP.  Thread: the owner of SNAP. */
+int dl_lake_days(dl_lake_snapshot *snap);
+
+/* Day I of SNAP, 0 <= I < dl_lake_days(), in order of date; lives as long as
+ * SNAP.  Thread: the owner of SNAP. */
+const dl_lake_day *dl_lake_day_at(dl_lake_snapshot *snap, int i);
+
+/* Fill *FOUND with day DAY of SNAP.  DL_NOT_FOUND: it has no committed
+ * record.  Thread: the owner of SNAP. */
+DL_MUSTCHECK dl_status dl_lake_day_find(dl_lake_day *found,
+                                        dl_lake_snapshot *snap, dl_day day,
+                                        dl_error *err);
+
+/* The sums of SNAP; live as long as SNAP.  Thread: the owner of SNAP. */
+const dl_lake_totals *dl_lake_snapshot_totals(const dl_lake_snapshot *snap);
+
+/* Room for a SHA-256 in hexadecimal and its NUL. */
+#define DL_LAKE_SHA256_TEXT 65
+
+/* Set OUT to the SHA-256, in lower case hexadecimal, of the bytes of DAY in
+ * SNAP.  What is sealed was mostly hashed before; the rest is read now, and
+ * each result is remembered by the lake handle.  DL_NOT_FOUND: no such day;
+ * DL_CORRUPT, DL_IO: a part is damaged or unreadable.
+ * Thread: the owner of SNAP. */
+DL_MUSTCHECK dl_status dl_lake_day_sha256(char out[DL_LAKE_SHA256_TEXT],
+                                          dl_lake_snapshot *snap, dl_day day,
+                                          dl_error *err,
+                                          apr_pool_t *scratch_pool);
+
+/* The word of REASON ("not-json").  Static text.  Thread: any. */
+const char *dl_lake_reason_name(dl_lake_reason reason);
+
+/* The reason whose word is NAME, or DL_LAKE_OTHER.  Thread: any. */
+dl_lake_reason dl_lake_reason_find(const char *name);
+
+#endif

@@ -1,0 +1,40 @@
+/* dl_lake_compact.h - One file for each past day.
+ *
+ * Compaction joins the sealed parts of a day to YYYY-MM-DD.json in a prepared
+ * folder and exchanges that with the day's folder in one system call, so that
+ * no listing shows a record twice or not at all.  Versions, line numbers and
+ * coordinates stay.  It may run beside the writer and beside any reader.
+ *
+ * Thread: one at a time per dataset (a lock file sees to it).
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DL_LAKE_COMPACT_H
+#define DL_LAKE_COMPACT_H
+
+#include "dl_lake.h"
+
+/* What a compaction does. */
+typedef struct dl_lake_compaction {
+    const char *root;    /* folder of the lake */
+    const char *dataset; /* which dataset */
+    dl_day before;       /* days before this one; DL_DAY_NONE: today, UTC */
+    dl_day only;         /* just this day, or DL_DAY_NONE */
+} dl_lake_compaction;
+
+/* What it did. */
+typedef struct dl_lake_compacted {
+    int days;       /* days that are one file now and were not before */
+    int parts;      /* parts that were joined */
+    uint64_t bytes; /* bytes that were rewritten */
+} dl_lake_compacted;
+
+/* Compact as JOB says and fill *DONE.  Days with a single whole file and no
+ * later part stay as they are.  DL_NOT_FOUND: no such dataset; DL_BUSY:
+ * another compaction runs; DL_NO_SPACE, DL_IO: the day in hand is unchanged,
+ * days before it are done; DL_CORRUPT: a part does not have its checksum.
+ * Thread: any. */
+DL_MUSTCHECK dl_status dl_lake_compact(dl_lake_compacted *done,
+                                       const dl_lake_compaction *job,
+                                       dl_error *err, apr_pool_t *scratch_pool);
+
+#endif

@@ -1,0 +1,67 @@
+/* dl_lake_reader.h - Reading the lines of one day of a snapshot.
+ *
+ * A scan walks the parts of a day in order, below the committed lengths of
+ * its snapshot, and checks every stretch of lines against the checksum that
+ * was committed with it before handing it out.  Memory: one stretch, which
+ * is at most 256 KB or one line.
+ *
+ * Thread: a scan belongs to the thread of its snapshot.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DL_LAKE_READER_H
+#define DL_LAKE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dl_lake.h"
+
+/* Which lines of a day a scan gives. */
+typedef struct dl_lake_range {
+    dl_day day;         /* the day */
+    uint64_t version;   /* as after this commit, from 1; 0: newest */
+    dl_time as_of;      /* as after the last commit at or before this time;
+                           DL_TIME_NONE: no such bound.  Not both. */
+    uint64_t from_line; /* first line to give, from 1; 0 means 1 */
+    bool with_coords;   /* decode where each line came from */
+} dl_lake_range;
+
+/* One line of a day. */
+typedef struct dl_lake_line {
+    const char *text; /* the record, without newline; NULL at the end; dead
+                         at the next call on the scan */
+    size_t len;       /* bytes of TEXT */
+    uint64_t line;    /* number in the whole day, from 1 */
+    dl_coord coord;   /* where it came from, when asked for */
+} dl_lake_line;
+
+typedef struct dl_lake_scan dl_lake_scan; /* a walk over one day */
+
+/* Set *SCAN to a walk over RANGE of SNAP; it lives in RESULT_POOL, which must
+ * not outlive SNAP's.  DL_NOT_FOUND: no such day, no such version yet, or
+ * nothing committed at as_of.  DL_INVALID: both version and as_of given.
+ * Thread: the owner of SNAP. */
+DL_MUSTCHECK dl_status dl_lake_scan_open(dl_lake_scan **scan,
+                                         dl_lake_snapshot *snap,
+                                         const dl_lake_range *range,
+                                         dl_error *err,
+                                         apr_pool_t *result_pool);
+
+/* The day as SCAN sees it: bytes, records and version after the bound of its
+ * range was applied.  Lives with SCAN.  Thread: the owner. */
+const dl_lake_day *dl_lake_scan_day(const dl_lake_scan *scan);
+
+/* Set *DATA and *LEN to the next whole lines, each with its newline, as they
+ * stand in the file: at most 256 KB, or one longer line.  *DATA is NULL and
+ * *LEN 0 at the end; *DATA is dead at the next call.  DL_CORRUPT: the bytes
+ * do not have the checksum they were committed with.  Not to be mixed with
+ * dl_lake_scan_next on one scan.  Thread: the owner. */
+DL_MUSTCHECK dl_status dl_lake_scan_chunk(const char **data, size_t *len,
+                                          dl_lake_scan *scan, dl_error *err);
+
+/* Set *LINE to the next line; line->text is NULL at the end.  Fails as
+ * dl_lake_scan_chunk.  Thread: the owner. */
+DL_MUSTCHECK dl_status dl_lake_scan_next(dl_lake_line *line, dl_lake_scan *scan,
+                                         dl_error *err);
+
+#endif
