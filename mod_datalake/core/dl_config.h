@@ -1,0 +1,136 @@
+/* dl_config.h - datalake.ini: what both sides or only the daemons need.
+ *
+ * One row of one table (dl_config.c) is one setting: section, key, type,
+ * member, default, bounds, sentence.  conf/datalake.ini and the manual page
+ * datalake.ini(5) name the same rows; a test compares all three.  A setting
+ * is here or an httpd directive, never both.
+ *
+ * Every mistake is told as "FILE:LINE: [section] key = value: must be ...".
+ * Paths that do not begin with / are taken from the folder of the file.
+ *
+ * Thread: a loaded dl_config is never changed, any thread may read it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DL_CONFIG_H
+#define DL_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <apr_pools.h>
+
+#include "dl_error.h"
+#include "dl_ini.h"
+
+/* The file that is read when nothing else is named. */
+#define DL_CONFIG_FILE "/etc/datalake/datalake.ini"
+
+/* One account of the warehouse. */
+typedef struct dl_config_account {
+    const char *user;          /* its name */
+    const char *password_file; /* absolute path; "" when it has no password */
+} dl_config_account;
+
+/* [lake] */
+typedef struct dl_config_lake {
+    const char *path;      /* the lake's root */
+    int64_t seal_age_s;    /* a part is sealed when it is this old */
+    int64_t seal_size;     /* ... or holds this many bytes */
+    int64_t commit_ms;     /* between commits, caught up */
+    int64_t backlog_ms;    /* between commits, under backlog */
+    int64_t backlog_bytes; /* ... or when this many bytes wait */
+} dl_config_lake;
+
+/* [warehouse] */
+typedef struct dl_config_warehouse {
+    const char *host;           /* name or address; "" with a socket */
+    int64_t port;               /* TCP port */
+    const char *socket;         /* path of the local socket, "" for TCP */
+    const char *database;       /* name of the schema */
+    const char *base_currency;  /* three capital letters */
+    dl_config_account migrate;  /* may change the schema */
+    dl_config_account ingest;   /* loads records */
+    dl_config_account api;      /* what httpd uses */
+    dl_config_account jobs;     /* what jobs use */
+    int64_t connect_timeout_ms; /* for a connection to come up */
+    int64_t load_rows;          /* rows of one chunk, at most */
+    int64_t load_bytes;         /* bytes of one chunk, at most */
+    int64_t commit_ms;          /* between commits, caught up */
+    int64_t backlog_ms;         /* between commits, under backlog */
+    int64_t rollup_ms;          /* between two runs of the rollups */
+    bool local_infile;          /* try LOAD DATA LOCAL before INSERT */
+    bool accept_unsafe_flush;   /* start though commits are not flushed */
+} dl_config_warehouse;
+
+/* [kafka] */
+typedef struct dl_config_kafka {
+    const char *brokers;        /* host:port, comma list */
+    const char *group;          /* consumer group of the warehouse */
+    const char *group_instance; /* fixed member name, "" for none */
+    int64_t buffer_bytes;       /* fetched ahead by one program, at most */
+    int64_t fetch_bytes;        /* one answer of a broker, at most */
+    int64_t session_timeout_ms; /* a silent member is dead after this */
+    int64_t dead_letter_share;  /* per cent of dead letters in a window of
+                                 * messages that stops a partition; 100: never */
+    int64_t dead_letter_window; /* messages of that window */
+} dl_config_kafka;
+
+/* [datasets] */
+typedef struct dl_config_datasets {
+    const char *dir;           /* folder of the declarations */
+    const char *event_zone;    /* zone of event times that have none */
+    int n_topics;              /* untyped topics */
+    const char *const *topics; /* their names */
+} dl_config_datasets;
+
+/* [run] */
+typedef struct dl_config_run {
+    const char *dir;        /* pids and pages of numbers of programs */
+    const char *httpd_conf; /* httpd's file with the DataLake directives, from
+                             * which datalakectl token takes its key */
+} dl_config_run;
+
+/* Everything. */
+typedef struct dl_config {
+    const char *file;              /* the file it came from */
+    dl_config_lake lake;           /* [lake] */
+    dl_config_warehouse warehouse; /* [warehouse] */
+    dl_config_kafka kafka;         /* [kafka] */
+    dl_config_datasets datasets;   /* [datasets] */
+    dl_config_run run;             /* [run] */
+} dl_config;
+
+/* One row of the table, as tests and manuals see it. */
+typedef struct dl_config_row {
+    const char *section;      /* without brackets */
+    const char *key;          /* its name */
+    const char *default_text; /* as it would stand in the file */
+    const char *must_be;      /* what a value must be */
+    const char *sentence;     /* what it is for */
+} dl_config_row;
+
+/* Set *CFG to what PATH says; PATH NULL: $DATALAKE_CONFIG, and without that
+ * DL_CONFIG_FILE.  DL_NOT_FOUND or DL_IO: it cannot be read; DL_INVALID: a
+ * mistake in it.  Lives in RESULT_POOL.  Thread: start or reload only
+ * (reads the environment). */
+DL_MUSTCHECK dl_status dl_config_load(dl_config **cfg, const char *path,
+                                      dl_error *err, apr_pool_t *result_pool);
+
+/* Set *CFG to what INI says.  DL_INVALID as above.  Thread: the owner of the
+ * pool. */
+DL_MUSTCHECK dl_status dl_config_apply(dl_config **cfg, const dl_ini *ini,
+                                       dl_error *err, apr_pool_t *result_pool);
+
+/* Return the N-th row of the table from 0, or NULL behind the last, in order
+ * of the manual.  Static.  Thread: any. */
+const dl_config_row *dl_config_row_at(int n);
+
+/* Set *SECRET to the first line of the file PATH ("" when PATH is ""), in
+ * RESULT_POOL.  DL_IO: not readable; DL_INVALID: others than owner and group
+ * may read it, or it is empty or longer than 1,024 bytes.  Never logged.
+ * Thread: the owner of the pool. */
+DL_MUSTCHECK dl_status dl_config_secret(const char **secret, const char *path,
+                                        dl_error *err, apr_pool_t *result_pool);
+
+#endif
