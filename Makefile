@@ -45,17 +45,20 @@ CORE_LIBRARY   := $(BUILD)/lib/libdatalake.a
 SHARED_LIBRARY := $(BUILD)/lib/libdlc.a
 PROGRAMS       := $(patsubst consumers/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
 UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
+TOOL_SOURCES   := $(wildcard t/tools/*.c)
+TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
+STACK_TESTS    := $(sort $(wildcard t/*.t))
 MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
 MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
 OBJECTS        := $(call objects,$(CORE_SOURCES) $(MODULE_SOURCES) \
-  $(SHARED_SOURCES) $(PROGRAM_SOURCES) $(UNIT_SOURCES))
+  $(SHARED_SOURCES) $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES))
 
-.PHONY: all unit help clean
+.PHONY: all unit test check-static packages help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(CORE_LIBRARY) $(SHARED_LIBRARY) $(PROGRAMS) $(MODULE) ## build everything
+all: $(CORE_LIBRARY) $(SHARED_LIBRARY) $(PROGRAMS) $(MODULE) $(TOOLS) ## build everything
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z_% -]*:.*## /{printf "%-18s %s\n", $$1, $$2}' \
@@ -76,10 +79,12 @@ $(BUILD)/obj/mod_datalake/mdl_%.o: INCLUDES = $(MODULE_INCLUDES)
 $(BUILD)/obj/mod_datalake/mod_%.o: INCLUDES = $(MODULE_INCLUDES)
 $(BUILD)/obj/consumers/%.o: INCLUDES = $(CONSUMERS_INCLUDES)
 $(BUILD)/obj/t/unit/%.o: INCLUDES = $(CORE_INCLUDES)
+$(BUILD)/obj/t/tools/%.o: INCLUDES = $(CONSUMERS_INCLUDES)
 
 $(BUILD)/obj/%.o: %.c | $(STATEMENTS) $(MIGRATIONS)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(INCLUDES) -MMD -MP -c -o $@ $<
+	@echo "CC $<"
+	@$(CC) $(CFLAGS_ALL) $(INCLUDES) -MMD -MP -c -o $@ $<
 
 # --- Libraries, programs, module --------------------------------------------
 $(CORE_LIBRARY): $(call objects,$(CORE_SOURCES))
@@ -87,23 +92,43 @@ $(SHARED_LIBRARY): $(call objects,$(SHARED_SOURCES))
 $(CORE_LIBRARY) $(SHARED_LIBRARY):
 	@mkdir -p $(@D)
 	@rm -f $@
-	ar crs $@ $^
+	@echo "AR $@"
+	@ar crs $@ $^
 
 $(BUILD)/bin/%: $(BUILD)/obj/consumers/%.o $(SHARED_LIBRARY) $(CORE_LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CONSUMERS_LIBS) $(CORE_LIBS)
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CONSUMERS_LIBS) $(CORE_LIBS)
+
+$(BUILD)/tools/%: $(BUILD)/obj/t/tools/%.o $(SHARED_LIBRARY) $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CONSUMERS_LIBS) $(CORE_LIBS)
 
 $(BUILD)/mod_datalake.so: $(call objects,$(MODULE_SOURCES)) $(CORE_LIBRARY)
-	$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS) \
+	@echo "LD $@"
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS) \
 	  $(shell pkg-config --libs rdkafka)
 
 # --- Unit tests: core alone, so that a leak of httpd or Kafka cannot link -----
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS)
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS)
 
 unit: $(UNIT_TESTS) ## build and run the unit tests
 	prove --exec '' $(UNIT_TESTS)
+
+# --- Tests ------------------------------------------------------------------
+packages: ## install the Debian packages that are missing
+	@t/lib/packages
+
+test: packages ## unit tests, then every t/*.t against real servers
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
+	prove --timer $(UNIT_TESTS) $(STACK_TESTS)
+
+check-static: packages ## second compiler, format, tidy, analyzers, lint
+	@t/lib/check-static
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

@@ -1,0 +1,126 @@
+# DataLake::Httpd - Debian's httpd with our module, from a scratch folder.
+#
+# SPDX-License-Identifier: Apache-2.0
+package DataLake::Httpd;
+use strict;
+use warnings;
+use File::Path qw(make_path);
+use DataLake::Http;
+use DataLake::Process
+  qw(free_port port_answers run_command slurp spit tail wait_until);
+
+use constant MODULES => '/usr/lib/apache2/modules';
+
+# Options: top, dir, port, keep, pid_file, mpm (event), ini (path of
+# datalake.ini), directives (text), module (path; '' for none), preload
+# (libraries, for sanitizers), server (text of the server's own settings).
+sub new {
+    my ($class, %option) = @_;
+    my $self = bless { mpm => 'event', directives => '', %option }, $class;
+    $self->{module} //= "$self->{top}/build/mod_datalake.so";
+    return $self;
+}
+
+# Write the configuration.  Called by start; a test may change directives and
+# call it again before reload.
+sub configure {
+    my ($self)  = @_;
+    my $dir     = $self->{dir};
+    my %defined = (
+        PORT    => $self->{port} //= free_port(),
+        ROOT    => $dir,
+        MODULES => MODULES,
+        MPM     => $self->{mpm},
+        CONF    => "$self->{top}/conf",
+        DOCROOT => $self->document_root,
+        INI     => $self->{ini} // '',
+    );
+    $defined{MODULE} = $self->{module} if -e ($self->{module} || '/none');
+    spit("$dir/datalake.conf", $self->{directives});
+    spit(
+        "$dir/httpd.conf",
+        join('', map { "Define $_ \"$defined{$_}\"\n" } sort keys %defined)
+          . "Include \"$self->{top}/conf/httpd/stack.conf\"\n"
+          . ($self->{server} // '')
+    );
+    return $self;
+}
+
+# An empty folder that children can look into although they run as www-data:
+# ours, or, when a folder above it is closed to them, a name that does not
+# exist (httpd answers 404 all the same).
+sub document_root {
+    my ($self) = @_;
+    my $root = "$self->{dir}/htdocs";
+    make_path($root);
+    return $root if $> != 0;
+    for (my $at = $root; $at ne ''; $at =~ s{/[^/]*$}{}) {
+        return '/nonexistent/htdocs' unless (stat $at)[2] & 0001;
+    }
+    return $root;
+}
+
+# The command line of httpd with WORDS.
+sub command {
+    my ($self, @words) = @_;
+    return ('/usr/sbin/apache2', '-d', $self->{dir}, '-f',
+        "$self->{dir}/httpd.conf", @words);
+}
+
+# Start and wait until the port answers.
+sub start {
+    my ($self) = @_;
+    make_path($self->{dir});
+    $self->configure;
+    $self->{process} = DataLake::Process->new(
+        name        => 'apache2',
+        command     => [ $self->command('-DFOREGROUND') ],
+        log         => "$self->{dir}/start.log",
+        pid_file    => $self->{pid_file},
+        keep        => $self->{keep},
+        environment =>
+          { LD_PRELOAD => $self->{preload}, %{ $self->{environment} // {} } },
+    );
+    eval {
+        $self->{process}->start->ready(sub { port_answers($self->{port}) });
+        1;
+    } or die $@ . tail("$self->{dir}/error.log", 10);
+    return $self;
+}
+
+# Output of `apache2 -t` for this configuration; the exit status in $?.
+sub check {
+    my ($self) = @_;
+    $self->configure;
+    my $command = join ' ', map { "'$_'" } $self->command('-t');
+    return scalar qx($command 2>&1);
+}
+
+# Graceful restart with the configuration as it is now; returns when the new
+# generation serves.
+sub reload {
+    my ($self) = @_;
+    my $before = () = $self->log_text =~ /resuming normal operations/g;
+    $self->configure;
+    $self->{process}->signal('USR1');
+    wait_until(
+        'httpd reloads',
+        sub {
+            my $now = () = $self->log_text =~ /resuming normal operations/g;
+            return $now > $before;
+        }
+    );
+    return $self;
+}
+
+sub log_text { my ($self) = @_; return slurp("$self->{dir}/error.log") // ''; }
+sub url  { my ($self) = @_; return "http://127.0.0.1:$self->{port}"; }
+sub stop { my ($self) = @_; return $self->{process}->stop; }
+
+# A client of this server (DataLake::Http), with OPTION.
+sub client {
+    my ($self, %option) = @_;
+    return DataLake::Http->new(port => $self->{port}, %option);
+}
+
+1;

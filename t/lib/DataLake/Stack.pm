@@ -1,0 +1,388 @@
+# DataLake::Stack - broker, database, httpd and daemons of one scratch folder.
+#
+#   use DataLake::Stack;
+#   my $stack = DataLake::Stack->new(
+#       name    => 'f01',                  # scratch folder build/t/f01
+#       kafka   => 1, mariadb => 1, httpd => 1,
+#       daemons => ['datalake-lake', 'datalake-warehouse'],
+#       ini     => { lake => { seal_age => '5s' } },      # over the defaults
+#       users   => { alice => 'user' },    # beside the administrator `admin`
+#   );
+#   my @placed = $stack->kafka->produce('transaction_log', \@messages);
+#   my $answer = $stack->client('alice')->get('/api/...');
+#
+# Everything runs on free ports of 127.0.0.1 and is stopped when the test
+# ends, dies or is killed.  `make run` uses the same code with keep => 1.
+#
+# SPDX-License-Identifier: Apache-2.0
+package DataLake::Stack;
+use strict;
+use warnings;
+use Cwd qw(abs_path);
+use File::Basename qw(dirname);
+use File::Path qw(make_path remove_tree);
+use IO::Socket::UNIX;
+use Socket qw(SOCK_DGRAM);
+use Time::HiRes qw(sleep time);
+use DataLake::Httpd;
+use DataLake::Kafka;
+use DataLake::MariaDB;
+use DataLake::Process qw(run_command slurp spit tail wait_until);
+
+our $TOP = abs_path(dirname(__FILE__) . '/../../..');
+
+my @ROLES = qw(migrate ingest api jobs);
+
+# Every stack of this process, for the clean-up.
+my @living;
+my $owner = $$;
+
+sub new {
+    my ($class, %option) = @_;
+    my $name = $option{name} // die "a stack needs a name\n";
+    my $self = bless {
+        top      => $TOP,
+        dir      => "$TOP/build/t/$name",
+        durable  => 1,
+        database => 'datalake',
+        %option
+    }, $class;
+    remove_tree($self->{dir}) unless $self->{keep};
+    make_path("$self->{dir}/run", "$self->{dir}/lake");
+    chmod 0755, $self->{dir}, "$self->{dir}/run", "$self->{dir}/lake";
+    if (!$self->{keep}) {
+        push @living, $self;
+        $SIG{$_} //= sub { exit 1 }
+          for qw(INT TERM HUP);
+    }
+    $self->start_all if !$self->{later};
+    return $self;
+}
+
+# Start what was asked for, in the order in which one needs the other.
+sub start_all {
+    my ($self) = @_;
+    $self->start_kafka   if $self->{kafka};
+    $self->start_mariadb if $self->{mariadb};
+    $self->write_ini;
+    $self->set_up if $self->{mariadb} || $self->{kafka};
+    $self->start_daemon($_) for @{ $self->{daemons} // [] };
+    $self->start_httpd if $self->{httpd};
+    return $self;
+}
+
+# --- The servers -------------------------------------------------------------
+
+sub kafka   { my ($self) = @_; return $self->{kafka_server}; }
+sub mariadb { my ($self) = @_; return $self->{mariadb_server}; }
+sub httpd   { my ($self) = @_; return $self->{httpd_server}; }
+
+# What every server of ours is told: where, and whether it outlives us.
+sub place {
+    my ($self, $program) = @_;
+    return (
+        top      => $self->{top},
+        dir      => "$self->{dir}/$program",
+        keep     => $self->{keep},
+        pid_file => "$self->{dir}/run/$program.pid",
+    );
+}
+
+sub start_kafka {
+    my ($self) = @_;
+    my $more = ref $self->{kafka} ? $self->{kafka} : {};
+    $self->{kafka_server} //=
+      DataLake::Kafka->new($self->place('kafka'), settings => $more);
+    $self->{kafka_server}->prepare->start;
+    return $self->{kafka_server};
+}
+
+sub start_mariadb {
+    my ($self) = @_;
+    my $more = ref $self->{mariadb} ? $self->{mariadb} : {};
+    $self->{mariadb_server} //= DataLake::MariaDB->new(
+        $self->place('mariadb'),
+        secrets  => "$self->{dir}/secrets",
+        durable  => $self->{durable},
+        database => $self->{database},
+        settings => $more,
+    );
+    my $database = delete $self->{mariadb_server}{database};
+    $self->{mariadb_server}->prepare->start;
+    $self->create_accounts($database);
+    $self->{mariadb_server}{database} = $database;
+    return $self->{mariadb_server};
+}
+
+# The schema and its four accounts, each with a password file of its own,
+# and one that may only read.
+sub create_accounts {
+    my ($self, $database) = @_;
+    my $server = $self->{mariadb_server};
+    $server->run("CREATE DATABASE IF NOT EXISTS $database");
+    for my $role (@ROLES, 'reader') {
+        my $password = $self->secret("db-$role");
+        $server->run("CREATE USER IF NOT EXISTS 'datalake_$role'\@'127.0.0.1'"
+              . " IDENTIFIED BY '$password'");
+    }
+    $server->run("GRANT SELECT ON $database.* TO 'datalake_reader'"
+          . "\@'127.0.0.1'");
+    for my $role (@ROLES) {
+        $server->run("GRANT ALL ON $database.* TO 'datalake_$role'"
+              . "\@'127.0.0.1'");
+    }
+    delete $server->{handle};
+    return;
+}
+
+# The secret NAME of this stack: made at random when it is not there.
+sub secret {
+    my ($self, $name) = @_;
+    my $file = "$self->{dir}/secrets/$name";
+    spit($file, DataLake::MariaDB::random_text() . "\n", 0600)
+      unless -s $file;
+    return DataLake::MariaDB::password($file);
+}
+
+sub start_httpd {
+    my ($self) = @_;
+    my $more = ref $self->{httpd} ? $self->{httpd} : {};
+    $self->secret('token.key');
+    $self->{httpd_server} //= DataLake::Httpd->new(
+        $self->place('apache2'),
+        ini        => $self->ini_file,
+        directives => $self->directives,
+        %$more,
+    );
+    $self->{httpd_server}->start;
+    return $self->{httpd_server};
+}
+
+# What datalake.conf says here: the paths of this stack, then the test's own.
+sub directives {
+    my ($self) = @_;
+    return
+        "DataLakeConfig \"@{[$self->ini_file]}\"\n"
+      . "DataLakeTokenKeyFile \"$self->{dir}/secrets/token.key\"\n"
+      . ($self->{directives} // '');
+}
+
+# Start build/bin/PROGRAM and wait until it reports to be ready.  MORE:
+# arguments => [...], environment => {...}, command => [...] to run it under
+# (strace ...), wait => 0 not to wait.
+sub start_daemon {
+    my ($self, $program, %more) = @_;
+    my $name   = "\0datalake-$$-$program-" . int rand 1e9;
+    my $notify = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $name)
+      or die "notify socket: $!\n";
+    $notify->blocking(0);
+    (my $address = $name) =~ s/^\0/@/;
+    my $process = DataLake::Process->new(
+        name    => $program,
+        command => [
+            @{ $more{command} // [] },
+            "$self->{top}/build/bin/$program",
+            '-c', $self->ini_file, @{ $more{arguments} // [] }
+        ],
+        log          => "$self->{dir}/log/$program.log",
+        pid_file     => "$self->{dir}/run/$program.pid",
+        keep         => $self->{keep},
+        stop_seconds => 15,
+        environment  => {
+            NOTIFY_SOCKET => $address,
+            %{ $more{environment} // {} }
+        },
+    );
+    $self->{daemon}{$program} = $process;
+    $process->start;
+    return $process if defined $more{wait} && !$more{wait};
+    my $said = '';
+    $process->ready(
+        sub {
+            my $message;
+            while (defined $notify->recv($message, 4096)) {
+                last if $message eq '';
+                $said .= "$message\n";
+            }
+            return $said =~ /^READY=1/m;
+        },
+        $more{seconds} // 30
+    );
+    return $process;
+}
+
+# The running DataLake::Process of PROGRAM.
+sub daemon {
+    my ($self, $program) = @_;
+    return $self->{daemon}{$program};
+}
+
+# The log of PROGRAM as text.
+sub daemon_log {
+    my ($self, $program) = @_;
+    return slurp("$self->{dir}/log/$program.log") // '';
+}
+
+# --- Configuration and accounts ----------------------------------------------
+
+sub ini_file { my ($self) = @_; return "$self->{dir}/datalake.ini"; }
+
+# The settings of this stack as {section}{key}.
+sub ini {
+    my ($self) = @_;
+    my %ini = (
+        lake     => { path => "$self->{dir}/lake" },
+        run      => { dir  => "$self->{dir}/run" },
+        datasets => { dir  => "$self->{top}/conf/datasets" },
+    );
+    $ini{kafka} = { brokers => $self->brokers } if $self->brokers;
+    if ($self->{mariadb_server}) {
+        $ini{warehouse} = {
+            host     => '127.0.0.1',
+            port     => $self->{mariadb_server}{port},
+            database => $self->{database},
+            map {
+                (
+                    "${_}_user"          => "datalake_$_",
+                    "${_}_password_file" => "$self->{dir}/secrets/db-$_"
+                )
+            } @ROLES
+        };
+    }
+    my $own = $self->{ini} // {};
+    for my $section (keys %$own) {
+        $ini{$section}{$_} = $own->{$section}{$_}
+          for keys %{ $own->{$section} };
+    }
+    return \%ini;
+}
+
+# Write datalake.ini.  A value of undef leaves the key out.
+sub write_ini {
+    my ($self) = @_;
+    my $ini    = $self->ini;
+    my $text   = '';
+    for my $section (sort keys %$ini) {
+        $text .= "[$section]\n";
+        for my $key (sort keys %{ $ini->{$section} }) {
+            my $value = $ini->{$section}{$key} // next;
+            $text .= "$key = $value\n";
+        }
+        $text .= "\n";
+    }
+    spit($self->ini_file, $text);
+    return $self;
+}
+
+# host:port of the broker, or undef without one.
+sub brokers {
+    my ($self) = @_;
+    return $self->{brokers} if $self->{brokers};
+    return $self->{kafka_server} ? $self->{kafka_server}->brokers : undef;
+}
+
+# Run datalakectl with WORDS; returns what it printed, dies when it fails.
+sub ctl {
+    my ($self, @words) = @_;
+    my ($status, $out) = $self->try_ctl(@words);
+    die "datalakectl @words: status $status\n$out" if $status;
+    return $out;
+}
+
+# (exit status, output with error output) of datalakectl with WORDS.
+sub try_ctl {
+    my ($self, @words) = @_;
+    return $self->try_program('datalakectl', '-c', $self->ini_file, @words);
+}
+
+# (exit status, output with error output) of build/bin/PROGRAM with WORDS; the
+# status is 128 + the signal when one ended it.
+sub try_program {
+    my ($self, $program, @words) = @_;
+    my $pid = open(my $out, '-|') // die "fork: $!\n";
+    if ($pid == 0) {
+        open STDIN,  '<',  '/dev/null';
+        open STDERR, '>&', \*STDOUT;
+        { no warnings 'exec'; exec "$self->{top}/build/bin/$program", @words; }
+        print "$program: $!\n";
+        POSIX::_exit(127);
+    }
+    local $/;
+    my $text = <$out> // '';
+    CORE::close($out);
+    my $status = $? & 127 ? 128 + ($? & 127) : $? >> 8;
+    return ($status, $text);
+}
+
+# Migrate, create the topics, the administrator and the users of this stack.
+# A program that is not built yet is not missed.
+sub set_up {
+    my ($self) = @_;
+    return if !-x "$self->{top}/build/bin/datalakectl" || $self->{bare};
+    $self->ctl('topics') if $self->brokers;
+    return unless $self->{mariadb_server};
+    $self->ctl('migrate');
+    $self->secret('token.key');
+    my %user = (admin => 'admin', %{ $self->{users} // {} });
+    $self->add_user($_, $user{$_}) for sort keys %user;
+    return;
+}
+
+# Add the account NAME with ROLE; its password is the secret user-NAME.
+sub add_user {
+    my ($self, $name, $role) = @_;
+    $self->secret("user-$name");
+    return $self->ctl('user', 'add', $name, '--role', $role,
+        '--password-file', "$self->{dir}/secrets/user-$name");
+}
+
+# An access token of the account NAME.
+sub token {
+    my ($self, $name) = @_;
+    my ($token) = $self->ctl('token', $name) =~ /^(\S+)\s*$/m;
+    return $token;
+}
+
+# An HTTP client with the token of NAME, or without one when NAME is absent.
+sub client {
+    my ($self, $name, %option) = @_;
+    $option{token} = $self->{tokens}{$name} //= $self->token($name)
+      if defined $name;
+    return $self->{httpd_server}->client(%option);
+}
+
+# --- The end -----------------------------------------------------------------
+
+# Stop everything, the daemons first.
+sub stop {
+    my ($self) = @_;
+    for my $part (
+        $self->{httpd_server} && $self->{httpd_server}{process},
+        values %{ $self->{daemon} // {} },
+        $self->{kafka_server}   && $self->{kafka_server}{process},
+        $self->{mariadb_server} && $self->{mariadb_server}{process}
+      )
+    {
+        $part->stop if $part;
+    }
+    return;
+}
+
+# Forget a stack without stopping it (the tests of the runner do).
+sub release {
+    my ($self) = @_;
+    @living = grep { $_ != $self } @living;
+    return;
+}
+
+END {
+    if ($$ == $owner) {
+        my $status = $?;
+        for my $stack (reverse @living) {
+            eval { $stack->stop; 1 } or warn $@;
+        }
+        $? = $status;
+    }
+}
+
+1;
