@@ -45,7 +45,6 @@ typedef enum mdl_cache_verdict {
 typedef struct mdl_cache_answer {
     const char *body;   /* the whole body */
     size_t len;         /* bytes of it */
-    const char *link;   /* value of the Link header, NULL: none */
     const char *cursor; /* cursor of the next page, NULL: none */
 } mdl_cache_answer;
 

@@ -36,6 +36,12 @@ DL_MUSTCHECK dl_status mdl_lake_snapshot(struct dl_lake_snapshot **snap,
                                          dl_error *err,
                                          apr_pool_t *result_pool);
 
+/* Set *NAMES to the N names of the lake's datasets, sorted, in RESULT_POOL.
+ * DL_UNAVAILABLE as above.  Thread: any. */
+DL_MUSTCHECK dl_status mdl_lake_datasets(const char *const **names, int *n,
+                                         mdl_lake *lake, dl_error *err,
+                                         apr_pool_t *result_pool);
+
 /* DL_OK when the lake can be read now, else DL_UNAVAILABLE.  For health.
  * Thread: any. */
 DL_MUSTCHECK dl_status mdl_lake_check(mdl_lake *lake, dl_error *err,

@@ -70,10 +70,10 @@ typedef struct mdl_wh_state {
     unsigned long refused; /* requests sent away, since child start */
 } mdl_wh_state;
 
-/* Set *POOL to this child's pool for the warehouse of CFG, with at most MAX
- * connections; made with its keeper thread at the first call for these
- * settings and closed with CHILD_POOL.  An unreachable warehouse is no
- * failure.  DL_INTERNAL: no thread.  Thread: child start only. */
+/* Set *POOL to this child's pool for the [warehouse] of CFG, which outlives
+ * CHILD_POOL, with at most MAX connections; made with its keeper thread at the
+ * first call for this CFG and closed with CHILD_POOL.  An unreachable warehouse is no failure.
+ * DL_INTERNAL: no thread.  Thread: child start only. */
 DL_MUSTCHECK dl_status mdl_wh_pool_open(mdl_wh_pool **pool,
                                         const struct dl_config *cfg, int max,
                                         dl_error *err, apr_pool_t *child_pool);
