@@ -1,16 +1,12 @@
 /* dl_jws.c - Compact tokens: cut into segments, judge the header, check.
  *
- * The header's grammar is smaller than JSON on purpose: an object of at most
- * three members whose names and values are strings of printable ASCII without
- * escapes.  No header that we accept needs more.
- *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_jws.h"
 
 #include "dl_base64.h"
+#include "dl_flat.h"
 #include "dl_keyset.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,32 +15,20 @@
 #define HEADER_MAX       256
 #define SIGNATURE_LENGTH DL_BASE64_LENGTH(DL_HS256_BYTES)
 
-/* Part of a text. */
-typedef struct jws_slice {
-    const char *text; /* not NUL-terminated; NULL: absent */
-    size_t len;       /* its bytes */
-} jws_slice;
-
 /* A token cut at its dots. */
 typedef struct jws_segments {
-    jws_slice header;    /* before the first dot */
-    jws_slice payload;   /* between them */
-    jws_slice signature; /* behind the second */
-    size_t signed_len;   /* header, dot and payload */
+    dl_flat_slice header;    /* before the first dot */
+    dl_flat_slice payload;   /* between them */
+    dl_flat_slice signature; /* behind the second */
+    size_t signed_len;       /* header, dot and payload */
 } jws_segments;
 
 /* The three members a header may have. */
 typedef struct jws_header {
-    jws_slice alg; /* required */
-    jws_slice typ; /* optional */
-    jws_slice kid; /* optional with a single key */
+    dl_flat_slice alg; /* required */
+    dl_flat_slice typ; /* optional */
+    dl_flat_slice kid; /* optional with a single key */
 } jws_header;
-
-static bool equals(jws_slice slice, const char *text)
-{
-    return slice.text != NULL && slice.len == strlen(text) &&
-           memcmp(slice.text, text, slice.len) == 0;
-}
 
 static dl_status cut(jws_segments *out, const char *token, size_t len,
                      dl_error *err)
@@ -65,9 +49,9 @@ static dl_status cut(jws_segments *out, const char *token, size_t len,
         return dl_fail(err, DL_INVALID, 0,
                        "the token has not exactly three segments");
     }
-    out->header = (jws_slice){token, (size_t)(first - token)};
-    out->payload = (jws_slice){first + 1, (size_t)(second - first - 1)};
-    out->signature = (jws_slice){second + 1, (size_t)(end - second - 1)};
+    out->header = (dl_flat_slice){token, (size_t)(first - token)};
+    out->payload = (dl_flat_slice){first + 1, (size_t)(second - first - 1)};
+    out->signature = (dl_flat_slice){second + 1, (size_t)(end - second - 1)};
     out->signed_len = (size_t)(second - token);
     if (out->header.len == 0 || out->payload.len == 0) {
         return dl_fail(err, DL_INVALID, 0, "a segment is empty");
@@ -75,75 +59,39 @@ static dl_status cut(jws_segments *out, const char *token, size_t len,
     return DL_OK;
 }
 
-static void skip_blanks(const char **at, const char *end)
+/* Where HEADER keeps the member NAME, or NULL: not one of the three. */
+static dl_flat_slice *find_member(jws_header *header, dl_flat_slice name)
 {
-    while (*at < end &&
-           (**at == ' ' || **at == '\t' || **at == '\r' || **at == '\n')) {
-        ++*at;
+    if (dl_flat_equals(name, "alg")) {
+        return &header->alg;
     }
-}
-
-/* Take the character C, after blanks. */
-static bool take(const char **at, const char *end, char c)
-{
-    skip_blanks(at, end);
-    if (*at == end || **at != c) {
-        return false;
+    if (dl_flat_equals(name, "typ")) {
+        return &header->typ;
     }
-    ++*at;
-    return true;
-}
-
-/* Take a string of printable ASCII without escapes. */
-static bool take_string(jws_slice *out, const char **at, const char *end)
-{
-    if (!take(at, end, '"')) {
-        return false;
-    }
-    out->text = *at;
-    while (*at < end && **at != '"') {
-        if (**at < 0x20 || **at > 0x7e || **at == '\\') {
-            return false;
-        }
-        ++*at;
-    }
-    out->len = (size_t)(*at - out->text);
-    return take(at, end, '"');
-}
-
-/* Take one member; false unless it is alg, typ or kid for the first time. */
-static bool take_member(jws_header *out, const char **at, const char *end)
-{
-    jws_slice name;
-    jws_slice *slot;
-
-    if (!take_string(&name, at, end) || !take(at, end, ':')) {
-        return false;
-    }
-    slot = equals(name, "alg")   ? &out->alg
-           : equals(name, "typ") ? &out->typ
-           : equals(name, "kid") ? &out->kid
-                                 : NULL;
-    return slot != NULL && slot->text == NULL && take_string(slot, at, end);
+    return dl_flat_equals(name, "kid") ? &header->kid : NULL;
 }
 
 static dl_status parse_header(jws_header *out, const char *text, size_t len,
                               dl_error *err)
 {
-    const char *at = text;
-    const char *end = text + len;
-    bool good;
+    dl_flat walk;
+    dl_flat_member member;
 
     memset(out, 0, sizeof *out);
-    good = take(&at, end, '{') && take_member(out, &at, end);
-    while (good && take(&at, end, ',')) {
-        good = take_member(out, &at, end);
+    dl_flat_open(&walk, text, len);
+    while (dl_flat_next(&member, &walk)) {
+        dl_flat_slice *slot = find_member(out, member.name);
+
+        if (slot == NULL || member.kind != DL_FLAT_STRING) {
+            return dl_fail(err, DL_INVALID, 0,
+                           "the header has more than alg, typ and kid, or "
+                           "one of them is no string");
+        }
+        *slot = member.value;
     }
-    good = good && take(&at, end, '}');
-    skip_blanks(&at, end);
-    if (!good || at != end) {
+    if (!dl_flat_ended(&walk)) {
         return dl_fail(err, DL_INVALID, 0,
-                       "the header is not an object with alg, typ and kid");
+                       "the header is not a flat object of plain strings");
     }
     return DL_OK;
 }
@@ -152,7 +100,7 @@ static dl_status parse_header(jws_header *out, const char *text, size_t len,
 static dl_status find_key(int *i, const dl_keyset *keys,
                           const jws_header *header, dl_error *err)
 {
-    if (header->typ.text != NULL && !equals(header->typ, "JWT")) {
+    if (header->typ.text != NULL && !dl_flat_equals(header->typ, "JWT")) {
         return dl_fail(err, DL_INVALID, 0, "the header's typ is not JWT");
     }
     if (header->kid.text != NULL) {
@@ -164,7 +112,7 @@ static dl_status find_key(int *i, const dl_keyset *keys,
     if (*i < 0) {
         return dl_fail(err, DL_INVALID, 0, "no key has the header's kid");
     }
-    if (!equals(header->alg, dl_keyset_algorithm(keys, *i))) {
+    if (!dl_flat_equals(header->alg, dl_keyset_algorithm(keys, *i))) {
         return dl_fail(err, DL_INVALID, 0,
                        "the header's alg is not that of its key");
     }

@@ -21,8 +21,8 @@
  * Rules of the verifier (each a refusal, DL_INVALID, before any cryptography
  * unless it says otherwise): more than DL_JWS_MAX bytes; not exactly three
  * non-empty segments; a byte outside A-Z a-z 0-9 _ -; padding; unused bits
- * that are not zero; a header that is not one JSON object with only the
- * members alg, typ and kid, each at most once and a string; typ other than
+ * that are not zero; a header that is not one flat object (dl_flat.h) with only
+ * the members alg, typ and kid, each at most once and a string; typ other than
  * "JWT"; kid that is not exactly the kid of a key (it may be left out only
  * when the set has one key); alg that is not exactly the key's algorithm; a
  * signature of the wrong length; last, by constant-time compare, a wrong MAC.
