@@ -62,12 +62,30 @@ typedef struct dl_wh dl_wh;
 /* One prepared statement of a connection; lives as long as it. */
 typedef struct dl_wh_stmt dl_wh_stmt;
 
-/* Connect to the [warehouse] of CFG as ROLE and set *WH to the connection; it
- * is closed with POOL.  API and JOBS wait 1 s for the connection, the others
- * 5 s; INGEST gives a silent server up after 20 s, MIGRATE never, the others
- * after 60 s.  DL_UNAVAILABLE: nobody answers, or too many connections.
- * DL_UNSUPPORTED: the account is refused or the database is not there.
- * DL_INVALID: the password file cannot be read or is open to others. */
+/* Where and as whom to connect, password included: read once, before
+ * privileges are dropped.  Never changed afterwards, any thread may read it. */
+typedef struct dl_wh_target dl_wh_target;
+
+/* Set *TARGET to the account of ROLE in the [warehouse] of CFG, which has to
+ * live as long.  DL_INVALID, DL_NOT_FOUND or DL_IO: the password file is open
+ * to others, or cannot be read.  Lives in POOL; the password is wiped with
+ * it. */
+DL_MUSTCHECK dl_status dl_wh_target_load(const dl_wh_target **target,
+                                         const struct dl_config *cfg,
+                                         dl_wh_role role, dl_error *err,
+                                         apr_pool_t *pool);
+
+/* Connect to TARGET and set *WH to the connection; it is closed with POOL.
+ * API waits 1 s for the connection, the others as long as the ini says.
+ * INGEST gives a silent server up after 20 s, MIGRATE never, the others after
+ * 60 s; a statement of API may run for 30 s.  DL_UNAVAILABLE: nobody answers,
+ * or too many connections.  DL_UNSUPPORTED: the account is refused or the
+ * database is not there. */
+DL_MUSTCHECK dl_status dl_wh_connect_target(dl_wh **wh,
+                                            const dl_wh_target *target,
+                                            dl_error *err, apr_pool_t *pool);
+
+/* dl_wh_target_load and dl_wh_connect_target in one, for programs. */
 DL_MUSTCHECK dl_status dl_wh_connect(dl_wh **wh, const struct dl_config *cfg,
                                      dl_wh_role role, dl_error *err,
                                      apr_pool_t *pool);
@@ -75,12 +93,15 @@ DL_MUSTCHECK dl_status dl_wh_connect(dl_wh **wh, const struct dl_config *cfg,
 /* Close WH now; its statements are dead.  Idempotent. */
 void dl_wh_close(dl_wh *wh);
 
-/* Cut the connection under a call that hangs: that call returns
- * DL_UNAVAILABLE.  WH must not be closed meanwhile; nothing else may be done
- * with it afterwards but dl_wh_close by its owner.  Thread: any. */
+/* Return the descriptor of the connection, -1 when it is closed.  Who shuts a
+ * dup() of it down wakes a call that hangs: it returns DL_UNAVAILABLE. */
+int dl_wh_socket(const dl_wh *wh);
+
+/* Do just that: the call of another thread that hangs on WH returns.  WH must
+ * not be closed meanwhile.  Thread: any. */
 void dl_wh_abort(dl_wh *wh);
 
-/* Return whether the connection has been lost, or aborted: close it. */
+/* Return whether the connection has been lost: close it. */
 bool dl_wh_lost(const dl_wh *wh);
 
 /* Return what the server is. */
@@ -97,7 +118,8 @@ DL_MUSTCHECK dl_status dl_wh_exec(dl_wh *wh, const char *sql,
 DL_MUSTCHECK dl_status dl_wh_ask(const char **value, dl_wh *wh, const char *sql,
                                  dl_error *err, apr_pool_t *pool);
 
-/* STMT_BEGIN, STMT_COMMIT, STMT_ROLLBACK.  A commit that is DL_UNAVAILABLE
+/* Begin a transaction (STMT_BEGIN of a reader, STMT_START of a writer),
+ * commit it, give it up.  A commit that is DL_UNAVAILABLE
  * leaves open whether it happened (rule E6); the rollback's failure does not
  * matter and is not told. */
 DL_MUSTCHECK dl_status dl_wh_begin(dl_wh *wh, dl_error *err);
