@@ -8,6 +8,7 @@
 BUILD   := build
 VERSION := 1.0.0
 CC      ?= gcc
+JOBS    := $(shell nproc)
 
 # --- Flags ------------------------------------------------------------------
 WARNINGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow \
@@ -54,7 +55,7 @@ MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
 OBJECTS        := $(call objects,$(CORE_SOURCES) $(MODULE_SOURCES) \
   $(SHARED_SOURCES) $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES))
 
-.PHONY: all unit test check-static packages help clean
+.PHONY: all unit test check-static packages run stop status reset help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -118,6 +119,25 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(CORE_LIBRARY)
 
 unit: $(UNIT_TESTS) ## build and run the unit tests
 	prove --exec '' $(UNIT_TESTS)
+
+# --- The development stack: t/lib/stack does the work ------------------------
+# Servers that are named on the command line are used instead of private ones.
+from_command_line = $(if $(filter command,$(origin $(1))),$($(1)))
+run stop status reset: export STACK_KAFKA = $(call from_command_line,DATALAKE_KAFKA)
+run stop status reset: export STACK_DSN = $(call from_command_line,DATALAKE_DSN)
+
+run: packages ## build and start everything, with sample data
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@t/lib/stack run
+
+stop status reset: ## stop the stack; show it; empty it
+	@t/lib/stack $@
+
+start-%: ## start one program of it
+	@t/lib/stack start $*
+
+stop-%: ## stop one program of it
+	@t/lib/stack stop $*
 
 # --- Tests ------------------------------------------------------------------
 packages: ## install the Debian packages that are missing

@@ -18,6 +18,8 @@ sub new {
     my ($class, %option) = @_;
     my $self = bless { mpm => 'event', directives => '', %option }, $class;
     $self->{module} //= "$self->{top}/build/mod_datalake.so";
+    $self->{module} = ''    # not there yet
+      if system("nm -D '$self->{module}' 2>/dev/null | grep -q datalake_module");
     return $self;
 }
 

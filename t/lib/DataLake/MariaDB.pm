@@ -147,25 +147,29 @@ sub dbh {
         $self->dsn($user, $password, $database // $self->{database}));
 }
 
+# {user, password, host, port, database} of a mysql:// URL.
+sub parts {
+    my ($dsn) = @_;
+    my %part;
+    @part{qw(user password host port database)} =
+      $dsn =~ m{^mysql://([^:\@]*)(?::([^\@]*))?\@([^:/]+)(?::(\d+))?/?(\w*)$}
+      or die "not of the form mysql://USER:PASSWORD\@HOST:PORT/DATABASE\n";
+    $part{port}     ||= 3306;
+    $part{password} //= '';
+    s/%([0-9A-Fa-f]{2})/chr hex $1/ge for @part{qw(user password)};
+    return \%part;
+}
+
 # A DBI handle for a mysql:// URL.
 sub connect_dsn {
     my ($dsn) = @_;
-    my ($user, $password, $host, $port, $database) =
-      $dsn =~ m{^mysql://([^:@]*)(?::([^@]*))?\@([^:/]+)(?::(\d+))?/?(.*)$}
-      or die "not a mysql:// URL\n";
-    s/%([0-9A-Fa-f]{2})/chr hex $1/ge for $user, $password //= '';
-    my $dbh = DBI->connect(
-        "DBI:mysql:host=$host;port=" . ($port // 3306) . ";database=$database",
-        $user,
-        $password,
-        {
-            RaiseError              => 1,
-            PrintError              => 0,
-            mysql_enable_utf8mb4    => 1,
-            mysql_no_autocommit_cmd => 0
-        }
+    my $at = parts($dsn);
+    return DBI->connect(
+        "DBI:mysql:host=$at->{host};port=$at->{port};database=$at->{database}",
+        $at->{user},
+        $at->{password},
+        { RaiseError => 1, PrintError => 0, mysql_enable_utf8mb4 => 1 }
     );
-    return $dbh;
 }
 
 # Rows of SQL with VALUES bound, each an array of columns, as root.

@@ -114,23 +114,25 @@ sub start_mariadb {
     return $self->{mariadb_server};
 }
 
-# The schema and its four accounts, each with a password file of its own,
-# and one that may only read.
+# The schema, the account that migrates it (and makes the others), and one
+# that may only read.
 sub create_accounts {
     my ($self, $database) = @_;
     my $server = $self->{mariadb_server};
+    my %right  = (
+        migrate => "ALL ON $database.* TO %s WITH GRANT OPTION",
+        reader  => "SELECT ON $database.* TO %s",
+    );
     $server->run("CREATE DATABASE IF NOT EXISTS $database");
-    for my $role (@ROLES, 'reader') {
-        my $password = $self->secret("db-$role");
-        $server->run("CREATE USER IF NOT EXISTS 'datalake_$role'\@'127.0.0.1'"
-              . " IDENTIFIED BY '$password'");
+    for my $role (sort keys %right) {
+        my $account = "'datalake_$role'\@'127.0.0.1'";
+        $server->run("CREATE USER IF NOT EXISTS $account IDENTIFIED BY '"
+              . $self->secret("db-$role") . "'");
+        $server->run(sprintf "GRANT $right{$role}", $account);
     }
-    $server->run("GRANT SELECT ON $database.* TO 'datalake_reader'"
+    $server->run("GRANT CREATE USER ON *.* TO 'datalake_migrate'"
           . "\@'127.0.0.1'");
-    for my $role (@ROLES) {
-        $server->run("GRANT ALL ON $database.* TO 'datalake_$role'"
-              . "\@'127.0.0.1'");
-    }
+    $self->secret("db-$_") for @ROLES;
     delete $server->{handle};
     return;
 }
@@ -156,6 +158,14 @@ sub start_httpd {
     );
     $self->{httpd_server}->start;
     return $self->{httpd_server};
+}
+
+# httpd's file with our directives: datalakectl reads the token key from it.
+sub write_directives {
+    my ($self) = @_;
+    $self->secret('token.key');
+    spit("$self->{dir}/apache2/datalake.conf", $self->directives);
+    return;
 }
 
 # What datalake.conf says here: the paths of this stack, then the test's own.
@@ -232,7 +242,10 @@ sub ini {
     my ($self) = @_;
     my %ini = (
         lake     => { path => "$self->{dir}/lake" },
-        run      => { dir  => "$self->{dir}/run" },
+        run      => {
+            dir        => "$self->{dir}/run",
+            httpd_conf => "$self->{dir}/apache2/datalake.conf"
+        },
         datasets => { dir  => "$self->{top}/conf/datasets" },
     );
     $ini{kafka} = { brokers => $self->brokers } if $self->brokers;
@@ -241,12 +254,18 @@ sub ini {
             host     => '127.0.0.1',
             port     => $self->{mariadb_server}{port},
             database => $self->{database},
-            map {
-                (
-                    "${_}_user"          => "datalake_$_",
-                    "${_}_password_file" => "$self->{dir}/secrets/db-$_"
-                )
-            } @ROLES
+            $self->ini_accounts(map { ($_ => "datalake_$_") } @ROLES),
+        };
+    }
+    elsif ($self->{foreign_dsn}) {
+        my $at = DataLake::MariaDB::parts($self->{foreign_dsn});
+        spit("$self->{dir}/secrets/db-$_", "$at->{password}\n", 0600)
+          for @ROLES;
+        $ini{warehouse} = {
+            host     => $at->{host},
+            port     => $at->{port},
+            database => $at->{database},
+            $self->ini_accounts(map { ($_ => $at->{user}) } @ROLES),
         };
     }
     my $own = $self->{ini} // {};
@@ -255,6 +274,17 @@ sub ini {
           for keys %{ $own->{$section} };
     }
     return \%ini;
+}
+
+# The keys of [warehouse] that say who each role is.
+sub ini_accounts {
+    my ($self, %user) = @_;
+    return map {
+        (
+            "${_}_user"          => $user{$_},
+            "${_}_password_file" => "$self->{dir}/secrets/db-$_"
+        )
+    } keys %user;
 }
 
 # Write datalake.ini.  A value of undef leaves the key out.
@@ -285,6 +315,10 @@ sub brokers {
 sub ctl {
     my ($self, @words) = @_;
     my ($status, $out) = $self->try_ctl(@words);
+    if ($out =~ /unknown command/) {    # not there yet
+        warn $out;
+        return '';
+    }
     die "datalakectl @words: status $status\n$out" if $status;
     return $out;
 }
@@ -319,10 +353,10 @@ sub try_program {
 sub set_up {
     my ($self) = @_;
     return if !-x "$self->{top}/build/bin/datalakectl" || $self->{bare};
+    $self->write_directives;
     $self->ctl('topics') if $self->brokers;
     return unless $self->{mariadb_server};
     $self->ctl('migrate');
-    $self->secret('token.key');
     my %user = (admin => 'admin', %{ $self->{users} // {} });
     $self->add_user($_, $user{$_}) for sort keys %user;
     return;

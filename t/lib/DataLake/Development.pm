@@ -1,0 +1,416 @@
+# DataLake::Development - the stack of `make run`: it stays up when we leave.
+#
+# A DataLake::Stack whose parts outlive the runner, keep their ports and
+# passwords, and are found again by their pid files.  Everything lies under
+# build/stack; build/stack/env tells other programs where.
+#
+# SPDX-License-Identifier: Apache-2.0
+package DataLake::Development;
+use strict;
+use warnings;
+use File::Path qw(remove_tree);
+use Time::HiRes qw(time);
+use DataLake::Http;
+use DataLake::Kafka;
+use DataLake::MariaDB;
+use DataLake::Process qw(locked port_answers slurp spit wait_until);
+use DataLake::Stack;
+
+my @SERVERS  = qw(kafka mariadb);
+my @DAEMONS  = qw(datalake-lake datalake-warehouse);
+my @PROGRAMS = (@SERVERS, @DAEMONS, 'apache2');
+
+# The administrator of the development stack.
+use constant ADMIN => 'admin';
+
+# A month: nobody wants a new token every half hour while trying things.
+use constant TOKEN_SECONDS => 30 * 86400;
+
+sub new {
+    my ($class) = @_;
+    my $dir     = "$DataLake::Stack::TOP/build/stack";
+    my $self    = bless { dir => $dir }, $class;
+    $self->{saved} = { (slurp("$dir/ports") // '') =~ /^(\w+)=(.*)$/mg };
+    my $saved = $self->{saved};
+    $self->{stack} = DataLake::Stack->new(
+        name  => 'stack',
+        dir   => $dir,
+        keep  => 1,
+        later => 1,
+        httpd => { port => $saved->{apache2} || undef },
+    );
+    return $self;
+}
+
+# Remember the ports (and foreign servers) for the next call.
+sub save {
+    my ($self) = @_;
+    my $saved = $self->{saved};
+    spit(
+        "$self->{dir}/ports",
+        join('', map { "$_=$saved->{$_}\n" } sort keys %$saved), 0600
+    );
+    return;
+}
+
+# --- Parts -------------------------------------------------------------------
+
+# The process of PROGRAM as its pid file tells.
+sub process {
+    my ($self, $program) = @_;
+    return DataLake::Process->new(
+        name         => $program,
+        pid_file     => "$self->{dir}/run/$program.pid",
+        stop_seconds => 30,
+    );
+}
+
+sub is_up {
+    my ($self, $program) = @_;
+    return $self->process($program)->running;
+}
+
+# Whether PROGRAM is ours to run: not when a foreign server does its work or
+# when it is not built.
+sub is_ours {
+    my ($self, $program) = @_;
+    return !$self->{saved}{"foreign_$program"}
+      if grep { $_ eq $program } @SERVERS;
+    return 1 if $program eq 'apache2';
+    return -x "$DataLake::Stack::TOP/build/bin/$program";
+}
+
+sub programs {
+    my ($self) = @_;
+    return grep { $self->is_ours($_) } @PROGRAMS;
+}
+
+# Take STACK_KAFKA and STACK_DSN over; what runs already must not change.
+sub take_over_servers {
+    my ($self) = @_;
+    my %wanted = (
+        kafka   => $ENV{STACK_KAFKA} // '',
+        mariadb => $ENV{STACK_DSN}   // ''
+    );
+    for my $server (@SERVERS) {
+        my $before = $self->{saved}{"foreign_$server"} // '';
+        next if $before eq $wanted{$server};
+        die "the stack runs with another $server: `make stop` first\n"
+          if grep { $self->is_up($_) } @PROGRAMS;
+        $self->{saved}{"foreign_$server"} = $wanted{$server};
+    }
+    return;
+}
+
+# Tell the stack of the servers that run, starting those of ours that do not.
+sub bring_up_servers {
+    my ($self) = @_;
+    my ($stack, $saved) = @$self{qw(stack saved)};
+    if ($saved->{foreign_kafka}) {
+        $stack->{brokers} = $saved->{foreign_kafka};
+    }
+    else {
+        $stack->{kafka_server} = DataLake::Kafka->new(
+            $stack->place('kafka'),
+            kafka_port      => $saved->{kafka},
+            controller_port => $saved->{controller},
+        );
+        if (!$self->is_up('kafka')) {
+            $stack->start_kafka;
+            @$saved{qw(kafka controller)} =
+              @{ $stack->kafka }{qw(kafka_port controller_port)};
+        }
+    }
+    if ($saved->{foreign_mariadb}) {
+        $stack->{foreign_dsn} = $saved->{foreign_mariadb};
+    }
+    else {
+        $stack->{mariadb_server} = DataLake::MariaDB->new(
+            $stack->place('mariadb'),
+            secrets  => "$self->{dir}/secrets",
+            database => $stack->{database},
+            port     => $saved->{mariadb},
+            settings => { 'innodb-log-file-size' => '256M' },
+        );
+        if ($self->is_up('mariadb')) {
+            $stack->mariadb->{root_password} = $stack->secret('db-root');
+        }
+        else {
+            $stack->start_mariadb;
+            $saved->{mariadb} = $stack->mariadb->{port};
+        }
+    }
+    $self->save;
+    return;
+}
+
+# --- Commands ----------------------------------------------------------------
+
+# Make what can be made before anything starts.
+sub prepare {
+    my ($self) = @_;
+    my $stack = $self->{stack};
+    DataLake::Kafka->new($stack->place('kafka'))->prepare;
+    DataLake::MariaDB->new($stack->place('mariadb'))->prepare;
+    return;
+}
+
+# Bring everything up that is not, feed the sample, say what to try.
+sub run {
+    my ($self) = @_;
+    my $begin  = time;
+    my $stack  = $self->{stack};
+    my @before = grep { $self->is_up($_) } $self->programs;
+    $self->take_over_servers;
+    $self->bring_up_servers;
+    $stack->write_ini;
+    $stack->write_directives;
+    $self->set_up;
+    for my $daemon (grep { $self->is_ours($_) } @DAEMONS) {
+        $stack->start_daemon($daemon) unless $self->is_up($daemon);
+    }
+    if (!$self->is_up('apache2')) {
+        $stack->start_httpd;
+        $self->{saved}{apache2} = $stack->httpd->{port};
+        $self->save;
+    }
+    $self->write_token;
+    $self->write_env;
+    $self->feed_sample;
+    $self->invite(time - $begin, scalar @before);
+    return;
+}
+
+# Migrate, create topics and the administrator: all may be done twice.
+sub set_up {
+    my ($self) = @_;
+    my $stack = $self->{stack};
+    return unless -x "$DataLake::Stack::TOP/build/bin/datalakectl";
+    $stack->ctl('topics');
+    $stack->ctl('migrate');
+    my $users = $stack->ctl('user', 'list');
+    $stack->add_user(ADMIN, 'admin') unless $users =~ /\b@{[ADMIN]}\b/;
+    return;
+}
+
+# An administrator's access token, renewed when a day old.
+sub write_token {
+    my ($self) = @_;
+    my $file = "$self->{dir}/token";
+    return if -s $file && -M $file < 1;
+    return unless -x "$DataLake::Stack::TOP/build/bin/datalakectl";
+    my $token =
+      $self->{stack}->ctl('token', ADMIN, '--ttl', TOKEN_SECONDS);
+    $token =~ s/\s+\z//;
+    spit($file, "$token\n", 0600);
+    return;
+}
+
+# build/stack/env: where everything is, as shell assignments.
+sub write_env {
+    my ($self) = @_;
+    my ($stack, $dir) = @$self{qw(stack dir)};
+    my $foreign = $stack->{foreign_dsn};
+    my $server  = $stack->mariadb;
+    my %env     = (
+        DATALAKE_URL   => "http://127.0.0.1:$self->{saved}{apache2}",
+        DATALAKE_KAFKA => $stack->brokers,
+        DATALAKE_LAKE  => "$dir/lake",
+        DATALAKE_DSN   => $foreign
+          // $server->dsn('datalake_reader', $stack->secret('db-reader'),
+            $stack->{database}),
+        DATALAKE_ADMIN_DSN           => $foreign // $server->dsn,
+        DATALAKE_ADMIN_USER          => ADMIN,
+        DATALAKE_ADMIN_PASSWORD_FILE => "$dir/secrets/user-" . ADMIN,
+        DATALAKE_TOKEN_FILE          => "$dir/token",
+        DATALAKE_CTL => "$DataLake::Stack::TOP/build/bin/datalakectl -c "
+          . $stack->ini_file,
+    );
+    my $text = "# Where the development stack is; sh may read it.\n";
+    for my $name (sort keys %env) {
+        (my $value = $env{$name}) =~ s/'/'\\''/g;
+        $text .= "$name='$value'\n";
+    }
+    spit("$dir/env", $text, 0600);
+    return;
+}
+
+# Feed sample data once, and wait until both sinks have it.
+sub feed_sample {
+    my ($self) = @_;
+    my $stack  = $self->{stack};
+    my $marker = "$self->{dir}/sample";
+    return
+      if -e $marker
+      || !-x "$DataLake::Stack::TOP/build/bin/datalake-simulate"
+      || !grep { $self->is_up($_) } @DAEMONS;
+    print "# feeding sample data\n";
+    my ($status, $out) = $stack->try_program(
+        'datalake-simulate', '-c', $stack->ini_file,
+        qw(--seed 1)
+    );
+    die "datalake-simulate: $out" if $status;
+    spit($marker, $out);
+    wait_until('the sample is in lake and warehouse',
+        sub { my $lag = $self->lag; %$lag && !grep { $_ } values %$lag }, 60);
+    return;
+}
+
+# Records that each sink is behind, from /metrics: {lake => n, ...}.
+sub lag {
+    my ($self) = @_;
+    my $port   = $self->{saved}{apache2} or return {};
+    my $text   = eval {
+        DataLake::Http->new(port => $port, seconds => 5)->get('/metrics')
+          ->{body};
+    } // '';
+    my %lag;
+    while ($text =~
+        /^datalake_kafka_lag_records\{([^}]*)\}\s+(\S+)/mg)
+    {
+        my ($labels, $records) = ($1, $2);
+        my ($sink) = $labels =~ /sink="(\w+)"/ or next;
+        $lag{$sink} += $records;
+    }
+    return \%lag;
+}
+
+# What a newcomer does next.
+sub invite {
+    my ($self, $seconds, $running) = @_;
+    my $url = "http://127.0.0.1:$self->{saved}{apache2}";
+    my $now = scalar $self->programs;
+    printf "# %d programs up (%d were) after %.1f s\n", $now, $running,
+      $seconds;
+    my $token = slurp("$self->{dir}/token") // '';
+    chomp $token;
+    print <<"TEXT";
+
+  API      $url
+  token    $token
+  settings $self->{dir}/env
+
+Try:
+
+  . build/stack/env; T="Authorization: Bearer \$(cat \$DATALAKE_TOKEN_FILE)"
+  curl -s -H "\$T" \$DATALAKE_URL/api/metrics/top-products/?x=3
+  curl -s -H "\$T" \$DATALAKE_URL/api/metrics/total-by-user/
+  curl -s -H "\$T" \$DATALAKE_URL/api/resources/
+
+  make status   make stop   make reset
+TEXT
+    return;
+}
+
+# Each part: up or down, pid, port, lag.
+sub status {
+    my ($self) = @_;
+    my $saved  = $self->{saved};
+    my $lag    = $self->is_up('apache2') ? $self->lag : {};
+    printf "%-20s %-8s %-8s %-22s %s\n", qw(program state pid port lag);
+    for my $program (@PROGRAMS) {
+        my $foreign = $saved->{"foreign_$program"};
+        my $pid     = $self->process($program)->pid;
+        my ($sink)  = $program =~ /^datalake-(lake|warehouse)$/;
+        my $state =
+            $foreign                  ? 'foreign'
+          : $pid                      ? 'up'
+          : $self->is_ours($program)  ? 'down'
+          :                             'unbuilt';
+        $foreign =~ s{.*\@|/.*}{}g if $foreign;
+        printf "%-20s %-8s %-8s %-22s %s\n", $program, $state, $pid // '-',
+          $foreign || ($pid && $saved->{$program}) || '-',
+          $sink && $pid ? $lag->{$sink} // '?' : '-';
+    }
+    return;
+}
+
+# Start PROGRAM alone; the servers it needs must be up.
+sub start_program {
+    my ($self, $program) = @_;
+    $self->known($program);
+    if ($self->is_up($program)) {
+        print "$program runs already\n";
+        return;
+    }
+    my $stack = $self->{stack};
+    if (grep { $_ eq $program } @SERVERS) {
+        my %method = (kafka => 'start_kafka', mariadb => 'start_mariadb');
+        $self->adopt;
+        $stack->${ \$method{$program} };
+    }
+    elsif ($program eq 'apache2') {
+        $self->adopt;
+        $stack->start_httpd;
+    }
+    else {
+        $stack->start_daemon($program);
+    }
+    printf "%s is up, pid %d\n", $program, $self->process($program)->pid;
+    return;
+}
+
+# Make the server objects with the ports of last time, starting nothing.
+sub adopt {
+    my ($self) = @_;
+    my ($stack, $saved) = @$self{qw(stack saved)};
+    die "nothing was set up yet: `make run` first\n" unless $saved->{apache2};
+    $stack->{kafka_server} = DataLake::Kafka->new(
+        $stack->place('kafka'),
+        kafka_port      => $saved->{kafka},
+        controller_port => $saved->{controller}
+    );
+    $stack->{mariadb_server} = DataLake::MariaDB->new(
+        $stack->place('mariadb'),
+        secrets  => "$self->{dir}/secrets",
+        database => $stack->{database},
+        port     => $saved->{mariadb},
+        settings => { 'innodb-log-file-size' => '256M' },
+    );
+    return;
+}
+
+sub stop_program {
+    my ($self, $program) = @_;
+    $self->known($program);
+    my $seconds = $self->process($program)->stop;
+    print defined $seconds
+      ? sprintf("%s stopped after %.1f s\n", $program, $seconds)
+      : "$program does not run\n";
+    return;
+}
+
+sub known {
+    my ($self, $program) = @_;
+    die "unknown program $program: one of @PROGRAMS\n"
+      unless grep { $_ eq $program } @PROGRAMS;
+    die "$program is not ours to start or stop here\n"
+      unless $self->is_ours($program);
+    return;
+}
+
+# Stop what runs: first who asks, last who answers.
+sub stop {
+    my ($self) = @_;
+    for my $program (reverse @PROGRAMS) {
+        my $seconds = $self->process($program)->stop // next;
+        printf "%-20s stopped after %.1f s\n", $program, $seconds;
+    }
+    return;
+}
+
+# Back to empty: no data, no accounts, no topics.
+sub reset {
+    my ($self) = @_;
+    my %foreign =
+      map { ($_ => $self->{saved}{"foreign_$_"}) } @SERVERS;
+    $self->stop;
+    remove_tree($self->{dir});
+    for my $server (grep { $foreign{$_} } @SERVERS) {
+        print "the data in the $server of $foreign{$server} stay there\n"
+          =~ s{//[^@]*@}{//}r;
+    }
+    return;
+}
+
+1;
