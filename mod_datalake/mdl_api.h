@@ -16,4 +16,35 @@ mdl_handler mdl_api_problem;
 /* mdl_api_health.c: GET /health/live. */
 mdl_handler mdl_api_live;
 
+/* mdl_api_health.c: GET /api/v1/health/, GET /health/ready. */
+mdl_handler mdl_api_health;
+mdl_handler mdl_api_ready;
+
+/* mdl_api_prometheus.c: GET /metrics. */
+mdl_handler mdl_api_prometheus;
+
+/* mdl_api_metrics_products.c: GET /api/metrics/top-products/. */
+mdl_handler mdl_api_top_products;
+extern const mdl_param mdl_api_top_products_params[];
+
+/* mdl_api_metrics_users.c: GET /api/metrics/total-by-user/ and
+ * /api/metrics/total_by_user/. */
+mdl_handler mdl_api_total_by_user;
+mdl_handler mdl_api_total_by_user_type;
+extern const mdl_param mdl_api_users_params[];
+
+/* mdl_api_metrics_window.c: GET /api/metrics/last-5min/. */
+mdl_handler mdl_api_window;
+extern const mdl_param mdl_api_window_params[];
+
+/* mdl_api_resources.c: GET /api/audit/resources/, GET /api/resources/. */
+mdl_handler mdl_api_dataset_days;
+mdl_handler mdl_api_resources;
+extern const mdl_param mdl_api_dataset_days_params[];
+extern const mdl_param mdl_api_resources_params[];
+
+/* mdl_api_version.c: GET /api/audit/version/. */
+mdl_handler mdl_api_version;
+extern const mdl_param mdl_api_version_params[];
+
 #endif

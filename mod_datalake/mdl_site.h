@@ -16,6 +16,7 @@
 #include "dl_error.h"
 #include "dl_token.h"
 #include "mdl_cache.h"
+#include "mdl_commit.h"
 #include "mdl_config.h"
 #include "mdl_cursor.h"
 #include "mdl_lake.h"
@@ -23,6 +24,7 @@
 
 struct dl_config;
 struct dl_dataset_set;
+struct dl_wh_target;
 struct mdl_mirror;
 
 /* One server's part. */
@@ -35,10 +37,12 @@ typedef struct mdl_site {
     mdl_cursor_key cursor_key;             /* signs cursors, from the keys */
     int lake_fd; /* the lake's root, opened at start; -1: cannot be opened */
     int run_fd;  /* [run] dir likewise */
-    struct mdl_mirror *mirror; /* accounts, in shared memory */
-    mdl_wh_pool *wh;           /* this child's; NULL in the parent */
-    mdl_cache *cache;          /* this child's; NULL in the parent */
-    mdl_lake *lake;            /* this child's; NULL in the parent */
+    struct mdl_mirror *mirror;            /* accounts, in shared memory */
+    const struct dl_wh_target *wh_target; /* account api, with password */
+    mdl_wh_pool *wh;                      /* this child's; NULL in the parent */
+    mdl_cache *cache;                     /* this child's; NULL in the parent */
+    mdl_lake *lake;                       /* this child's; NULL in the parent */
+    mdl_commit *commit;                   /* this child's; NULL in the parent */
 } mdl_site;
 
 /* Set *SITE to what SERVER serves from; *SITE is NULL when DataLakeEngine is

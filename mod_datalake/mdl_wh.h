@@ -32,8 +32,8 @@
 
 #include "dl_error.h"
 
-struct dl_config;
 struct dl_wh;
+struct dl_wh_target;
 
 /* How long a request waits for a connection. */
 #define MDL_WH_WAIT_MS 200
@@ -70,13 +70,14 @@ typedef struct mdl_wh_state {
     unsigned long refused; /* requests sent away, since child start */
 } mdl_wh_state;
 
-/* Set *POOL to this child's pool for the [warehouse] of CFG, which outlives
- * CHILD_POOL, with at most MAX connections; made with its keeper thread at the
- * first call for this CFG and closed with CHILD_POOL.  An unreachable warehouse is no failure.
+/* Set *POOL to this child's pool for TARGET (role API, loaded at start), which
+ * outlives CHILD_POOL, with at most MAX connections; made with its keeper
+ * thread at the first call for this TARGET and closed with CHILD_POOL.  An unreachable warehouse is no failure.
  * DL_INTERNAL: no thread.  Thread: child start only. */
 DL_MUSTCHECK dl_status mdl_wh_pool_open(mdl_wh_pool **pool,
-                                        const struct dl_config *cfg, int max,
-                                        dl_error *err, apr_pool_t *child_pool);
+                                        const struct dl_wh_target *target,
+                                        int max, dl_error *err,
+                                        apr_pool_t *child_pool);
 
 /* Run READER with CONTEXT on a connection of POOL, once more when the
  * connection was lost under it.  DL_UNAVAILABLE: breaker open, no connection
@@ -95,6 +96,11 @@ DL_MUSTCHECK dl_status mdl_wh_acquire(mdl_wh *wh, mdl_wh_pool *pool,
  * whether it is used again (DL_UNAVAILABLE and DL_TIMEOUT: closed) and what
  * the breaker counts.  Thread: the one that borrowed it. */
 void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome);
+
+/* DL_OK when the warehouse answered within the last second; else the keeper
+ * asks it and this waits for at most MDL_WH_WAIT_MS.  DL_UNAVAILABLE: no
+ * answer.  For health.  Thread: any. */
+DL_MUSTCHECK dl_status mdl_wh_check(mdl_wh_pool *pool, dl_error *err);
 
 /* Set *STATE to what POOL is doing; takes no connection.  Thread: any. */
 void mdl_wh_pool_state(mdl_wh_state *state, mdl_wh_pool *pool);

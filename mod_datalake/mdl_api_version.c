@@ -1,0 +1,280 @@
+/* mdl_api_version.c - GET /api/audit/version/: a day's records, as they stand
+ * now or stood after an earlier commit.
+ *
+ * Records are sent byte for byte as stored.  The first stretch of lines is
+ * read before the status line goes out, so a damaged day is 503; damage
+ * further on cuts the connection.  Memory is one stretch (dl_lake_reader.h)
+ * and one brigade, whatever the day's size.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <httpd.h>
+
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "dl_json_write.h"
+#include "dl_lake_reader.h"
+#include "dl_log.h"
+#include "mdl_answer.h"
+#include "mdl_api.h"
+#include "mdl_http.h"
+#include "mdl_problem.h"
+#include "mdl_site.h"
+
+/* Room for the member _dl of one record. */
+#define META_MAX 1024
+
+enum {
+    DATE,
+    DATASET,
+    VERSION,
+    AS_OF,
+    META
+};
+
+const mdl_param mdl_api_version_params[] = {
+    [DATE] = {.name = "date",
+              .type = MDL_PARAM_DATE,
+              .resource = true,
+              .required = true,
+              .summary = "Which day"},
+    [DATASET] = {.name = "dataset",
+                 .type = MDL_PARAM_TEXT,
+                 .resource = true,
+                 .min = 1,
+                 .max = 255,
+                 .fallback = "transaction_log",
+                 .summary = "Whose day"},
+    [VERSION] = {.name = "version",
+                 .type = MDL_PARAM_INT,
+                 .min = 1,
+                 .max = INT64_MAX,
+                 .summary = "As after this commit of the day"},
+    [AS_OF] = {.name = "as_of",
+               .type = MDL_PARAM_TIME,
+               .summary = "As after the last commit until then"},
+    [META] = {.name = "meta",
+              .type = MDL_PARAM_BOOL,
+              .fallback = "false",
+              .summary = "Add _dl, where each record came from"},
+    {.name = NULL}};
+
+/* One day on its way out. */
+typedef struct day_stream {
+    mdl_request *q;     /* the request */
+    dl_lake_scan *scan; /* the lines */
+    mdl_stream *out;    /* the answer; NULL until the first lines are read */
+    dl_buf *meta;       /* scratch for _dl */
+    const char *topic;  /* the dataset's name, which is the topic's */
+    const char *name;   /* "dataset/date.json" */
+    uint64_t lines;     /* lines sent so far */
+    bool array;         /* JSON array, else a line each */
+} day_stream;
+
+/* Send what stands between two records, or before the first one. */
+static dl_status write_before(day_stream *day, dl_error *err)
+{
+    const char *text = day->lines == 0 ? "[" : ",";
+
+    day->lines++;
+    if (!day->array) {
+        return DL_OK;
+    }
+    return mdl_stream_write(day->out, text, 1, err);
+}
+
+/* Send what stands behind the last record. */
+static dl_status write_end(day_stream *day, dl_error *err)
+{
+    if (!day->array) {
+        return DL_OK;
+    }
+    return day->lines == 0 ? mdl_stream_write(day->out, "[]", 2, err)
+                           : mdl_stream_write(day->out, "]", 1, err);
+}
+
+/* --- Records as they stand --------------------------------------------------
+ */
+
+/* Send the LEN bytes of whole lines at DATA as elements of an array. */
+static dl_status write_elements(day_stream *day, const char *data, size_t len,
+                                dl_error *err)
+{
+    const char *end = data + len;
+
+    while (data < end) {
+        const char *newline = memchr(data, '\n', (size_t)(end - data));
+        size_t n = (size_t)((newline != NULL ? newline : end) - data);
+
+        DL_TRY(write_before(day, err));
+        DL_TRY(mdl_stream_write(day->out, data, n, err));
+        data += n + 1;
+    }
+    return DL_OK;
+}
+
+/* Send all lines from the LEN bytes at DATA, which were read already, on. */
+static dl_status write_plain(day_stream *day, const char *data, size_t len,
+                             dl_error *err)
+{
+    while (data != NULL) {
+        if (day->array) {
+            DL_TRY(write_elements(day, data, len, err));
+        }
+        else {
+            DL_TRY(mdl_stream_write(day->out, data, len, err));
+        }
+        DL_TRY(dl_lake_scan_chunk(&data, &len, day->scan, err));
+    }
+    return write_end(day, err);
+}
+
+/* --- Records with _dl -------------------------------------------------------
+ */
+
+/* Make _dl of LINE in the scratch buffer. */
+static dl_status make_meta(day_stream *day, const dl_lake_line *line,
+                           dl_error *err)
+{
+    dl_json_writer w;
+
+    day->meta->len = 0;
+    dl_json_writer_begin(&w, day->meta);
+    dl_json_write_object_begin(&w);
+    dl_json_write_key(&w, "topic");
+    dl_json_write_text(&w, day->topic);
+    dl_json_write_key(&w, "partition");
+    dl_json_write_int(&w, line->coord.partition);
+    dl_json_write_key(&w, "offset");
+    dl_json_write_int(&w, line->coord.offset);
+    dl_json_write_key(&w, "timestamp");
+    dl_json_write_time(&w, line->coord.time);
+    dl_json_write_key(&w, "resource");
+    dl_json_write_text(&w, day->name);
+    dl_json_write_key(&w, "line");
+    dl_json_write_int(&w, (int64_t)line->line);
+    dl_json_write_object_end(&w);
+    return dl_json_writer_finish(&w, err);
+}
+
+/* Send LINE with _dl as its last member. */
+static dl_status write_line(day_stream *day, const dl_lake_line *line,
+                            dl_error *err)
+{
+    size_t body = line->len - 1; /* without the closing brace */
+
+    DL_TRY(make_meta(day, line, err));
+    DL_TRY(write_before(day, err));
+    DL_TRY(mdl_stream_write(day->out, line->text, body, err));
+    DL_TRY(body > 1 ? mdl_stream_write(day->out, ",\"_dl\":", 7, err)
+                    : mdl_stream_write(day->out, "\"_dl\":", 6, err));
+    DL_TRY(mdl_stream_write(day->out, day->meta->data, day->meta->len, err));
+    return day->array ? mdl_stream_write(day->out, "}", 1, err)
+                      : mdl_stream_write(day->out, "}\n", 2, err);
+}
+
+/* Send all lines from LINE, which was read already, on. */
+static dl_status write_with_meta(day_stream *day, dl_lake_line *line,
+                                 dl_error *err)
+{
+    while (line->text != NULL) {
+        DL_TRY(write_line(day, line, err));
+        DL_TRY(dl_lake_scan_next(line, day->scan, err));
+    }
+    return write_end(day, err);
+}
+
+/* --- The request ------------------------------------------------------------
+ */
+
+/* Set the scan of DAY to what the request asks for. */
+static dl_status open_day(day_stream *day, dl_error *err)
+{
+    mdl_request *q = day->q;
+    dl_lake_range range = {
+        .day = q->values[DATE].day,
+        .version =
+            q->values[VERSION].given ? (uint64_t)q->values[VERSION].number : 0,
+        .as_of = q->values[AS_OF].given ? q->values[AS_OF].time : DL_TIME_NONE,
+        .with_coords = q->values[META].flag};
+    dl_lake_snapshot *snap;
+
+    DL_TRY(
+        mdl_lake_snapshot(&snap, q->site->lake, day->topic, err, q->r->pool));
+    return dl_lake_scan_open(&day->scan, snap, &range, err, q->r->pool);
+}
+
+/* Tell which state of the day is answered; return whether the client has it.
+ */
+static bool unchanged(const day_stream *day)
+{
+    const dl_lake_day *state = dl_lake_scan_day(day->scan);
+    apr_pool_t *pool = day->q->r->pool;
+    const char *identity = apr_psprintf(
+        pool, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %d",
+        day->name, state->version, state->bytes, state->records,
+        state->last_time, day->q->values[META].flag ? 1 : 0);
+    char etag[MDL_ETAG_TEXT];
+
+    mdl_answer_header(day->q, "X-Version",
+                      apr_psprintf(pool, "%" PRIu64, state->version));
+    mdl_answer_etag(etag, identity, strlen(identity));
+    return mdl_answer_unchanged(day->q, etag);
+}
+
+/* Read the first lines, then begin the answer and send everything. */
+static int send_day(day_stream *day)
+{
+    bool with_meta = day->q->values[META].flag;
+    dl_error err = {DL_OK, 0, ""};
+    dl_lake_line line = {.text = NULL};
+    const char *data = NULL;
+    size_t len = 0;
+    dl_status status;
+
+    status = with_meta ? dl_lake_scan_next(&line, day->scan, &err)
+                       : dl_lake_scan_chunk(&data, &len, day->scan, &err);
+    if (status != DL_OK) {
+        return mdl_http_fail(day->q, MDL_LAKE, &err);
+    }
+    day->out = mdl_stream_open(day->q, NULL);
+    if (mdl_stream_wanted(day->out)) {
+        status = with_meta ? write_with_meta(day, &line, &err)
+                           : write_plain(day, data, len, &err);
+    }
+    if (status != DL_OK && day->q->r->connection->aborted == 0) {
+        dl_log(DL_LOG_ERROR, "DL1120: %s: %s", day->name, err.text);
+    }
+    return mdl_stream_close(day->out, status != DL_OK);
+}
+
+int mdl_api_version(mdl_request *q)
+{
+    char date[DL_DAY_TEXT];
+    day_stream day = {.q = q,
+                      .topic = q->values[DATASET].text,
+                      .array = q->format == MDL_FORMAT_JSON};
+    dl_error err = {DL_OK, 0, ""};
+    dl_status status;
+
+    if (q->values[VERSION].given && q->values[AS_OF].given) {
+        return mdl_param_refuse(q, &mdl_api_version_params[AS_OF], "exclusive",
+                                "version and as_of exclude each other.");
+    }
+    dl_day_format(date, q->values[DATE].day);
+    day.name = apr_pstrcat(q->r->pool, day.topic, "/", date, ".json", NULL);
+    day.meta = mdl_answer_buf(q, META_MAX);
+    status = open_day(&day, &err);
+    if (status == DL_NOT_FOUND) {
+        return mdl_problem(q, MDL_PROBLEM_NOT_FOUND,
+                           "There is no such day or version.");
+    }
+    if (status != DL_OK) {
+        return mdl_http_fail(q, MDL_LAKE, &err);
+    }
+    if (unchanged(&day)) {
+        return mdl_answer_not_modified(q);
+    }
+    return send_day(&day);
+}
