@@ -40,16 +40,27 @@ typedef struct dlc_wishes {
 
 /* What a loop needs; filled by the program. */
 typedef struct dlc_loop_options {
-    const dl_config *cfg;      /* [kafka] limits; declarations at a reload */
-    const dl_dataset_set *set; /* datasets to read */
+    const dl_config *cfg;      /* [lake] dead_letters: share that stops */
     dlc_source *source;        /* where messages come from */
     dlc_sink *sink;            /* where they go */
     dl_stats *stats;           /* numbers, or NULL */
     dlc_wishes *wishes;        /* what signals ask for */
     bool group;                /* partitions come from the group, else all */
-    const char *resume_path;   /* file with accepted restarts, or NULL */
-    void (*alive)(void);       /* called about once a second, or NULL */
-    void (*reading)(void);     /* called when reading begins, or NULL */
+    const char *resume_path;   /* topics an operator accepts, a line each;
+                              * read and removed at SIGHUP */
+    const dl_dataset_set *set; /* datasets to read */
+
+    /* Set *SET to the declarations as they are now, with the program's
+     * choice applied.  A bad set keeps the old one. */
+    dl_status (*load)(const dl_dataset_set **set, void *context, dl_error *err,
+                      apr_pool_t *pool);
+    void *context; /* first argument of the calls here */
+
+    /* Called about once a second, READING: partitions are read. */
+    void (*alive)(void *context, bool reading);
+
+    /* Called before and after the declarations are read again. */
+    void (*reloading)(void *context, bool begins);
 } dlc_loop_options;
 
 /* Consume until OPTIONS->wishes->stop: take, put, commit.  On return all that

@@ -11,9 +11,9 @@
  *     commit()  all that was put since the last commit, at once, or nothing
  *     drop()    the partition goes; what was not committed is forgotten
  *
- * After a commit() or put() that did not return DL_OK (or DL_INVALID), all
- * uncommitted messages of all partitions are forgotten by the sink, and the
- * loop reads again from next().
+ * After a commit() or put() that did not return DL_OK (or DL_INVALID), the
+ * sink has forgotten what it had to forget, and the loop reads again from
+ * next() of every partition, which is where the sink continues.
  *
  * What a status means to the loop (the one switch of dlc_loop.c):
  *
@@ -63,6 +63,8 @@ typedef struct dlc_part {
 /* One message; payload and key are dead when put() returns. */
 typedef struct dlc_message {
     dlc_part *part;      /* where it came from */
+    bool end;            /* no message, seen by the loop only: nothing
+                          * readable lies before offset */
     int64_t offset;      /* >= part->next */
     int64_t time_us;     /* Kafka timestamp, microseconds since 1970 */
     const void *payload; /* value, or NULL for a tombstone */
@@ -71,6 +73,12 @@ typedef struct dlc_message {
     size_t key_len;      /* bytes of key */
     void *native;        /* rd_kafka_message_t for headers, NULL from files */
 } dlc_message;
+
+/* Set *VALUE and *LEN to the value of the last header NAME of MSG; return
+ * false when it has none (messages from files never have).  Dead with the
+ * message. */
+bool dlc_message_header(const dlc_message *msg, const char *name,
+                        const char **value, size_t *len);
 
 /* What a sink does.  STATE is the sink's own. */
 typedef struct dlc_sink_calls {
@@ -95,14 +103,22 @@ typedef struct dlc_sink_calls {
      * no message is waiting.  False while nothing is pending. */
     bool (*wants_commit)(dlc_sink *sink, int64_t now_us, bool caught_up);
 
-    /* Make all that was put durable, with its offsets. */
+    /* Make all that was put durable, with its offsets.  A sink may hand the
+     * batch to a thread of its own and return before that is done; then a
+     * failure comes out of the next call, and drop() waits for it. */
     dl_status (*commit)(dlc_sink *sink, dl_error *err);
 
-    /* Forget all that was put since the last commit.  Cannot fail. */
+    /* Forget all that was put since the last commit: the partitions were
+     * lost.  Cannot fail.  NULL in a sink that never joins a group. */
     void (*forget)(dlc_sink *sink);
 
-    /* Return the first offset of PART that is not durable, -1: no row. */
+    /* Return where PART continues: one above the last offset that was put or
+     * advanced over and is not forgotten; -1: no row yet. */
     int64_t (*next)(dlc_sink *sink, const dlc_part *part);
+
+    /* Return the first offset of PART that is not durable yet, for lag
+     * displays; NULL: the loop takes next() right after a commit(). */
+    int64_t (*durable)(dlc_sink *sink, const dlc_part *part);
 
     /* Give the N partitions PARTS up, after a commit() or forget(). */
     void (*drop)(dlc_sink *sink, dlc_part *const *parts, int n);
@@ -120,10 +136,11 @@ typedef struct dlc_sink_calls {
     dl_status (*reload)(dlc_sink *sink, const dl_dataset_set *set,
                         dl_error *err);
 
-    /* The topic of the stopped PART was made anew or lost its tail, and an
-     * operator accepts it: go on as the next generation at OFFSET. */
-    dl_status (*resume)(dlc_sink *sink, dlc_part *part, int64_t offset,
-                        dl_error *err);
+    /* An operator accepts that the topic of the N PARTS, all it has, was made
+     * anew: begin the next generation on CLUSTER, without offsets; generation
+     * and next of each part are set as by take().  Nothing is pending. */
+    dl_status (*renew)(dlc_sink *sink, dlc_part *const *parts, int n,
+                       const char *cluster, dl_error *err);
 
     /* Release files and connections; nothing is pending. */
     void (*close)(dlc_sink *sink);
@@ -140,12 +157,12 @@ struct dlc_sink {
     int64_t dead_letters;        /* set aside since the start; by the sink */
 };
 
-/* Create the sink that writes the lake: takes the writer's lock of each of
- * the N DATASETS and recovers it.  DL_BUSY: another process writes one.
- * Numbers go to STATS (may be NULL).  Closed with POOL. */
+/* Create the sink that writes the lake.  The lock of a dataset is taken, and
+ * its last writer's traces are recovered, by the first take() that names it:
+ * a second process is told DL_BUSY there and waits.  Numbers go to STATS (may
+ * be NULL).  Closed with POOL. */
 DL_MUSTCHECK dl_status dlc_sink_lake_create(dlc_sink **sink,
                                             const dl_config *cfg,
-                                            const dl_dataset_set *set,
                                             dl_stats *stats, dl_error *err,
                                             apr_pool_t *pool);
 

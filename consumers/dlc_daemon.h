@@ -1,0 +1,51 @@
+/* dlc_daemon.h - What makes a program a daemon: arguments, signals, manners.
+ *
+ * A daemon stays in the foreground, writes its log to standard error (the
+ * journal adds the time), tells systemd its state when it was started by it,
+ * and leaves RUN/INSTANCE.pid while it lives.
+ *
+ *     SIGTERM, SIGINT   drain, commit, leave; after 10 s at any price
+ *     SIGHUP            read the declarations again
+ *     SIGUSR1           seal open parts
+ *
+ * Exit status: 0 stopped as asked; 1 failed; 2 wrong arguments or settings.
+ *
+ * Thread: the main thread.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DLC_DAEMON_H
+#define DLC_DAEMON_H
+
+#include <stdbool.h>
+
+#include <apr_pools.h>
+
+#include "dl_config.h"
+#include "dl_dataset.h"
+#include "dl_stats.h"
+#include "dlc_loop.h"
+#include "dlc_options.h"
+
+/* What a program is. */
+typedef struct dlc_program {
+    const char *name;       /* as installed; default of --name */
+    const char *sink;       /* "lake" or "warehouse" */
+    const char *sentence;   /* first line of the help */
+    const dlc_option *more; /* options of its own, or NULL */
+    const bool *group;      /* reads as a member of a group; may be an option */
+
+    /* Create its sink, as dlc_sink_..._create. */
+    dl_status (*sink_create)(dlc_sink **sink, const dl_config *cfg,
+                             const dl_dataset_set *set, dl_stats *stats,
+                             dl_error *err, apr_pool_t *pool);
+
+    /* Return whether it reads DS at all, or NULL: it reads every one. */
+    bool (*wants)(const dl_dataset *ds);
+} dlc_program;
+
+/* Be PROGRAM with the arguments of main: parse them, load settings and
+ * declarations, consume until a signal.  Return main's exit status. */
+int dlc_daemon_main(const dlc_program *program, int argc,
+                    const char *const *argv);
+
+#endif
