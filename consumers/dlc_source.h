@@ -39,9 +39,6 @@ typedef struct dlc_source_events {
      * be committed.  They are no longer read when this returns. */
     void (*taken)(void *context, bool lost);
 
-    /* Nothing is left of PART before its end, OFFSET. */
-    void (*at_end)(void *context, dlc_part *part, int64_t offset);
-
     /* The offset asked for is not in the log of PART any more (rule E3). */
     void (*out_of_range)(void *context, dlc_part *part);
 } dlc_source_events;
@@ -75,7 +72,8 @@ typedef struct dlc_source_calls {
                            dl_error *err);
 
     /* Set MESSAGES[0..*N) to the next messages, at most MAX, waiting up to
-     * TIMEOUT_MS for the first.  Their bytes live until release().
+     * TIMEOUT_MS for them; one with END set tells that its partition is read
+     * up to OFFSET.  Messages of partitions not assigned are left out.  Their bytes live until release().
      * DL_INTERNAL: the client is broken for good (fatal error). */
     dl_status (*take)(int *n, dlc_source *source, dlc_message *messages,
                       int max, int timeout_ms, dl_error *err);

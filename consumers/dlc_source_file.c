@@ -1,0 +1,326 @@
+/* dlc_source_file.c - Messages from files, for tests that need no broker.
+ *
+ * `brokers = file:PATH`.  A line is `partition offset time_ms key`, a tab and
+ * the value.  An assignment reads the files again from their beginning and
+ * leaves out what lies below the offsets asked for.  The files may grow while
+ * they are read; a line without its newline is not there yet.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dlc_source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+/* Lines handed out at a time lie in one buffer of this size, which also
+ * bounds a line. */
+#define ROOM (4U << 20)
+
+/* Topics and partitions of a file source, at most. */
+#define PARTS_MAX 256
+
+typedef struct source_file {
+    dlc_source base;            /* first member */
+    const char *path;           /* file or folder */
+    bool folder;                /* a file per topic */
+    int n;                      /* partitions assigned */
+    dlc_part *parts[PARTS_MAX]; /* these */
+    const char *topic;          /* whose file is open, NULL: none */
+    FILE *file;                 /* it */
+    char *room;                 /* lines of the batch in hand */
+    char *line;                 /* getline's buffer */
+    size_t line_size;           /* its size */
+} source_file;
+
+static const char *path_of(const source_file *s, const char *topic, char *text,
+                           size_t size)
+{
+    if (!s->folder) {
+        return s->path;
+    }
+    snprintf(text, size, "%s/%s", s->path, topic);
+    return text;
+}
+
+static dl_status file_cluster(const char **id, dlc_source *source,
+                              dl_error *err)
+{
+    (void)source;
+    (void)err;
+    *id = "file";
+    return DL_OK;
+}
+
+/* One line, cut into its fields. */
+typedef struct fields {
+    int32_t partition;
+    int64_t offset;
+    int64_t time_ms;
+    char *key;
+    size_t key_len;
+    char *value;
+    size_t value_len;
+} fields;
+
+/* Cut the N bytes of LINE; false: not a line of ours. */
+static bool cut_line(fields *out, char *line, size_t n)
+{
+    char *tab = memchr(line, '\t', n);
+    char *at = line;
+
+    if (tab == NULL || line[n - 1] != '\n') {
+        return false;
+    }
+    *tab = '\0';
+    out->partition = (int32_t)strtol(at, &at, 10);
+    out->offset = strtoll(at, &at, 10);
+    out->time_ms = strtoll(at, &at, 10);
+    out->key = *at == ' ' ? at + 1 : at;
+    out->key_len = (size_t)(tab - out->key);
+    out->value = tab + 1;
+    out->value_len = n - (size_t)(tab + 1 - line) - 1;
+    return out->partition >= 0;
+}
+
+/* Walk the file of TOPIC: number of partitions, and first and end offset of
+ * PARTITION. */
+static dl_status survey(int32_t *count, int64_t *low, int64_t *high,
+                        source_file *s, const char *topic, int32_t partition,
+                        dl_error *err)
+{
+    char text[1024];
+    const char *path = path_of(s, topic, text, sizeof text);
+    FILE *file = fopen(path, "re");
+    ssize_t n;
+    fields f;
+
+    *count = 0;
+    *low = 0;
+    *high = 0;
+    if (file == NULL) {
+        return dl_fail(err, DL_NOT_FOUND, errno, "cannot open %s", path);
+    }
+    while ((n = getline(&s->line, &s->line_size, file)) > 0) {
+        if (!cut_line(&f, s->line, (size_t)n)) {
+            continue;
+        }
+        *count = f.partition >= *count ? f.partition + 1 : *count;
+        if (f.partition == partition) {
+            *low = *high == 0 ? f.offset : *low;
+            *high = f.offset + 1;
+        }
+    }
+    fclose(file);
+    return DL_OK;
+}
+
+static dl_status file_partitions(int32_t *count, dlc_source *source,
+                                 const char *topic, dl_error *err)
+{
+    int64_t low;
+    int64_t high;
+
+    return survey(count, &low, &high, (source_file *)source, topic, -1, err);
+}
+
+static dl_status file_watermarks(int64_t *low, int64_t *high,
+                                 dlc_source *source, const dlc_part *part,
+                                 dl_error *err)
+{
+    int32_t count;
+
+    return survey(&count, low, high, (source_file *)source, part->topic,
+                  part->partition, err);
+}
+
+static int64_t file_end(dlc_source *source, const dlc_part *part)
+{
+    (void)source;
+    (void)part;
+    return -1;
+}
+
+static void shut(source_file *s)
+{
+    if (s->file != NULL) {
+        fclose(s->file);
+    }
+    s->file = NULL;
+}
+
+static dl_status file_assign(dlc_source *source, dlc_part *const *parts, int n,
+                             dl_error *err)
+{
+    source_file *s = (source_file *)source;
+
+    if (n > PARTS_MAX) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "a file source has at most %d "
+                       "partitions",
+                       PARTS_MAX);
+    }
+    shut(s);
+    s->topic = NULL;
+    s->n = n;
+    for (int i = 0; i < n; i++) {
+        s->parts[i] = parts[i];
+    }
+    return DL_OK;
+}
+
+/* Open the file of the next assigned topic after the present one; false: all
+ * were read.  A single file is read on and on. */
+static bool open_next(source_file *s)
+{
+    char text[1024];
+    int at = 0;
+
+    while (s->topic != NULL && at < s->n &&
+           strcmp(s->parts[at]->topic, s->topic) != 0) {
+        at++;
+    }
+    while (s->topic != NULL && at < s->n &&
+           strcmp(s->parts[at]->topic, s->topic) == 0) {
+        at++;
+    }
+    if (at >= s->n) {
+        return false;
+    }
+    shut(s);
+    s->topic = s->parts[at]->topic;
+    s->file = fopen(path_of(s, s->topic, text, sizeof text), "re");
+    return s->file != NULL;
+}
+
+/* Fill MSG from the line in s->line of N bytes, copied to AT; false: it is
+ * not for us. */
+static bool fill(dlc_message *msg, source_file *s, size_t n, char *at)
+{
+    fields f;
+
+    memcpy(at, s->line, n);
+    if (!cut_line(&f, at, n)) {
+        return false;
+    }
+    for (int i = 0; i < s->n; i++) {
+        dlc_part *part = s->parts[i];
+
+        if (part->partition == f.partition &&
+            strcmp(part->topic, s->topic) == 0 && f.offset >= part->next) {
+            *msg = (dlc_message){.part = part,
+                                 .offset = f.offset,
+                                 .time_us = f.time_ms * 1000,
+                                 .payload = f.value,
+                                 .len = f.value_len,
+                                 .key = f.key,
+                                 .key_len = f.key_len};
+            return true;
+        }
+    }
+    return false;
+}
+
+static dl_status file_take(int *n, dlc_source *source, dlc_message *messages,
+                           int max, int timeout_ms, dl_error *err)
+{
+    source_file *s = (source_file *)source;
+    size_t used = 0;
+    int out = 0;
+
+    (void)err;
+    while (out < max && (s->file != NULL || open_next(s))) {
+        off_t at = ftello(s->file);
+        ssize_t len = getline(&s->line, &s->line_size, s->file);
+
+        if (len <= 0 || s->line[len - 1] != '\n') {
+            clearerr(s->file);
+            (void)fseeko(s->file, at, SEEK_SET);
+            if (!open_next(s)) {
+                break;
+            }
+            continue;
+        }
+        if ((size_t)len > ROOM - used) {
+            (void)fseeko(s->file, at, SEEK_SET);
+            break;
+        }
+        if (fill(&messages[out], s, (size_t)len, s->room + used)) {
+            out++;
+            used += (size_t)len;
+        }
+    }
+    *n = out;
+    if (out == 0) {
+        (void)poll(NULL, 0, timeout_ms);
+    }
+    return DL_OK;
+}
+
+static void file_release(dlc_source *source)
+{
+    (void)source;
+}
+
+static void file_show(dlc_source *source, dlc_part *const *parts,
+                      const int64_t *next, int n)
+{
+    (void)source;
+    (void)parts;
+    (void)next;
+    (void)n;
+}
+
+static void file_close(dlc_source *source)
+{
+    shut((source_file *)source);
+}
+
+static const dlc_source_calls file_calls = {.cluster = file_cluster,
+                                            .partitions = file_partitions,
+                                            .watermarks = file_watermarks,
+                                            .end = file_end,
+                                            .assign = file_assign,
+                                            .subscribe = NULL,
+                                            .take = file_take,
+                                            .release = file_release,
+                                            .show = file_show,
+                                            .close = file_close};
+
+static apr_status_t free_rooms(void *data)
+{
+    source_file *s = data;
+
+    shut(s);
+    free(s->room);
+    free(s->line);
+    return APR_SUCCESS;
+}
+
+dl_status dlc_source_file_create(dlc_source **source, const char *path,
+                                 dl_error *err, apr_pool_t *pool)
+{
+    source_file *s = apr_pcalloc(pool, sizeof *s);
+    struct stat info;
+
+    if (stat(path, &info) != 0) {
+        return dl_fail(err, DL_INVALID, errno, "cannot read messages from %s",
+                       path);
+    }
+    s->base.calls = &file_calls;
+    s->path = apr_pstrdup(pool, path);
+    s->folder = S_ISDIR(info.st_mode);
+    s->room = malloc(ROOM);
+    apr_pool_cleanup_register(pool, s, free_rooms, apr_pool_cleanup_null);
+    if (s->room == NULL) {
+        return dl_fail(err, DL_INTERNAL, ENOMEM, "no memory for lines");
+    }
+    *source = &s->base;
+    return DL_OK;
+}
