@@ -26,6 +26,12 @@
 /* The file that is read when nothing else is named. */
 #define DL_CONFIG_FILE "/etc/datalake/datalake.ini"
 
+/* A list of names. */
+typedef struct dl_config_list {
+    int n;                    /* how many */
+    const char *const *names; /* in order of the file */
+} dl_config_list;
+
 /* One account of the warehouse. */
 typedef struct dl_config_account {
     const char *user;          /* its name */
@@ -78,10 +84,9 @@ typedef struct dl_config_kafka {
 
 /* [datasets] */
 typedef struct dl_config_datasets {
-    const char *dir;           /* folder of the declarations */
-    const char *event_zone;    /* zone of event times that have none */
-    int n_topics;              /* untyped topics */
-    const char *const *topics; /* their names */
+    const char *dir;        /* folder of the declarations */
+    const char *event_zone; /* zone of event times that have none */
+    dl_config_list topics;  /* untyped topics */
 } dl_config_datasets;
 
 /* [run] */
@@ -125,12 +130,5 @@ DL_MUSTCHECK dl_status dl_config_apply(dl_config **cfg, const dl_ini *ini,
 /* Return the N-th row of the table from 0, or NULL behind the last, in order
  * of the manual.  Static.  Thread: any. */
 const dl_config_row *dl_config_row_at(int n);
-
-/* Set *SECRET to the first line of the file PATH ("" when PATH is ""), in
- * RESULT_POOL.  DL_IO: not readable; DL_INVALID: others than owner and group
- * may read it, or it is empty or longer than 1,024 bytes.  Never logged.
- * Thread: the owner of the pool. */
-DL_MUSTCHECK dl_status dl_config_secret(const char **secret, const char *path,
-                                        dl_error *err, apr_pool_t *result_pool);
 
 #endif

@@ -99,17 +99,19 @@ DL_MUSTCHECK dl_status dl_dataset_load_all(dl_dataset_set **set,
                                            const dl_config *cfg, dl_error *err,
                                            apr_pool_t *result_pool);
 
-/* Set *DS to what the LEN bytes at TEXT declare, called FILE in messages; its
- * base name without .json must be the dataset's name.  ZONE is kept.
- * DL_INVALID as above.  Thread: the owner of the pool. */
-struct dl_dataset_source {
-    const char *file;    /* for messages */
+/* The text of a declaration. */
+typedef struct dl_dataset_source {
+    const char *file;    /* for messages; its base name without .json must be
+                          * the dataset's name */
     const char *text;    /* the declaration */
     size_t len;          /* its bytes */
-    const dl_zone *zone; /* event_zone */
-};
+    const dl_zone *zone; /* event_zone; kept by the dataset */
+} dl_dataset_source;
+
+/* Set *DS to what SOURCE declares.  DL_INVALID as above.  Lives in
+ * RESULT_POOL.  Thread: the owner of the pool. */
 DL_MUSTCHECK dl_status dl_dataset_parse(const dl_dataset **ds,
-                                        const struct dl_dataset_source *source,
+                                        const dl_dataset_source *source,
                                         dl_error *err, apr_pool_t *result_pool);
 
 /* Set *DS to the untyped dataset of the topic NAME.  DL_INVALID: NAME cannot

@@ -1,0 +1,307 @@
+/* dl_json_write.c - The appending writer.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_json_write.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "dl_utf8.h"
+
+/* Whole numbers past 2^53 lose digits in a double. */
+#define SAFE_INT ((int64_t)1 << 53)
+
+/* Containers inside each other: the bits of `filled`, less the outermost. */
+enum {
+    MAX_DEPTH = 63
+};
+
+/* Append N bytes at S unless the writer has failed. */
+static void put(dl_json_writer *w, const char *s, size_t n)
+{
+    if (w->status == DL_OK) {
+        w->status = dl_buf_append(w->buf, s, n, NULL);
+    }
+}
+
+/* Put the comma in front of a value or key, where there must be one. */
+static void begin_item(dl_json_writer *w)
+{
+    uint64_t bit = (uint64_t)1 << w->depth;
+
+    if (w->after_key) {
+        w->after_key = false;
+        return;
+    }
+    if ((w->filled & bit) != 0) {
+        put(w, ",", 1);
+    }
+    w->filled |= bit;
+}
+
+static void open_container(dl_json_writer *w, const char *bracket)
+{
+    begin_item(w);
+    assert(w->depth < MAX_DEPTH);
+    w->depth++;
+    w->filled &= ~((uint64_t)1 << w->depth);
+    put(w, bracket, 1);
+}
+
+static void close_container(dl_json_writer *w, const char *bracket)
+{
+    assert(w->depth > 0 && !w->after_key);
+    w->depth--;
+    put(w, bracket, 1);
+}
+
+void dl_json_writer_begin(dl_json_writer *w, dl_buf *buf)
+{
+    memset(w, 0, sizeof *w);
+    w->buf = buf;
+    w->status = DL_OK;
+}
+
+dl_status dl_json_writer_finish(const dl_json_writer *w, dl_error *err)
+{
+    assert(w->depth == 0 && !w->after_key);
+    if (w->status != DL_OK) {
+        return dl_fail(err, w->status, 0, "the answer is longer than %zu bytes",
+                       w->buf->max);
+    }
+    return DL_OK;
+}
+
+void dl_json_write_object_begin(dl_json_writer *w)
+{
+    open_container(w, "{");
+}
+
+void dl_json_write_object_end(dl_json_writer *w)
+{
+    close_container(w, "}");
+}
+
+void dl_json_write_array_begin(dl_json_writer *w)
+{
+    open_container(w, "[");
+}
+
+void dl_json_write_array_end(dl_json_writer *w)
+{
+    close_container(w, "]");
+}
+
+/* Put the escape of C, which cannot stand in a string. */
+static void put_escape(dl_json_writer *w, unsigned char c)
+{
+    static const char letters[] = "btnvfr";
+    static const char digits[] = "0123456789abcdef";
+    char escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+
+    if (c == '"' || c == '\\') {
+        escape[1] = (char)c;
+        put(w, escape, 2);
+    }
+    else if (c >= '\b' && c <= '\r' && c != '\v') {
+        escape[1] = letters[c - '\b'];
+        put(w, escape, 2);
+    }
+    else {
+        put(w, escape, 6);
+    }
+}
+
+/* Put the LEN bytes at TEXT between quotation marks. */
+static void put_string(dl_json_writer *w, const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t done = 0;
+    size_t i = 0;
+
+    put(w, "\"", 1);
+    while (i < len) {
+        size_t width = dl_utf8_check(p + i, len - i);
+
+        if (width > 1 ||
+            (width == 1 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')) {
+            i += width;
+            continue;
+        }
+        put(w, text + done, i - done);
+        if (width == 0) {
+            put(w, "\xEF\xBF\xBD", 3);
+        }
+        else {
+            put_escape(w, p[i]);
+        }
+        done = ++i;
+    }
+    put(w, text + done, len - done);
+    put(w, "\"", 1);
+}
+
+void dl_json_write_key(dl_json_writer *w, const char *name)
+{
+    assert(!w->after_key && w->depth > 0);
+    begin_item(w);
+    put_string(w, name, strlen(name));
+    put(w, ":", 1);
+    w->after_key = true;
+}
+
+void dl_json_write_string(dl_json_writer *w, const char *text, size_t len)
+{
+    begin_item(w);
+    put_string(w, text, len);
+}
+
+void dl_json_write_text(dl_json_writer *w, const char *text)
+{
+    if (text == NULL) {
+        dl_json_write_null(w);
+        return;
+    }
+    dl_json_write_string(w, text, strlen(text));
+}
+
+/* Write VALUE's digits so that they end before END; return the first. */
+static char *format_backwards(char *end, uint64_t value, int fewest)
+{
+    do {
+        *--end = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0 || --fewest > 0);
+    return end;
+}
+
+void dl_json_write_int(dl_json_writer *w, int64_t value)
+{
+    char text[24];
+    char *end = text + sizeof text;
+    uint64_t absolute = value < 0 ? -(uint64_t)value : (uint64_t)value;
+    bool unsafe = absolute > (uint64_t)SAFE_INT;
+    char *first;
+
+    if (unsafe) {
+        *--end = '"';
+    }
+    first = format_backwards(end, absolute, 1);
+    if (value < 0) {
+        *--first = '-';
+    }
+    if (unsafe) {
+        *--first = '"';
+    }
+    begin_item(w);
+    put(w, first, (size_t)(text + sizeof text - first));
+}
+
+void dl_json_write_decimal(dl_json_writer *w, dl_decimal d)
+{
+    char text[DL_DECIMAL_TEXT];
+    size_t n = dl_decimal_format(text, d);
+
+    begin_item(w);
+    put(w, text, n);
+}
+
+void dl_json_write_decimal_text(dl_json_writer *w, dl_decimal d)
+{
+    char text[DL_DECIMAL_TEXT];
+
+    dl_json_write_string(w, text, dl_decimal_format(text, d));
+}
+
+/* Put SCALED x 10^-DIGITS, trailing zeros left out but for one. */
+static void put_scaled(dl_json_writer *w, int64_t scaled, int digits)
+{
+    char text[32];
+    char *end = text + sizeof text;
+    char *point;
+    char *first = format_backwards(
+        end, scaled < 0 ? -(uint64_t)scaled : (uint64_t)scaled, digits + 1);
+
+    point = end - digits;
+    while (digits > 1 && end[-1] == '0') {
+        end--;
+        digits--;
+    }
+    if (scaled < 0) {
+        put(w, "-", 1);
+    }
+    put(w, first, (size_t)(point - first));
+    put(w, ".", 1);
+    put(w, digits == 0 ? "0" : point, digits == 0 ? 1 : (size_t)(end - point));
+}
+
+void dl_json_write_number(dl_json_writer *w, double value, int digits)
+{
+    char text[400];
+    double scale = 1;
+    double scaled;
+    int n;
+
+    if (!isfinite(value)) {
+        dl_json_write_null(w);
+        return;
+    }
+    for (int i = 0; i < digits; i++) {
+        scale *= 10;
+    }
+    /* round() is half away from zero. */
+    scaled = round(value * scale);
+    begin_item(w);
+    if (fabs(scaled) < 9e15) {
+        put_scaled(w, (int64_t)scaled, digits);
+        return;
+    }
+    /* So large a double has few digits behind the point, if any. */
+    n = snprintf(text, sizeof text, "%.0f", value);
+    put(w, text, (size_t)n);
+    put(w, ".0", 2);
+}
+
+void dl_json_write_time(dl_json_writer *w, dl_time t)
+{
+    char text[DL_TIME_TEXT];
+
+    if (t == DL_TIME_NONE) {
+        dl_json_write_null(w);
+        return;
+    }
+    dl_time_format(text, t);
+    dl_json_write_string(w, text, DL_TIME_TEXT - 1);
+}
+
+void dl_json_write_day(dl_json_writer *w, dl_day d)
+{
+    char text[DL_DAY_TEXT];
+
+    if (d == DL_DAY_NONE) {
+        dl_json_write_null(w);
+        return;
+    }
+    dl_day_format(text, d);
+    dl_json_write_string(w, text, DL_DAY_TEXT - 1);
+}
+
+void dl_json_write_bool(dl_json_writer *w, bool value)
+{
+    begin_item(w);
+    put(w, value ? "true" : "false", value ? 4 : 5);
+}
+
+void dl_json_write_null(dl_json_writer *w)
+{
+    begin_item(w);
+    put(w, "null", 4);
+}
+
+void dl_json_write_raw(dl_json_writer *w, const char *json, size_t len)
+{
+    begin_item(w);
+    put(w, json, len);
+}

@@ -1,0 +1,328 @@
+/* dl_record.c - The judge: scan, fields, event time, in that order.
+ *
+ * What has to be checked is worked out once per dataset: most optional fields
+ * need no look at all.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_record.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dl_field_value.h"
+
+/* A field the judge has to look at. */
+typedef struct check {
+    int field;         /* its index and slot */
+    const dl_field *f; /* its declaration */
+} check;
+
+/* Text of a field without its escapes. */
+typedef struct plain_text {
+    uint64_t serial;  /* of the record it belongs to */
+    const char *text; /* in the judge's memory */
+    size_t len;       /* its bytes */
+} plain_text;
+
+struct dl_judge {
+    const dl_dataset *ds; /* whose records */
+    dl_json_slice *slots; /* of its shape */
+    char *scratch;        /* the canonical line */
+    char *plain;          /* texts without escapes */
+    size_t plain_used;    /* bytes of it in use by this record */
+    plain_text *texts;    /* of each field */
+    uint64_t serial;      /* of the record at hand */
+    int n_checks;         /* fields to look at */
+    const check *checks;  /* which */
+    int n_choices;        /* fields with alternates */
+    const check *choices; /* which */
+};
+
+static apr_status_t free_memory(void *memory)
+{
+    free(memory);
+    return APR_SUCCESS;
+}
+
+/* malloc, so that AddressSanitizer sees its edges. */
+static void *get_memory(size_t size, apr_pool_t *pool)
+{
+    void *memory = calloc(1, size);
+
+    if (memory == NULL) {
+        abort();
+    }
+    apr_pool_cleanup_register(pool, memory, free_memory, apr_pool_cleanup_null);
+    return memory;
+}
+
+dl_judge *dl_judge_create(const dl_dataset *ds, apr_pool_t *pool)
+{
+    dl_judge *judge = apr_pcalloc(pool, sizeof *judge);
+    size_t n = (size_t)ds->n_fields;
+    check *checks = apr_palloc(pool, n * sizeof *checks);
+    check *choices = apr_palloc(pool, n * sizeof *choices);
+
+    for (int i = 0; i < ds->n_fields; i++) {
+        const dl_field *f = &ds->fields[i];
+
+        if (f->required || f->max_chars > 0 || f->type == DL_FIELD_DEC) {
+            checks[judge->n_checks++] = (check){i, f};
+        }
+        if (f->n_alternates > 0) {
+            choices[judge->n_choices++] = (check){i, f};
+        }
+    }
+    judge->ds = ds;
+    judge->checks = checks;
+    judge->choices = choices;
+    judge->slots = get_memory(
+        (size_t)dl_json_shape_slots(ds->shape) * sizeof *judge->slots, pool);
+    judge->texts = get_memory(n * sizeof *judge->texts, pool);
+    judge->scratch = get_memory(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
+    judge->plain = get_memory(DL_JSON_MAX_BYTES, pool);
+    return judge;
+}
+
+const char *dl_verdict_name(dl_verdict verdict)
+{
+    static const char *const names[DL_VERDICTS] = {
+        "good",    "not-json", "not-object", "encoding",
+        "too-big", "schema",   "bad-time"};
+
+    return (unsigned)verdict < DL_VERDICTS ? names[verdict] : "unknown";
+}
+
+/* Refuse REC for a mistake of the text. */
+static bool refuse_text(dl_record *rec, dl_json_fault fault,
+                        const dl_json_result *result)
+{
+    static const dl_verdict verdicts[] = {
+        [DL_JSON_FINE] = DL_RECORD_GOOD,
+        [DL_JSON_SYNTAX] = DL_RECORD_NOT_JSON,
+        [DL_JSON_NOT_OBJECT] = DL_RECORD_NOT_OBJECT,
+        [DL_JSON_ENCODING] = DL_RECORD_ENCODING,
+        [DL_JSON_TOO_BIG] = DL_RECORD_TOO_BIG};
+
+    rec->verdict = verdicts[fault];
+    snprintf(rec->detail, sizeof rec->detail, "%s at byte %u", result->reason,
+             result->offset);
+    return false;
+}
+
+static bool refuse_field(dl_record *rec, dl_verdict verdict, const dl_field *f,
+                         const char *reason)
+{
+    rec->verdict = verdict;
+    snprintf(rec->detail, sizeof rec->detail, "%.60s %s", f->path, reason);
+    return false;
+}
+
+/* Use the first alternate that is there where a field itself is not. */
+static void choose_alternates(dl_judge *judge)
+{
+    for (int i = 0; i < judge->n_choices; i++) {
+        const check *choice = &judge->choices[i];
+        dl_json_slice *slot = &judge->slots[choice->field];
+        int next = choice->f->alternate_slot;
+
+        for (int k = 0; k < choice->f->n_alternates; k++) {
+            if (slot->kind > DL_JSON_NULL) {
+                break;
+            }
+            if (judge->slots[next + k].kind > DL_JSON_NULL) {
+                *slot = judge->slots[next + k];
+            }
+        }
+    }
+}
+
+/* Whether the characters of SLICE fit into F. */
+static bool text_fits(const dl_field *f, dl_json_slice slice)
+{
+    size_t chars = slice.len;
+
+    if (chars <= f->max_chars) {
+        return true;
+    }
+    chars = dl_json_count_chars(slice.text, slice.len);
+    return chars - (slice.escaped != 0 ? dl_field_escape_chars(slice) : 0) <=
+           f->max_chars;
+}
+
+/* Judge one field. */
+static bool check_field(dl_record *rec, const dl_judge *judge, const check *c)
+{
+    dl_json_slice slice = judge->slots[c->field];
+    const dl_field *f = c->f;
+
+    if (slice.kind <= DL_JSON_NULL) {
+        return !f->required || refuse_field(rec, DL_RECORD_SCHEMA, f,
+                                            slice.kind == DL_JSON_NULL
+                                                ? "is null and required"
+                                                : "is missing and required");
+    }
+    if (f->max_chars > 0 && slice.kind == DL_JSON_STRING &&
+        !text_fits(f, slice)) {
+        return refuse_field(rec, DL_RECORD_SCHEMA, f,
+                            "has more characters than its column holds");
+    }
+    if (f->type == DL_FIELD_DEC && dl_field_decimal_overflows(slice)) {
+        return refuse_field(rec, DL_RECORD_SCHEMA, f,
+                            "has more than 18 digits before the point");
+    }
+    if (f->required && !dl_field_well_typed(judge->ds, f, slice)) {
+        char reason[80];
+
+        snprintf(reason, sizeof reason, "is %s and must be %s",
+                 dl_json_kind_name((dl_json_kind)slice.kind),
+                 dl_field_type_name(f));
+        return refuse_field(rec, DL_RECORD_SCHEMA, f, reason);
+    }
+    return true;
+}
+
+/* Work out the event time of REC and refuse a bad one. */
+static bool set_event_time(dl_record *rec, const dl_judge *judge,
+                           dl_time kafka_time)
+{
+    const dl_dataset *ds = judge->ds;
+    const dl_field *f = &ds->fields[ds->time_field];
+    dl_json_slice slice = judge->slots[ds->time_field];
+    bool has_kafka = kafka_time >= 0 && kafka_time < DL_TIME_END;
+
+    if (slice.kind <= DL_JSON_NULL) {
+        if (!has_kafka) {
+            return refuse_field(rec, DL_RECORD_BAD_TIME, f,
+                                "is missing, and so is Kafka's timestamp");
+        }
+        rec->event_time = kafka_time;
+    }
+    else if (!dl_field_time(&rec->event_time, slice, ds->time_formats,
+                            ds->zone)) {
+        return refuse_field(rec, DL_RECORD_BAD_TIME, f,
+                            "is no time of the years 1970 to 9999 in a "
+                            "declared form");
+    }
+    if (has_kafka && rec->event_time - kafka_time > DL_RECORD_FUTURE_US) {
+        return refuse_field(rec, DL_RECORD_BAD_TIME, f,
+                            "is more than 24 h after Kafka's timestamp");
+    }
+    rec->day = dl_time_day(rec->event_time);
+    return true;
+}
+
+void dl_record_judge(dl_record *rec, dl_judge *judge, const void *payload,
+                     size_t len, dl_time kafka_time)
+{
+    dl_json_result result;
+    dl_json_fault fault;
+
+    judge->serial++;
+    judge->plain_used = 0;
+    rec->judge = judge;
+    rec->verdict = DL_RECORD_GOOD;
+    rec->detail[0] = '\0';
+    rec->field = judge->slots;
+    fault = dl_json_scan(&result, judge->slots, judge->ds->shape,
+                         judge->scratch, payload, len);
+    if (fault != DL_JSON_FINE) {
+        refuse_text(rec, fault, &result);
+        return;
+    }
+    rec->line = result.line;
+    rec->line_len = result.line_len;
+    choose_alternates(judge);
+    for (int i = 0; i < judge->n_checks; i++) {
+        if (!check_field(rec, judge, &judge->checks[i])) {
+            return;
+        }
+    }
+    set_event_time(rec, judge, kafka_time);
+}
+
+bool dl_record_text(const char **text, size_t *len, const dl_record *rec,
+                    int field)
+{
+    dl_json_slice slice = rec->field[field];
+    dl_judge *judge = rec->judge;
+    plain_text *known = &judge->texts[field];
+
+    if (slice.kind != DL_JSON_STRING) {
+        return false;
+    }
+    if (slice.escaped == 0) {
+        *text = slice.text;
+        *len = slice.len;
+        return true;
+    }
+    if (known->serial != judge->serial) {
+        known->serial = judge->serial;
+        known->text = judge->plain + judge->plain_used;
+        known->len = dl_json_unescape(judge->plain + judge->plain_used, slice);
+        judge->plain_used += known->len;
+    }
+    *text = known->text;
+    *len = known->len;
+    return true;
+}
+
+bool dl_record_int(int64_t *value, const dl_record *rec, int field)
+{
+    return dl_field_int(value, &rec->judge->ds->fields[field],
+                        rec->field[field]);
+}
+
+bool dl_record_decimal(dl_decimal *value, const dl_record *rec, int field)
+{
+    dl_json_slice slice = rec->field[field];
+
+    return dl_field_is_number(slice) &&
+           dl_decimal_parse(value, slice.text, slice.len);
+}
+
+bool dl_record_number(const char **text, size_t *len, const dl_record *rec,
+                      int field)
+{
+    dl_json_slice slice = rec->field[field];
+
+    if (!dl_field_is_number(slice)) {
+        return false;
+    }
+    *text = slice.text;
+    *len = slice.len;
+    return true;
+}
+
+bool dl_record_bool(bool *value, const dl_record *rec, int field)
+{
+    uint8_t kind = rec->field[field].kind;
+
+    if (kind != DL_JSON_TRUE && kind != DL_JSON_FALSE) {
+        return false;
+    }
+    *value = kind == DL_JSON_TRUE;
+    return true;
+}
+
+bool dl_record_time(dl_time *value, const dl_record *rec, int field)
+{
+    const dl_dataset *ds = rec->judge->ds;
+
+    if (field == ds->time_field) {
+        *value = rec->event_time;
+        return true;
+    }
+    return dl_field_time(value, rec->field[field],
+                         DL_TIME_UNIX | DL_TIME_RFC3339 | DL_TIME_LOCAL,
+                         ds->zone);
+}
+
+bool dl_record_date(dl_day *value, const dl_record *rec, int field)
+{
+    dl_json_slice slice = rec->field[field];
+
+    return slice.kind == DL_JSON_STRING && slice.escaped == 0 &&
+           dl_day_parse(value, slice.text, slice.len);
+}
