@@ -52,10 +52,12 @@ STACK_TESTS    := $(sort $(wildcard t/*.t))
 MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
 MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
-OBJECTS        := $(call objects,$(CORE_SOURCES) $(MODULE_SOURCES) \
-  $(SHARED_SOURCES) $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES))
+SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
+  $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES)
+OBJECTS        := $(call objects,$(SOURCES))
 
-.PHONY: all unit test check-static packages run stop status reset help clean
+.PHONY: all unit test check-static format tidy analyzer lint flags packages \
+  run stop status reset help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -75,17 +77,18 @@ $(MIGRATIONS): sql/migrations.awk $(wildcard sql/[0-9]*.sql) sql/accounts.sql
 	awk -f $^ > $@
 
 # --- Objects ----------------------------------------------------------------
-$(BUILD)/obj/mod_datalake/core/%.o: INCLUDES = $(CORE_INCLUDES)
-$(BUILD)/obj/mod_datalake/mdl_%.o: INCLUDES = $(MODULE_INCLUDES)
-$(BUILD)/obj/mod_datalake/mod_%.o: INCLUDES = $(MODULE_INCLUDES)
-$(BUILD)/obj/consumers/%.o: INCLUDES = $(CONSUMERS_INCLUDES)
-$(BUILD)/obj/t/unit/%.o: INCLUDES = $(CORE_INCLUDES)
-$(BUILD)/obj/t/tools/%.o: INCLUDES = $(CONSUMERS_INCLUDES)
+# Each folder gets its own compiler flags and no others: core and the unit
+# tests cannot see httpd or Kafka, the request side cannot see consumers.
+includes_of = $(if $(filter mod_datalake/core/% t/unit/% t/fuzz/%,$(1)),$(CORE_INCLUDES),\
+$(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES)))
 
 $(BUILD)/obj/%.o: %.c | $(STATEMENTS) $(MIGRATIONS)
 	@mkdir -p $(@D)
 	@echo "CC $<"
-	@$(CC) $(CFLAGS_ALL) $(INCLUDES) -MMD -MP -c -o $@ $<
+	@$(CC) $(CFLAGS_ALL) $(call includes_of,$<) -MMD -MP -c -o $@ $<
+
+flags: $(STATEMENTS) $(MIGRATIONS)
+	@:$(foreach source,$(SOURCES),$(info $(source) $(CFLAGS_ALL) $(call includes_of,$(source))))
 
 # --- Libraries, programs, module --------------------------------------------
 $(CORE_LIBRARY): $(call objects,$(CORE_SOURCES))
@@ -149,6 +152,18 @@ test: packages ## unit tests, then every t/*.t against real servers
 
 check-static: packages ## second compiler, format, tidy, analyzers, lint
 	@t/lib/check-static
+
+format: ## clang-format over every C file, nothing changed
+	@t/lib/check-static format
+
+tidy: ## clang-tidy
+	@t/lib/check-static tidy
+
+analyzer: ## gcc -fanalyzer and cppcheck
+	@t/lib/check-static analyzer cppcheck
+
+lint: ## codespell, shellcheck, perl -wc, mandoc
+	@t/lib/check-static spelling shell perl manuals
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)
