@@ -50,6 +50,10 @@ typedef struct mdl_answer {
  * request. */
 dl_buf *mdl_answer_buf(mdl_request *q, size_t max);
 
+/* Set status and headers of ANSWER, which is all that a stream and a whole
+ * answer have in common.  For mdl_answer.c and mdl_stream.c. */
+void mdl_answer_begin(mdl_request *q, const mdl_answer *answer);
+
 /* Send ANSWER; returns OK. */
 int mdl_answer_send(mdl_request *q, const mdl_answer *answer);
 
@@ -93,9 +97,8 @@ mdl_stream *mdl_stream_open(mdl_request *q, const char *content_type);
  * need be read or written. */
 bool mdl_stream_wanted(const mdl_stream *stream);
 
-/* Send LEN bytes of DATA, copied at once.  DL_IO: the client is gone, the
- * handler stops and returns mdl_stream_close(); DL_TIMEOUT: the request's
- * deadline is over. */
+/* Send LEN bytes of DATA, copied at once; for HEAD they are dropped.  DL_IO:
+ * the client is gone, the handler stops and returns mdl_stream_close(). */
 DL_MUSTCHECK dl_status mdl_stream_write(mdl_stream *stream, const void *data,
                                         size_t len, dl_error *err);
 

@@ -13,7 +13,7 @@ mdl_handler mdl_api_home;
 /* mdl_api_problem.c: GET /problems/{slug}. */
 mdl_handler mdl_api_problem;
 
-/* mdl_api_health.c: GET /health/live. */
+/* mdl_api_live.c: GET /health/live. */
 mdl_handler mdl_api_live;
 
 /* mdl_api_health.c: GET /api/v1/health/, GET /health/ready. */

@@ -6,7 +6,7 @@
  * routed is what <Location> and Require judge.
  *
  * Refused, so that the path names nothing (404): a segment that decodes to
- * "." or "..", or to a byte below 0x20 or 0x7F, or that still holds a valid
+ * "." or "..", or to a byte below 0x20, or that still holds a valid
  * %XX after decoding, or (unless it fills a {pair}) a slash.  An escape that
  * is none ("%zz") makes the request malformed (400).
  *

@@ -1,9 +1,10 @@
 /* mdl_request.h - One request of a route of ours, from routing to the answer.
  *
- * Made in pre_translate_name when the path names a route, kept in the request
- * configuration, gone with r->pool.  Stages fill it in the order below; a
- * handler sees all of it checked.
+ * Made in post_read_request, kept in the request configuration, gone with
+ * r->pool.  It is a request of ours when resource is set.  Stages fill it in
+ * the order below; a handler sees all of it checked.
  *
+ *   post_read_request    id                             400 501 505
  *   pre_translate_name   route, path                       404 405
  *   access_checker       identity, resource parameters     401 403
  *   handler hook         values, format                    400 406 415
@@ -22,6 +23,7 @@
 #include "mdl_identity.h"
 #include "mdl_param.h"
 #include "mdl_path.h"
+#include "mdl_request_id.h"
 #include "mdl_route.h"
 
 struct mdl_site;
@@ -41,23 +43,23 @@ typedef struct mdl_request {
     unsigned format;                   /* the one bit of mdl_format to answer */
     apr_time_t deadline;               /* when the request must have ended */
     struct mdl_problem_state *problem; /* mdl_problem.c's; NULL: none named */
+    char id[MDL_REQUEST_ID_TEXT];      /* X-Request-Id and request_id */
 } mdl_request;
 
-/* Return the request of R, or NULL when R is not ours.  Also finds it from a
- * subrequest or an internal redirect's target: those are not ours.
- * Thread: the request's. */
-mdl_request *mdl_request_get(request_rec *r);
-
-/* Make the request of R and keep it there.  Thread: the request's. */
+/* Make the structure of R, of a server whose DataLakeEngine is on, and keep it
+ * there; SITE may be NULL before the site is made.  Every request of such a
+ * server has one, ours or not, because every answer has an id. */
 mdl_request *mdl_request_create(request_rec *r, const struct mdl_site *site);
 
-/* Return the text of the segment that fills {NAME} of Q's template.  NAME has
- * to be there.  Thread: the request's. */
-const char *mdl_request_segment(const mdl_request *q, const char *name);
+/* Return the structure of R, or NULL: another server's, or httpd gave up on
+ * the request before it could be made. */
+mdl_request *mdl_request_peek(request_rec *r);
 
-/* Return the id of R, the value of X-Request-Id and request_id: 32 lower-case
- * hex digits in R's pool, made at the first call.  R need not be ours.
- * Thread: the request's. */
-const char *mdl_request_id(request_rec *r);
+/* Return the request of R when its path names a route of ours, else NULL. */
+mdl_request *mdl_request_get(request_rec *r);
+
+/* Return the text of the segment that fills {NAME} of Q's template; "" when
+ * there is no such name. */
+const char *mdl_request_segment(const mdl_request *q, const char *name);
 
 #endif

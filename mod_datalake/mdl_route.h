@@ -59,6 +59,7 @@ enum mdl_format {
     MDL_FORMAT_CSV = 4,    /* text/csv; header=present */
     MDL_FORMAT_TEXT = 8,   /* text/plain, for Prometheus */
     MDL_FORMAT_ANY = 16,   /* no content to choose (a redirect) */
+    MDL_FORMAT_LINES = 3,  /* JSON array or its lines as NDJSON */
     MDL_FORMAT_F = 7       /* a route marked F: JSON, NDJSON, CSV */
 };
 

@@ -1,0 +1,191 @@
+/* mdl_answer.c - Sending whole answers: headers, validator, one brigade.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_answer.h"
+
+#include <string.h>
+
+#include <httpd.h>
+
+#include <http_protocol.h>
+#include <util_filter.h>
+
+#include <apr_strings.h>
+#include <openssl/evp.h>
+
+#include "mdl_format.h"
+
+dl_buf *mdl_answer_buf(mdl_request *q, size_t max)
+{
+    return dl_buf_create(max, q->r->pool);
+}
+
+void mdl_answer_header(mdl_request *q, const char *name, const char *value)
+{
+    apr_table_setn(q->r->headers_out, name, value);
+}
+
+void mdl_answer_begin(mdl_request *q, const mdl_answer *answer)
+{
+    request_rec *r = q->r;
+    apr_table_t *out = r->headers_out;
+
+    r->status = answer->status == 0 ? HTTP_OK : answer->status;
+    ap_set_content_type(r, answer->content_type != NULL
+                               ? answer->content_type
+                               : mdl_format_type(q->format));
+    apr_table_setn(out, "X-Content-Type-Options", "nosniff");
+    apr_table_setn(out, "Cache-Control",
+                   answer->cache != NULL ? answer->cache : "private, no-cache");
+    if (q->route->class != MDL_CLASS_PUBLIC) {
+        apr_table_setn(out, "Vary", "Accept, Authorization");
+    }
+}
+
+/* Send BODY (NULL: none) and the end of the answer. */
+static int pass(request_rec *r, apr_bucket *body)
+{
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
+
+    if (body != NULL) {
+        APR_BRIGADE_INSERT_TAIL(bb, body);
+    }
+    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    /* A client that is gone is no error of ours. */
+    (void)ap_pass_brigade(r->output_filters, bb);
+    return OK;
+}
+
+int mdl_answer_send(mdl_request *q, const mdl_answer *answer)
+{
+    request_rec *r = q->r;
+    apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
+    apr_bucket *body = NULL;
+
+    mdl_answer_begin(q, answer);
+    ap_set_content_length(r, (apr_off_t)answer->len);
+    if (answer->len > 0 && !r->header_only) {
+        body = answer->life == MDL_LIFE_REQUEST
+                   ? apr_bucket_pool_create(answer->data, answer->len, r->pool,
+                                            alloc)
+                   : apr_bucket_heap_create(answer->data, answer->len, NULL,
+                                            alloc);
+    }
+    return pass(r, body);
+}
+
+int mdl_answer_json(mdl_request *q, const char *data, size_t len)
+{
+    mdl_answer answer = {.data = data, .len = len};
+
+    return mdl_answer_send(q, &answer);
+}
+
+int mdl_answer_buffer(mdl_request *q, const dl_buf *buf)
+{
+    return mdl_answer_json(q, buf->data, buf->len);
+}
+
+/* --- Validators ----------------------------------------------------------- */
+
+void mdl_answer_etag(char out[MDL_ETAG_TEXT], const void *data, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char hash[EVP_MAX_MD_SIZE] = {0};
+    size_t i;
+
+    (void)EVP_Digest(data, len, hash, NULL, EVP_sha256(), NULL);
+    for (i = 0; i < (MDL_ETAG_TEXT - 1) / 2; i++) {
+        out[2 * i] = digits[hash[i] >> 4];
+        out[2 * i + 1] = digits[hash[i] & 15];
+    }
+    out[MDL_ETAG_TEXT - 1] = '\0';
+}
+
+/* Whether the list of entity tags LIST names TAG (with its quotes).  A weak
+ * tag names it too: If-None-Match compares weakly. */
+static bool list_names(const char *list, const char *tag)
+{
+    size_t len = strlen(tag);
+    const char *at = list;
+
+    while (*at != '\0') {
+        at += strspn(at, " \t,");
+        if (*at == '*') {
+            return true;
+        }
+        if (strncmp(at, "W/", 2) == 0) {
+            at += 2;
+        }
+        if (strncmp(at, tag, len) == 0) {
+            return true;
+        }
+        at += *at == '"' ? 1 : 0;
+        at += strcspn(at, "\"");
+        at += *at == '"' ? 1 : 0;
+        at += strcspn(at, ",");
+    }
+    return false;
+}
+
+bool mdl_answer_unchanged(mdl_request *q, const char *etag)
+{
+    request_rec *r = q->r;
+    const char *condition = apr_table_get(r->headers_in, "If-None-Match");
+    const char *tag = apr_pstrcat(r->pool, "\"", etag, "-",
+                                  mdl_format_name(q->format), "\"", NULL);
+
+    apr_table_setn(r->headers_out, "ETag", tag);
+    return condition != NULL && list_names(condition, tag);
+}
+
+int mdl_answer_not_modified(mdl_request *q)
+{
+    mdl_answer answer = {.status = HTTP_NOT_MODIFIED};
+
+    mdl_answer_begin(q, &answer);
+    return pass(q->r, NULL);
+}
+
+/* --- Paging ---------------------------------------------------------------- */
+
+/* Whether the LEN bytes at PAIR are the parameter cursor. */
+static bool is_cursor(const char *pair, size_t len)
+{
+    return len >= 6 && strncmp(pair, "cursor", 6) == 0 &&
+           (len == 6 || pair[6] == '=');
+}
+
+/* The query of R without its cursor, each parameter followed by '&'. */
+static const char *other_parameters(request_rec *r)
+{
+    const char *at = r->args != NULL ? r->args : "";
+    char *out = apr_palloc(r->pool, strlen(at) + 2);
+    char *end = out;
+
+    while (*at != '\0') {
+        size_t len = strcspn(at, "&");
+
+        if (len > 0 && !is_cursor(at, len)) {
+            memcpy(end, at, len);
+            end += len;
+            *end++ = '&';
+        }
+        at += len;
+        at += *at == '&' ? 1 : 0;
+    }
+    *end = '\0';
+    return out;
+}
+
+const char *mdl_answer_link_next(mdl_request *q, const char *cursor)
+{
+    request_rec *r = q->r;
+    const char *url = apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri), "?",
+                                  other_parameters(r), "cursor=", cursor, NULL);
+
+    apr_table_setn(r->headers_out, "Link",
+                   apr_pstrcat(r->pool, "<", url, ">; rel=\"next\"", NULL));
+    return url;
+}
