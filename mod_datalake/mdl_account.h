@@ -1,0 +1,26 @@
+/* mdl_account.h - Looking an account up in the warehouse.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef MDL_ACCOUNT_H
+#define MDL_ACCOUNT_H
+
+#include "dl_error.h"
+#include "mdl_mirror.h"
+#include "mdl_wh.h"
+
+/* Set ACCOUNT to what the warehouse behind POOL says of USER_ID and keep it in
+ * MIRROR.  An account that does not exist comes as one that is not active.
+ * DL_UNAVAILABLE, DL_TIMEOUT as mdl_wh_read.  Thread: any. */
+DL_MUSTCHECK dl_status mdl_account_load(mdl_account *account,
+                                        mdl_mirror *mirror, mdl_wh_pool *pool,
+                                        int64_t user_id, dl_error *err);
+
+/* Set *REVOKED to whether the log-in SID of USER_ID is revoked, asking the
+ * warehouse; for crowded accounts.  Failures as above.  Thread: any. */
+DL_MUSTCHECK dl_status mdl_account_check_session(bool *revoked,
+                                                 mdl_wh_pool *pool,
+                                                 int64_t user_id,
+                                                 const char *sid,
+                                                 dl_error *err);
+
+#endif

@@ -1,0 +1,277 @@
+/* mdl_mirror.c - The places of the mirror and who may write them.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_mirror.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mdl_shm.h"
+
+/* Places of one set; all are looked at for one account. */
+#define WAYS 8
+
+/* 64-bit words of an account. */
+#define WORDS ((sizeof(mdl_account) + 7) / 8)
+
+/* How often a reader tries while a place is being written. */
+#define READ_TRIES 64
+
+/* How often a writer looks at a lock before it asks whether its holder
+ * lives. */
+#define LOCK_TRIES 1000
+
+/* One account; seq is odd while word is written. */
+typedef struct place {
+    _Atomic uint32_t seq;
+    _Atomic uint32_t used_s;      /* monotonic second of its last use */
+    _Atomic int64_t user_id;      /* 0: empty */
+    _Atomic int64_t looked_up_us; /* monotonic time of its look-up */
+    _Atomic uint64_t word[WORDS]; /* the account */
+} place;
+
+/* Places that share a lock. */
+typedef struct place_set {
+    _Atomic int32_t lock; /* pid of the writer, 0: free */
+    place places[WAYS];
+} place_set;
+
+/* The segment. */
+typedef struct segment {
+    _Atomic uint64_t changes;   /* what mdl_mirror_mark returns */
+    _Atomic int64_t contact_us; /* monotonic time of mdl_mirror_touch */
+    mdl_mirror_watch watch;
+    place_set sets[];
+} segment;
+
+struct mdl_mirror {
+    segment *shared;
+    uint64_t n_sets; /* a power of two */
+};
+
+static uint64_t spread(uint64_t x)
+{
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EBu;
+    return x ^ (x >> 31);
+}
+
+uint64_t mdl_mirror_hash(const char *sid)
+{
+    uint64_t hash = 0xCBF29CE484222325u;
+
+    for (; *sid != '\0'; sid++) {
+        hash = (hash ^ (unsigned char)*sid) * 0x100000001B3u;
+    }
+    return spread(hash);
+}
+
+static place_set *set_of(const mdl_mirror *mirror, int64_t user_id)
+{
+    return &mirror->shared
+                ->sets[spread((uint64_t)user_id) & (mirror->n_sets - 1)];
+}
+
+dl_status mdl_mirror_open(mdl_mirror **mirror, const char *name, int accounts,
+                          const server_rec *server, dl_error *err,
+                          apr_pool_t *pool)
+{
+    mdl_mirror *made = apr_pcalloc(pool, sizeof *made);
+    void *memory;
+
+    made->n_sets = 1;
+    while (made->n_sets * WAYS < (uint64_t)accounts) {
+        made->n_sets *= 2;
+    }
+    DL_TRY(mdl_shm_open(&memory, name,
+                        sizeof(segment) + made->n_sets * sizeof(place_set),
+                        server, err));
+    made->shared = memory;
+    *mirror = made;
+    return DL_OK;
+}
+
+/* --- Reading ---------------------------------------------------------------- */
+
+static bool read_place(mdl_account *account, place *p)
+{
+    uint64_t words[WORDS];
+    int try;
+    size_t i;
+
+    for (try = 0; try < READ_TRIES; try++) {
+        uint32_t seq = atomic_load_explicit(&p->seq, memory_order_acquire);
+
+        for (i = 0; i < WORDS; i++) {
+            words[i] = atomic_load_explicit(&p->word[i], memory_order_relaxed);
+        }
+        atomic_thread_fence(memory_order_acquire);
+        if ((seq & 1) == 0 &&
+            atomic_load_explicit(&p->seq, memory_order_relaxed) == seq) {
+            memcpy(account, words, sizeof *account);
+            return true;
+        }
+    }
+    return false;
+}
+
+static place *find_place(place_set *set, int64_t user_id)
+{
+    int i;
+
+    for (i = 0; i < WAYS; i++) {
+        if (atomic_load_explicit(&set->places[i].user_id,
+                                 memory_order_acquire) == user_id) {
+            return &set->places[i];
+        }
+    }
+    return NULL;
+}
+
+bool mdl_mirror_find(mdl_account *account, int64_t *age_us, mdl_mirror *mirror,
+                     int64_t user_id)
+{
+    int64_t now = dl_time_monotonic_us();
+    uint32_t second = (uint32_t)(now / DL_SECOND_US);
+    place *p = find_place(set_of(mirror, user_id), user_id);
+    int64_t looked_up;
+    int64_t contact;
+
+    if (p == NULL) {
+        return false;
+    }
+    /* Clocks first: a place written meanwhile is newer, never older. */
+    looked_up = atomic_load_explicit(&p->looked_up_us, memory_order_acquire);
+    contact =
+        atomic_load_explicit(&mirror->shared->contact_us, memory_order_acquire);
+    if (!read_place(account, p) || account->user_id != user_id) {
+        return false;
+    }
+    if (atomic_load_explicit(&p->used_s, memory_order_relaxed) != second) {
+        atomic_store_explicit(&p->used_s, second, memory_order_relaxed);
+    }
+    *age_us = now - (looked_up > contact ? looked_up : contact);
+    return true;
+}
+
+uint64_t mdl_mirror_mark(mdl_mirror *mirror)
+{
+    return atomic_load(&mirror->shared->changes);
+}
+
+void mdl_mirror_change(mdl_mirror *mirror)
+{
+    atomic_fetch_add(&mirror->shared->changes, 1);
+}
+
+void mdl_mirror_touch(mdl_mirror *mirror)
+{
+    atomic_store(&mirror->shared->contact_us, dl_time_monotonic_us());
+}
+
+mdl_mirror_watch *mdl_mirror_watch_of(mdl_mirror *mirror)
+{
+    return &mirror->shared->watch;
+}
+
+/* --- Writing ---------------------------------------------------------------- */
+
+static void lock_set(place_set *set)
+{
+    int32_t self = (int32_t)getpid();
+    unsigned tries = 0;
+
+    for (;;) {
+        int32_t holder = 0;
+
+        if (atomic_compare_exchange_weak(&set->lock, &holder, self)) {
+            return;
+        }
+        if (++tries % LOCK_TRIES == 0) {
+            if (holder != 0 && kill(holder, 0) != 0 && errno == ESRCH &&
+                atomic_compare_exchange_strong(&set->lock, &holder, self)) {
+                return;
+            }
+            (void)sched_yield();
+        }
+    }
+}
+
+static void unlock_set(place_set *set)
+{
+    atomic_store(&set->lock, 0);
+}
+
+/* Write ACCOUNT to P; the set is locked. */
+static void write_place(place *p, const mdl_account *account)
+{
+    uint64_t words[WORDS] = {0};
+    uint32_t seq = atomic_load_explicit(&p->seq, memory_order_relaxed) | 1;
+    int64_t now = dl_time_monotonic_us();
+    size_t i;
+
+    memcpy(words, account, sizeof *account);
+    atomic_store_explicit(&p->seq, seq, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+    for (i = 0; i < WORDS; i++) {
+        atomic_store_explicit(&p->word[i], words[i], memory_order_relaxed);
+    }
+    atomic_store_explicit(&p->looked_up_us, now, memory_order_relaxed);
+    atomic_store_explicit(&p->used_s, (uint32_t)(now / DL_SECOND_US),
+                          memory_order_relaxed);
+    atomic_store_explicit(&p->seq, seq + 1, memory_order_release);
+    atomic_store_explicit(&p->user_id, account->user_id, memory_order_release);
+}
+
+/* The place for a new account: an empty one, else the least recently used. */
+static place *choose_place(place_set *set)
+{
+    place *oldest = &set->places[0];
+    int i;
+
+    for (i = 0; i < WAYS; i++) {
+        place *p = &set->places[i];
+
+        if (atomic_load_explicit(&p->user_id, memory_order_relaxed) == 0) {
+            return p;
+        }
+        if (atomic_load_explicit(&p->used_s, memory_order_relaxed) <
+            atomic_load_explicit(&oldest->used_s, memory_order_relaxed)) {
+            oldest = p;
+        }
+    }
+    return oldest;
+}
+
+void mdl_mirror_put(mdl_mirror *mirror, const mdl_account *account,
+                    uint64_t mark)
+{
+    place_set *set = set_of(mirror, account->user_id);
+    place *p;
+
+    lock_set(set);
+    if (mdl_mirror_mark(mirror) == mark) {
+        p = find_place(set, account->user_id);
+        write_place(p != NULL ? p : choose_place(set), account);
+    }
+    unlock_set(set);
+}
+
+bool mdl_mirror_drop(mdl_mirror *mirror, int64_t user_id)
+{
+    place_set *set = set_of(mirror, user_id);
+    place *p;
+
+    lock_set(set);
+    p = find_place(set, user_id);
+    if (p != NULL) {
+        atomic_store_explicit(&p->user_id, 0, memory_order_release);
+        atomic_store_explicit(&p->looked_up_us, 0, memory_order_relaxed);
+    }
+    unlock_set(set);
+    return p != NULL;
+}
