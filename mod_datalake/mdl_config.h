@@ -18,6 +18,8 @@
 
 #include <http_config.h>
 
+struct mdl_site;
+
 /* A value that no directive has set yet. */
 #define MDL_UNSET (-1)
 
@@ -41,6 +43,7 @@ typedef struct mdl_config {
     int read_limit_s;           /* DataLakeReadLimit: deadline of a request */
     int n_metrics_allow;        /* DataLakeMetricsAllow: entries; MDL_UNSET */
     struct apr_ipsubnet_t *metrics_allow[MDL_CONFIG_NETWORKS]; /* the entries */
+    struct mdl_site *site; /* made of them at start; NULL: engine off */
 } mdl_config;
 
 /* The directives, for the module record. */

@@ -51,6 +51,13 @@ typedef struct mdl_site {
 DL_MUSTCHECK dl_status mdl_site_create(mdl_site **site, server_rec *server,
                                        dl_error *err, apr_pool_t *pool);
 
+/* Open the folders of SITE, of SERVER, and its mirror, as long as httpd may
+ * still be root.  A folder that cannot be opened is logged, and is 503 later.
+ * DL_IO: no shared memory.  Lives in POOL.  Thread: start only. */
+DL_MUSTCHECK dl_status mdl_site_prepare(mdl_site *site,
+                                        const server_rec *server, dl_error *err,
+                                        apr_pool_t *pool);
+
 /* Open in this child what SITE needs; what it opens is closed with
  * CHILD_POOL.  A dependency that is away is no failure.  DL_INTERNAL: no
  * thread.  Thread: child start only. */

@@ -1,0 +1,132 @@
+/* mdl_site.c - Making a server's site at start and opening it in a child.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_site.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <httpd.h>
+
+#include <http_config.h>
+
+#include <apr_strings.h>
+
+#include "dl_config.h"
+#include "dl_dataset.h"
+#include "dl_jws.h"
+#include "dl_log.h"
+#include "dl_wh.h"
+#include "mdl_mirror.h"
+#include "mdl_watcher.h"
+
+/* What the cursor key is derived from: no token has such a payload. */
+#define CURSOR_PURPOSE "datalake cursor key, version 1"
+
+mdl_site *mdl_site_get(const server_rec *server)
+{
+    return mdl_config_get(server)->site;
+}
+
+static dl_status load_keys(mdl_site *site, dl_error *err, apr_pool_t *pool)
+{
+    char signature[DL_JWS_TEXT];
+    dl_keyset *keys;
+    size_t len;
+
+    DL_TRY(dl_keyset_load(&keys, site->config->token_key_file, err, pool));
+    site->keys = keys;
+    site->rules.issuer = site->config->issuer;
+    site->rules.audience = site->config->audience;
+    DL_TRY(dl_jws_sign(signature, &len, keys, CURSOR_PURPOSE,
+                       sizeof CURSOR_PURPOSE - 1, err));
+    mdl_cursor_key_derive(&site->cursor_key, signature, len);
+    return DL_OK;
+}
+
+dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
+                          apr_pool_t *pool)
+{
+    mdl_site *made = apr_pcalloc(pool, sizeof *made);
+    dl_config *ini;
+    dl_dataset_set *datasets;
+
+    *site = NULL;
+    made->config = mdl_config_get(server);
+    made->lake_fd = -1;
+    made->run_fd = -1;
+    if (made->config->engine != 1) {
+        return DL_OK;
+    }
+    if (dl_config_load(&ini, made->config->file, err, pool) != DL_OK) {
+        return dl_wrap(err, "DataLakeConfig");
+    }
+    made->ini = ini;
+    if (dl_dataset_load_all(&datasets, ini, err, pool) != DL_OK) {
+        return dl_wrap(err, "DataLakeConfig");
+    }
+    made->datasets = datasets;
+    if (load_keys(made, err, pool) != DL_OK) {
+        return dl_wrap(err, "DataLakeTokenKeyFile");
+    }
+    if (dl_wh_target_load(&made->wh_target, ini, DL_WH_API, err, pool) !=
+        DL_OK) {
+        return dl_wrap(err, "DataLakeConfig");
+    }
+    *site = made;
+    return DL_OK;
+}
+
+/* --- Before the fork -------------------------------------------------------- */
+
+static apr_status_t close_fd(void *context)
+{
+    close(*(int *)context);
+    return APR_SUCCESS;
+}
+
+/* Open the folder PATH into *FD, closed with POOL; -1 when that fails, which
+ * is logged and answered later as 503. */
+static void open_folder(int *fd, const char *path, apr_pool_t *pool)
+{
+    *fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*fd < 0) {
+        dl_log(DL_LOG_WARNING, "DL1002 %s cannot be opened by the server",
+               path);
+        return;
+    }
+    apr_pool_cleanup_register(pool, fd, close_fd, apr_pool_cleanup_null);
+}
+
+/* The name of the mirror: servers with one warehouse share it. */
+static const char *mirror_name(const mdl_site *site, apr_pool_t *pool)
+{
+    const dl_config_warehouse *wh = &site->ini->warehouse;
+
+    return apr_psprintf(pool, "mirror %s:%d %s %s", wh->host, (int)wh->port,
+                        wh->socket, wh->database);
+}
+
+dl_status mdl_site_prepare(mdl_site *site, const server_rec *server,
+                           dl_error *err, apr_pool_t *pool)
+{
+    open_folder(&site->lake_fd, site->ini->lake.path, pool);
+    open_folder(&site->run_fd, site->ini->run.dir, pool);
+    return mdl_mirror_open(&site->mirror, mirror_name(site, pool),
+                           site->config->identity_accounts, server, err, pool);
+}
+
+/* --- In the child ----------------------------------------------------------- */
+
+dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)
+{
+    DL_TRY(mdl_wh_pool_open(&site->wh, site->wh_target,
+                            site->config->warehouse_connections, err,
+                            child_pool));
+    site->cache =
+        mdl_cache_create((size_t)site->config->cache_bytes, child_pool);
+    site->commit = mdl_commit_create(site->run_fd, child_pool);
+    site->lake = mdl_lake_create(site->lake_fd, child_pool);
+    return mdl_watcher_start(site->mirror, site->wh, err, child_pool);
+}
