@@ -9,6 +9,8 @@ BUILD   := build
 VERSION := 1.0.0
 CC      ?= gcc
 JOBS    := $(shell nproc)
+# As many jobs as processors, unless the caller said how many.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # --- Flags ------------------------------------------------------------------
 WARNINGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow \
@@ -49,6 +51,7 @@ UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 STACK_TESTS    := $(sort $(wildcard t/*.t))
+ASAN_TESTS     := $(filter-out t/0%,$(STACK_TESTS))
 MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
 MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
@@ -56,8 +59,9 @@ SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
   $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES)
 OBJECTS        := $(call objects,$(SOURCES))
 
-.PHONY: all unit test check-static format tidy analyzer lint flags packages \
-  run stop status reset help clean
+.PHONY: all unit test soak figures bench check asan tsan valgrind coverage \
+  asan-built tsan-built coverage-built check-static format tidy analyzer lint \
+  flags packages run stop status reset help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -130,7 +134,7 @@ run stop status reset: export STACK_KAFKA = $(call from_command_line,DATALAKE_KA
 run stop status reset: export STACK_DSN = $(call from_command_line,DATALAKE_DSN)
 
 run: packages ## build and start everything, with sample data
-	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@$(MAKE) --no-print-directory $(PARALLEL) all
 	@t/lib/stack run
 
 stop status reset: ## stop the stack; show it; empty it
@@ -147,8 +151,55 @@ packages: ## install the Debian packages that are missing
 	@t/lib/packages
 
 test: packages ## unit tests, then every t/*.t against real servers
-	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
-	prove --timer $(UNIT_TESTS) $(STACK_TESTS)
+	@$(MAKE) --no-print-directory $(PARALLEL) all $(UNIT_TESTS)
+	@t/lib/stack prepare
+	t/lib/suite -j$(JOBS) $(UNIT_TESTS) $(STACK_TESTS)
+
+soak: packages ## the figures at full size (hours)
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	DL_SIZE=S t/lib/suite $(filter t/f%,$(STACK_TESTS))
+
+figures: ## the values of the last test run beside their goals
+	@perl -It/lib -MDataLake::Figure=figures -e 'print figures'
+
+bench: packages ## performance beside its baselines (an hour)
+	@$(MAKE) --no-print-directory $(PARALLEL) all
+	t/lib/bench $(FIGURES)
+
+# The same suite, built with a sanitizer or counters in a folder of its own.
+variant = $(MAKE) --no-print-directory $(PARALLEL) BUILD=$(BUILD)/$(1)
+suite_of = DL_BUILD=$(BUILD)/$(1) t/lib/suite \
+  $(patsubst $(BUILD)/%,$(BUILD)/$(1)/%,$(UNIT_TESTS))
+ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+  -fno-omit-frame-pointer
+runtime = $(shell $(CC) -print-file-name=$(1))
+
+asan: packages ## the suite under address and undefined-behaviour sanitizers
+	@$(call variant,asan) SANITIZE='$(ASAN)' HARDENING= asan-built
+	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
+	  LSAN_OPTIONS=suppressions=$(CURDIR)/t/lib/lsan.txt \
+	  DL_PRELOAD='$(call runtime,libasan.so) $(call runtime,libubsan.so)' \
+	  $(call suite_of,asan) $(ASAN_TESTS)
+
+tsan: packages ## unit tests of core under the thread sanitizer
+	@$(call variant,tsan) SANITIZE=-fsanitize=thread HARDENING= tsan-built
+	TSAN_OPTIONS=halt_on_error=1 $(call suite_of,tsan)
+
+valgrind: packages ## unit tests under memcheck
+	@$(MAKE) --no-print-directory $(PARALLEL) $(UNIT_TESTS)
+	prove --exec 'valgrind -q --error-exitcode=9 --leak-check=full \
+	  --errors-for-leak-kinds=definite --suppressions=t/lib/valgrind.supp' \
+	  $(UNIT_TESTS)
+
+coverage: packages ## line and branch coverage of the suite, with floors
+	@$(call variant,coverage) CFLAGS=--coverage LDFLAGS=--coverage \
+	  OPTIMISE='-O0 -g' HARDENING= coverage-built
+	$(call suite_of,coverage) $(ASAN_TESTS)
+	@t/lib/coverage $(BUILD)/coverage
+
+asan-built tsan-built coverage-built: all $(UNIT_TESTS)
+
+check: test check-static asan tsan valgrind coverage ## everything (an hour)
 
 check-static: packages ## second compiler, format, tidy, analyzers, lint
 	@t/lib/check-static

@@ -80,7 +80,7 @@ describe(const rd_kafka_metadata_t **metadata, rd_kafka_t *rk,
 
 static void pause_a_moment(void)
 {
-    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+    const struct timespec moment = {.tv_nsec = 20000000L};
 
     nanosleep(&moment, NULL);
 }

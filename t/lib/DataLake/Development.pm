@@ -77,7 +77,7 @@ sub is_ours {
     return !$self->{saved}{"foreign_$program"}
       if grep { $_ eq $program } @SERVERS;
     return 1 if $program eq 'apache2';
-    return -x "$DataLake::Stack::TOP/build/bin/$program";
+    return -x "$DataLake::Stack::BUILD/bin/$program";
 }
 
 sub programs {
@@ -185,7 +185,7 @@ sub run {
 sub set_up {
     my ($self) = @_;
     my $stack = $self->{stack};
-    return unless -x "$DataLake::Stack::TOP/build/bin/datalakectl";
+    return unless -x "$DataLake::Stack::BUILD/bin/datalakectl";
     $stack->ctl('topics');
     $stack->ctl('migrate');
     my $users = $stack->ctl('user', 'list');
@@ -198,7 +198,7 @@ sub write_token {
     my ($self) = @_;
     my $file = "$self->{dir}/token";
     return if -s $file && -M $file < 1;
-    return unless -x "$DataLake::Stack::TOP/build/bin/datalakectl";
+    return unless -x "$DataLake::Stack::BUILD/bin/datalakectl";
     my $token =
       $self->{stack}->ctl('token', ADMIN, '--ttl', TOKEN_SECONDS);
     $token =~ s/\s+\z//;
@@ -223,7 +223,7 @@ sub write_env {
         DATALAKE_ADMIN_USER          => ADMIN,
         DATALAKE_ADMIN_PASSWORD_FILE => "$dir/secrets/user-" . ADMIN,
         DATALAKE_TOKEN_FILE          => "$dir/token",
-        DATALAKE_CTL => "$DataLake::Stack::TOP/build/bin/datalakectl -c "
+        DATALAKE_CTL => "$DataLake::Stack::BUILD/bin/datalakectl -c "
           . $stack->ini_file,
     );
     my $text = "# Where the development stack is; sh may read it.\n";
@@ -242,7 +242,7 @@ sub feed_sample {
     my $marker = "$self->{dir}/sample";
     return
       if -e $marker
-      || !-x "$DataLake::Stack::TOP/build/bin/datalake-simulate"
+      || !-x "$DataLake::Stack::BUILD/bin/datalake-simulate"
       || !grep { $self->is_up($_) } @DAEMONS;
     print "# feeding sample data\n";
     my ($status, $out) = $stack->try_program(

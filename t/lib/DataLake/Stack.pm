@@ -31,6 +31,10 @@ use DataLake::Process qw(run_command slurp spit tail wait_until);
 
 our $TOP = abs_path(dirname(__FILE__) . '/../../..');
 
+# Where the product was built: `make asan` and others use a folder of their
+# own.
+our $BUILD = abs_path($ENV{DL_BUILD} // "$TOP/build") // "$TOP/build";
+
 my @ROLES = qw(migrate ingest api jobs);
 
 # Every stack of this process, for the clean-up.
@@ -154,6 +158,8 @@ sub start_httpd {
         $self->place('apache2'),
         ini        => $self->ini_file,
         directives => $self->directives,
+        module     => "$BUILD/mod_datalake.so",
+        preload    => $ENV{DL_PRELOAD},
         %$more,
     );
     $self->{httpd_server}->start;
@@ -191,7 +197,7 @@ sub start_daemon {
         name    => $program,
         command => [
             @{ $more{command} // [] },
-            "$self->{top}/build/bin/$program",
+            "$BUILD/bin/$program",
             '-c', $self->ini_file, @{ $more{arguments} // [] }
         ],
         log          => "$self->{dir}/log/$program.log",
@@ -337,7 +343,7 @@ sub try_program {
     if ($pid == 0) {
         open STDIN,  '<',  '/dev/null';
         open STDERR, '>&', \*STDOUT;
-        { no warnings 'exec'; exec "$self->{top}/build/bin/$program", @words; }
+        { no warnings 'exec'; exec "$BUILD/bin/$program", @words; }
         print "$program: $!\n";
         POSIX::_exit(127);
     }
@@ -352,7 +358,7 @@ sub try_program {
 # A program that is not built yet is not missed.
 sub set_up {
     my ($self) = @_;
-    return if !-x "$self->{top}/build/bin/datalakectl" || $self->{bare};
+    return if !-x "$BUILD/bin/datalakectl" || $self->{bare};
     $self->write_directives;
     $self->ctl('topics') if $self->brokers;
     return unless $self->{mariadb_server};

@@ -1,0 +1,87 @@
+# 02-runner.t - servers die with their test, and only with it.
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use DataLake::Process qw(free_port port_answers slurp wait_until);
+use DataLake::Stack;
+
+# A test of its own that starts httpd and waits.  Returns its process and the
+# port.
+sub sleeper {
+    my ($name, $ending) = @_;
+    my $dir   = "$DataLake::Stack::TOP/build/t/02-$name";
+    my $child = DataLake::Process->new(
+        name    => $name,
+        log     => "$dir.log",
+        command => [
+            $^X, "-I$FindBin::Bin/lib", '-MDataLake::Stack', '-e',
+            "my \$s = DataLake::Stack->new(name => '02-$name', bare => 1, "
+              . "httpd => { module => '' }); "
+              . "DataLake::Process::spit('$dir.port', \$s->httpd->{port}); "
+              . $ending
+        ],
+    );
+    unlink "$dir.port";
+    $child->start->ready(sub { -s "$dir.port" });
+    return ($child, slurp("$dir.port"));
+}
+
+for my $signal (qw(TERM KILL)) {
+    my ($child, $port) = sleeper("signal-$signal", 'sleep 600');
+    ok(port_answers($port), 'its server answers');
+    $child->signal($signal);
+    $child->wait(10);
+    ok(
+        wait_until('it is gone', sub { !port_answers($port) }, 10),
+        "SIG$signal to the test ends its server"
+    );
+}
+
+subtest 'a test that dies leaves nothing and fails' => sub {
+    my $dir = "$DataLake::Stack::TOP/build/t/02-dies";
+    my ($child, $port) = eval { sleeper('dies', 'sleep 1; die "planted"') };
+    my $status = $child->wait(20);
+    isnt($status, 0, 'its exit status says so');
+    ok(!port_answers($port), 'its server is gone');
+    like(slurp("$dir.log"), qr/planted/, 'its message is kept');
+};
+
+subtest 'a reused pid is not taken for ours' => sub {
+    my $file    = "$DataLake::Stack::TOP/build/t/02-reused.pid";
+    my $process = DataLake::Process->new(
+        log      => "$file.log",
+        pid_file => $file,
+        command  => [ 'sleep', '600' ]
+    )->start;
+    my $other = DataLake::Process->new(name => 'other', pid_file => $file);
+    is($other->pid, $process->{pid}, 'the pid file names the process');
+    DataLake::Process::spit("$file.start", '1');
+    is($other->pid, undef, 'with another start time it is a stranger');
+    ok(!defined $other->stop, 'a stranger is not stopped');
+    ok($process->running,     'it still runs');
+    $process->kill_now;
+};
+
+subtest 'a server that fails to start tells why' => sub {
+    my $ok = eval {
+        DataLake::Stack->new(
+            name  => '02-wrong',
+            bare  => 1,
+            httpd => { module => '', server => "Nonsense On\n" }
+        );
+        1;
+    };
+    ok(!$ok, 'the start fails');
+    like($@, qr/Invalid command 'Nonsense'/, 'with the reason');
+};
+
+subtest 'free ports differ' => sub {
+    my %seen;
+    $seen{ free_port() }++ for 1 .. 50;
+    is(scalar keys %seen, 50, 'fifty calls give fifty ports');
+};
+
+done_testing;
