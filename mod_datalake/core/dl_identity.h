@@ -89,7 +89,8 @@ DL_MUSTCHECK dl_status dl_identity_create(int64_t *id, struct dl_wh *wh,
                                           dl_error *err);
 
 /* Receives one account; a return other than DL_OK ends the walk and is
- * passed on.  ACCOUNT is dead when the call returns. */
+ * passed on.  ACCOUNT is dead when the call returns.  It must not use the
+ * connection that is walked over. */
 typedef dl_status dl_identity_each(void *context, const dl_account *account,
                                    dl_error *err);
 
@@ -103,7 +104,8 @@ DL_MUSTCHECK dl_status dl_identity_list(struct dl_wh *wh,
 DL_MUSTCHECK dl_status dl_identity_set_role(struct dl_wh *wh, int64_t id,
                                             dl_role role, dl_error *err);
 
-/* Disable or enable account ID.  Disabling revokes its sessions.
+/* Disable or enable account ID.  Its tokens are refused while it is disabled
+ * and, as far as they still run, work again when it is enabled.
  * DL_NOT_FOUND: none.  DL_CONFLICT: the last active admin; or a deleted
  * account, which only undelete brings back. */
 DL_MUSTCHECK dl_status dl_identity_set_active(struct dl_wh *wh, int64_t id,
