@@ -14,6 +14,17 @@
 
 /* clang-format off */
 static const dlc_ctl_command COMMANDS[] = {
+    {"migrate", "", "Bring the warehouse to the schema of this program",
+     dlc_ctl_migrate},
+    {"token", "NAME [--ttl SECONDS] | --revoke SID",
+     "Print an access token of an account, or end the tokens of a log-in",
+     dlc_ctl_token},
+    {"topics", "[--replication N]",
+     "Make the Kafka topics of all declared datasets", dlc_ctl_topics},
+    {"user", "add NAME --role user|auditor|admin [--password-file FILE] "
+     "[--email ADDRESS] | list | passwd NAME [--password-file FILE] | "
+     "role NAME ROLE | disable NAME | enable NAME | undelete NAME",
+     "Make, list and change accounts", dlc_ctl_user},
     {NULL, NULL, NULL, NULL},
 };
 /* clang-format on */

@@ -17,6 +17,7 @@
 #include <apr_pools.h>
 
 #include "dl_error.h"
+#include "dl_json_write.h"
 #include "dlc_options.h"
 
 /* Exit statuses, documented in datalakectl(8). */
@@ -87,6 +88,18 @@ int dlc_ctl_parse(dlc_positionals *rest, dlc_ctl *ctl, const dlc_option *table,
  * status. */
 int dlc_ctl_want(const dlc_ctl *ctl, const dlc_positionals *rest, int min,
                  int max);
+
+/* Most bytes of one JSON answer. */
+#define DLC_CTL_JSON_MAX (64 * 1048576)
+
+/* Return a writer over a fresh buffer for an answer in JSON. */
+dl_json_writer dlc_ctl_json(const dlc_ctl *ctl);
+
+/* Print what W holds and a line end; return the exit status. */
+int dlc_ctl_print_json(const dlc_ctl *ctl, const dl_json_writer *w);
+
+/* Print TEXT and blanks up to WIDTH bytes, at least one. */
+void dlc_ctl_print_text(const char *text, int width);
 
 /* The subcommands, in files dlc_ctl_*.c.  ARGC and ARGV are what followed the
  * name; each returns an exit status. */
