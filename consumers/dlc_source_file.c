@@ -89,16 +89,11 @@ static bool cut_line(fields *out, char *line, size_t n)
     return out->partition >= 0;
 }
 
-/* What a file holds. */
-typedef struct extent {
-    int32_t count; /* partitions */
-    int64_t low;   /* first offset of the partition asked for */
-    int64_t high;  /* one above its last; 0: it has none */
-} extent;
-
-/* Walk the file of TOPIC for its partitions and for the ends of PARTITION. */
-static dl_status survey(extent *out, source_file *s, const char *topic,
-                        int32_t partition, dl_error *err)
+/* Walk the file of TOPIC: number of partitions, and first and end offset of
+ * PARTITION. */
+static dl_status survey(int32_t *count, int64_t *low, int64_t *high,
+                        source_file *s, const char *topic, int32_t partition,
+                        dl_error *err)
 {
     char text[1024];
     const char *path = path_of(s, topic, text, sizeof text);
@@ -106,7 +101,9 @@ static dl_status survey(extent *out, source_file *s, const char *topic,
     ssize_t n;
     fields f;
 
-    *out = (extent){0, 0, 0};
+    *count = 0;
+    *low = 0;
+    *high = 0;
     if (file == NULL) {
         return dl_fail(err, DL_NOT_FOUND, errno, "cannot open %s", path);
     }
@@ -114,10 +111,10 @@ static dl_status survey(extent *out, source_file *s, const char *topic,
         if (!cut_line(&f, s->line, (size_t)n)) {
             continue;
         }
-        out->count = f.partition >= out->count ? f.partition + 1 : out->count;
+        *count = f.partition >= *count ? f.partition + 1 : *count;
         if (f.partition == partition) {
-            out->low = out->high == 0 ? f.offset : out->low;
-            out->high = f.offset + 1;
+            *low = *high == 0 ? f.offset : *low;
+            *high = f.offset + 1;
         }
     }
     fclose(file);
@@ -127,24 +124,20 @@ static dl_status survey(extent *out, source_file *s, const char *topic,
 static dl_status file_partitions(int32_t *count, dlc_source *source,
                                  const char *topic, dl_error *err)
 {
-    extent found;
+    int64_t low;
+    int64_t high;
 
-    DL_TRY(survey(&found, (source_file *)source, topic, -1, err));
-    *count = found.count;
-    return DL_OK;
+    return survey(count, &low, &high, (source_file *)source, topic, -1, err);
 }
 
 static dl_status file_watermarks(int64_t *low, int64_t *high,
                                  dlc_source *source, const dlc_part *part,
                                  dl_error *err)
 {
-    extent found;
+    int32_t count;
 
-    DL_TRY(survey(&found, (source_file *)source, part->topic, part->partition,
-                  err));
-    *low = found.low;
-    *high = found.high;
-    return DL_OK;
+    return survey(&count, low, high, (source_file *)source, part->topic,
+                  part->partition, err);
 }
 
 static int64_t file_end(dlc_source *source, const dlc_part *part)

@@ -23,7 +23,7 @@
 #define LOOK_MS 250
 
 /* A sink further behind than this is not ready (contract 8). */
-#define BEHIND_MAX_S 60
+#define BEHIND_MAX_S INT64_C(60)
 
 #define ANSWER_MAX 4096
 

@@ -19,7 +19,7 @@
 #include "mdl_site.h"
 
 /* The text is never longer. */
-#define ANSWER_MAX (8 * 1024 * 1024)
+#define ANSWER_MAX ((size_t)8 * 1024 * 1024)
 
 #define CONTENT_TYPE "text/plain; version=0.0.4; charset=utf-8"
 

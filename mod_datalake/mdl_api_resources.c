@@ -19,7 +19,7 @@
 #include "mdl_site.h"
 
 /* No answer is larger: 1,000 rows of at most a few hundred bytes. */
-#define ANSWER_MAX (1024 * 1024)
+#define ANSWER_MAX ((size_t)1024 * 1024)
 
 enum {
     DATASET,

@@ -195,7 +195,7 @@ static entry *wait_for(mdl_cache *cache, const char *key, unsigned hash,
 
     *late = 0;
     while (e != NULL && e->making != 0) {
-        int64_t until_us = e->born_us + MDL_CACHE_WAIT_MS * 1000;
+        int64_t until_us = e->born_us + MDL_CACHE_WAIT_MS * INT64_C(1000);
         struct timespec until = {.tv_sec = until_us / DL_SECOND_US,
                                  .tv_nsec = until_us % DL_SECOND_US * 1000};
 
@@ -218,7 +218,7 @@ static mdl_cache_verdict find_locked(mdl_cache_answer *answer, mdl_cache *cache,
     int late;
     entry *e = wait_for(cache, key, hash, &late);
 
-    if (e != NULL && now_us - e->born_us < MDL_CACHE_LIFE_MS * 1000) {
+    if (e != NULL && now_us - e->born_us < MDL_CACHE_LIFE_MS * INT64_C(1000)) {
         unlink_use(cache, e);
         link_newest(cache, e);
         cache->stats.hits++;

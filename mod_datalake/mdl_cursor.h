@@ -29,7 +29,7 @@
 #define MDL_CURSOR_POSITION_MAX 2200
 
 /* How long a cursor is accepted. */
-#define MDL_CURSOR_LIFE_S (24 * 3600)
+#define MDL_CURSOR_LIFE_S INT64_C(86400)
 
 /* What signs cursors. */
 typedef struct mdl_cursor_key {

@@ -261,7 +261,7 @@ static void collect_children(dl_stats_samples *samples)
         if (alive(child) != 0) {
             sum.wh_idle += dl_stats_get(&child->wh_idle);
             sum.wh_busy += dl_stats_get(&child->wh_busy);
-            sum.breaker_open += dl_stats_get(&child->breaker_open);
+            sum.breaker_open |= dl_stats_get(&child->breaker_open);
         }
     }
     sample(samples, DL_STATS_GAUGE, "datalake_warehouse_connections",

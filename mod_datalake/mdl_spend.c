@@ -18,7 +18,7 @@
 #define TOPIC "transaction_log"
 
 /* No answer is larger: 1,000 rows of a few hundred bytes. */
-#define ANSWER_MAX (16 * 1024 * 1024)
+#define ANSWER_MAX ((size_t)16 * 1024 * 1024)
 
 /* Between the parts of a key; no parameter can hold it. */
 #define SEPARATOR "\x1f"
@@ -104,6 +104,9 @@ static dl_status make_and_keep(mdl_cache_answer *answer, mdl_spend *spend,
 
     mdl_metrics_query(kind->statement, status == DL_OK ? MDL_METRICS_ANSWERED
                                                        : MDL_METRICS_FAILED);
+    if (status == DL_UNAVAILABLE) {
+        mdl_metrics_count(MDL_METRICS_SHED_WAREHOUSE);
+    }
     if (key != NULL && status == DL_OK) {
         mdl_cache_put(spend->q->site->cache, key, answer);
     }

@@ -8,7 +8,6 @@
 #include <signal.h>
 
 #include "dl_time.h"
-#include "mdl_metrics.h"
 #include "mdl_wh_pool.h"
 
 /* A sign of life is good for this long. */
@@ -127,7 +126,7 @@ static int wait_idle(mdl_wh_pool *pool, int64_t until_us)
 
 dl_status mdl_wh_acquire(mdl_wh *wh, mdl_wh_pool *pool, dl_error *err)
 {
-    int64_t until_us = dl_time_monotonic_us() + MDL_WH_WAIT_MS * 1000;
+    int64_t until_us = dl_time_monotonic_us() + MDL_WH_WAIT_MS * INT64_C(1000);
     int i = -1;
     int open;
 
@@ -148,7 +147,6 @@ dl_status mdl_wh_acquire(mdl_wh *wh, mdl_wh_pool *pool, dl_error *err)
     if (i >= 0) {
         return DL_OK;
     }
-    mdl_metrics_count(MDL_METRICS_SHED_WAREHOUSE);
     return dl_fail(err, DL_UNAVAILABLE, 0, "%s",
                    open != 0 ? "the warehouse is away"
                              : "no warehouse connection is free");
@@ -185,7 +183,7 @@ void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome)
 static dl_status read_once(mdl_wh_pool *pool, mdl_wh_reader *reader,
                            void *context, dl_error *err)
 {
-    mdl_wh wh;
+    mdl_wh wh = {NULL, 0};
     dl_status status;
     dl_status cut;
 
@@ -215,7 +213,8 @@ dl_status mdl_wh_read(mdl_wh_pool *pool, mdl_wh_reader *reader, void *context,
 dl_status mdl_wh_check(mdl_wh_pool *pool, dl_error *err)
 {
     int64_t now_us = dl_time_monotonic_us();
-    struct timespec until = mdl_wh_timespec(now_us + MDL_WH_WAIT_MS * 1000);
+    struct timespec until =
+        mdl_wh_timespec(now_us + MDL_WH_WAIT_MS * INT64_C(1000));
     int alive;
 
     pthread_mutex_lock(&pool->mutex);

@@ -1,0 +1,251 @@
+# DataLake::Spend - the spend metrics, computed anew from what was produced.
+#
+#   my $spend = DataLake::Spend->new(
+#       base  => 'EUR',
+#       rates => { USD => [ [ '1970-01-01', '0.92' ] ] });
+#   $spend->add($record, timestamp => 1700000000123,
+#       partition => 2, offset => 7);
+#   my $rows = $spend->total_by_user(status => ['completed']);
+#
+# Nothing of the product is used: no SQL, no C, whole numbers of 10^-10 only.
+# A record is a hash with the members of topic transaction_log; its decimals
+# are texts, its event time is given in microseconds as `_event`.
+#
+# Every query takes status => [...], transaction_type => [...] (undef: all;
+# absent: the contract's selection) and currency => 'USD'.
+#
+# SPDX-License-Identifier: Apache-2.0
+package DataLake::Spend;
+use strict;
+use warnings;
+use Math::BigInt;
+use POSIX ();
+
+use constant UNIT => Math::BigInt->new('10000000000');
+
+sub new {
+    my ($class, %option) = @_;
+    return bless { base => 'EUR', rates => {}, row => {}, name => {}, %option },
+      $class;
+}
+
+# The number TEXT as a whole number of 10^-10, half away from zero.
+sub units {
+    my ($text) = @_;
+    my ($sign, $whole, $fraction) = $text =~ /^(-?)(\d+)(?:\.(\d+))?$/
+      or die "not a plain decimal: $text\n";
+    $fraction = substr(($fraction // '') . '0' x 11, 0, 11);
+    my $units = Math::BigInt->new($whole . substr $fraction, 0, 10);
+    $units->binc if substr($fraction, 10) >= 5;
+    return $sign ? $units->bneg : $units;
+}
+
+# UNITS as the contract prints a decimal.
+sub printed {
+    my ($units) = @_;
+    my $digits = $units->copy->babs->bstr;
+    $digits = '0' x (11 - length $digits) . $digits if length $digits < 11;
+    my $fraction = substr $digits, -10;
+    $fraction =~ s/0{1,8}$//;
+    return ($units->is_neg ? '-' : '')
+      . substr($digits, 0, -10) . ".$fraction";
+}
+
+# A message: the later one of a transaction_id wins, by broker timestamp, then
+# partition, then offset.
+sub add {
+    my ($self, $record, %at) = @_;
+    my $id    = $record->{transaction_id};
+    my @place = @at{qw(timestamp partition offset)};
+    if (defined $record->{product_id} && defined $record->{product_name}) {
+        my $known = $self->{name}{ $record->{product_id} };
+        $self->{name}{ $record->{product_id} } =
+          { place => \@place, name => $record->{product_name} }
+          if !$known || later(\@place, $known->{place});
+    }
+    my $row = $self->{row}{$id};
+    $self->{row}{$id} = { %$record, place => \@place }
+      if !$row || later(\@place, $row->{place});
+    return;
+}
+
+sub later {
+    my ($new, $old) = @_;
+    for my $i (0 .. 2) {
+        return $new->[$i] > $old->[$i] if $new->[$i] != $old->[$i];
+    }
+    return 0;
+}
+
+# The newest rate of CURRENCY valid on the UTC date DAY, in units; undef.
+sub rate {
+    my ($self, $currency, $day) = @_;
+    return UNIT if $currency eq $self->{base};
+    my $best;
+    for my $rate (@{ $self->{rates}{$currency} // [] }) {
+        $best = $rate->[1] if $rate->[0] le $day;
+    }
+    return defined $best ? units($best) : undef;
+}
+
+# A x B of two numbers of units, half away from zero.
+sub product {
+    my ($x, $y) = @_;
+    my $full = $x->copy->bmul($y);
+    my $sign = $full->is_neg;
+    my ($quotient, $rest) = $full->babs->bdiv(UNIT);
+    $quotient->binc if $rest->bmul(2)->bcmp(UNIT) >= 0;
+    return $sign ? $quotient->bneg : $quotient;
+}
+
+# The rows a query selects; each with `sum` (units, or undef when there is
+# nothing to add) and `unconverted` (0 or 1).
+sub selected {
+    my ($self, %query) = @_;
+    $query{status} = ['completed'] unless exists $query{status};
+    $query{transaction_type} = [qw(purchase payment)]
+      unless exists $query{transaction_type};
+    my @rows;
+    for my $row (values %{ $self->{row} }) {
+        next if !chosen($row->{status}, $query{status});
+        next if !chosen($row->{transaction_type}, $query{transaction_type});
+        my $currency = uc($row->{currency} // '');
+        next if defined $query{currency} && $currency ne uc $query{currency};
+        my %found = (row => $row, sum => undef, unconverted => 0);
+        if (defined $row->{amount}) {
+            my $day = POSIX::strftime('%Y-%m-%d',
+                gmtime POSIX::floor($row->{_event} / 1e6));
+            my $rate =
+              defined $query{currency} ? UNIT : $self->rate($currency, $day);
+            $found{unconverted} = defined $rate ? 0 : 1;
+            $found{sum} = product(units($row->{amount}), $rate)
+              if defined $rate;
+        }
+        push @rows, \%found;
+    }
+    return @rows;
+}
+
+# Whether VALUE is in LIST; an undefined list is everything.
+sub chosen {
+    my ($value, $list) = @_;
+    return 1 if !defined $list;
+    return scalar grep { defined $value && $_ eq $value } @$list;
+}
+
+sub top_products {
+    my ($self, $x, %query) = @_;
+    my %product;
+    for my $found ($self->selected(%query)) {
+        my $id = $found->{row}{product_id} // next;
+        $product{$id}{quantity} += $found->{row}{quantity} // 1;
+        $product{$id}{total}++;
+    }
+    my @order = sort {
+        $product{$b}{quantity} <=> $product{$a}{quantity} || $a cmp $b
+    } keys %product;
+    splice @order, $x if @order > $x;
+    return [
+        map {
+            {
+                product_id => $_,
+                product    => $self->{name}{$_} ? $self->{name}{$_}{name} : $_,
+                %{ $product{$_} }
+            }
+        } @order
+    ];
+}
+
+# Add what was FOUND to the sum SUM.
+sub collect {
+    my ($sum, $found) = @_;
+    $sum->{units} //= Math::BigInt->bzero;
+    $sum->{units}->badd($found->{sum}) if defined $found->{sum};
+    $sum->{unconverted} += $found->{unconverted};
+    return;
+}
+
+# `unconverted` when there is something to tell.
+sub unconverted {
+    my ($sum) = @_;
+    return $sum->{unconverted} ? (unconverted => $sum->{unconverted}) : ();
+}
+
+sub total_by_user {
+    my ($self, %query) = @_;
+    my (%user, %category, %type);
+    for my $found ($self->selected(%query)) {
+        my $row = $found->{row};
+        my $id  = $row->{user_id} // next;
+        collect($user{$id} //= {}, $found);
+        collect($category{$id}{ $row->{product_category} // 'unknown' } //= {},
+            $found);
+        collect($type{$id}{ $row->{transaction_type} // 'unknown' } //= {},
+            $found);
+    }
+    my @order =
+      sort { $user{$b}{units}->bcmp($user{$a}{units}) || $a cmp $b }
+      keys %user;
+    return [
+        map {
+            my $id = $_;
+            {
+                user_id     => $id,
+                total       => printed($user{$id}{units}),
+                by_category => {
+                    map { ($_ => printed($category{$id}{$_}{units})) }
+                      keys %{ $category{$id} }
+                },
+                by_type => {
+                    map { ($_ => printed($type{$id}{$_}{units})) }
+                      keys %{ $type{$id} }
+                },
+                unconverted($user{$id})
+            }
+        } @order
+    ];
+}
+
+sub total_by_user_type {
+    my ($self, %query) = @_;
+    my %sum;
+    for my $found ($self->selected(%query)) {
+        my $id = $found->{row}{user_id} // next;
+        collect($sum{$id}{ $found->{row}{transaction_type} // 'unknown' } //=
+              {}, $found);
+    }
+    my @rows;
+    for my $id (sort keys %sum) {
+        push @rows,
+          {
+            user_id          => $id,
+            transaction_type => $_,
+            total_spent      => printed($sum{$id}{$_}{units}),
+            unconverted($sum{$id}{$_})
+          }
+          for sort keys %{ $sum{$id} };
+    }
+    return \@rows;
+}
+
+# What happened in [FROM, TO), microseconds.
+sub window {
+    my ($self, $from, $to, %query) = @_;
+    my $sum = { units => Math::BigInt->bzero, unconverted => 0 };
+    my $n   = 0;
+    for my $found ($self->selected(%query)) {
+        my $event = $found->{row}{_event};
+        next if $event < $from || $event >= $to;
+        $n++;
+        collect($sum, $found);
+    }
+    return {
+        total_transactions   => $n,
+        total_amount         => printed($sum->{units}),
+        total_last_5_minutes => printed($sum->{units}),
+        unconverted          => $sum->{unconverted},
+        currency             => uc($query{currency} // $self->{base}),
+    };
+}
+
+1;
