@@ -62,7 +62,7 @@ typedef struct load {
 static void die(const char *what)
 {
     perror(what);
-    exit(1);
+    _exit(1);
 }
 
 /* Connect L anew. */
@@ -129,8 +129,8 @@ static bool head_complete(load *run, line *l, size_t *rest)
     l->good = strncmp(l->head, "HTTP/1.1 200", 12) == 0;
     length = strcasestr(l->head, "\r\nContent-Length:");
     if (length == NULL || length > end) {
-        fprintf(stderr, "hload: an answer without Content-Length\n");
-        exit(1);
+        errno = EPROTO;
+        die("no Content-Length");
     }
     l->body_left = strtoll(length + 17, NULL, 10);
     run->bytes = l->body_left;
@@ -259,6 +259,7 @@ int main(int argc, char **argv)
     static char headers[HEAD_MAX - 1024];
     int option;
 
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     while ((option = getopt(argc, argv, "c:r:s:H:")) != -1) {
         switch (option) {
         case 'c':
