@@ -50,8 +50,8 @@ typedef struct daemon_state {
     const dl_dataset_set *set;  /* what it reads */
     dl_stats *stats;            /* its numbers */
     const char *pid_path;       /* RUN/INSTANCE.pid */
+    bool journal;               /* standard error is the journal */
     bool ready;                 /* READY=1 was sent */
-    int64_t beat_us;            /* monotonic time of the next watchdog beat */
 } daemon_state;
 
 /* Signal handlers have no context. */
@@ -95,7 +95,7 @@ static void log_line(void *context, dl_log_level level, const char *message)
     char line[1400];
     int n;
 
-    if (getenv("JOURNAL_STREAM") != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+    if (d->journal) {
         n = snprintf(line, sizeof line, "<%d>%s\n", priority[level], message);
     }
     else {
@@ -103,8 +103,9 @@ static void log_line(void *context, dl_log_level level, const char *message)
         n = snprintf(line, sizeof line, "%s %s[%d] %s\n", when, d->instance,
                      (int)getpid(), message);
     }
-    if (n > 0 && (size_t)n < sizeof line) {
-        (void)!write(STDERR_FILENO, line, (size_t)n);
+    if (n > 0 && (size_t)n < sizeof line &&
+        write(STDERR_FILENO, line, (size_t)n) < 0) {
+        return; /* nobody is left to tell */
     }
 }
 
@@ -367,6 +368,8 @@ int dlc_daemon_main(const dlc_program *program, int argc,
         return code;
     }
     d.instance = d.args.name == NULL ? program->name : d.args.name;
+    /* Before any other thread is there. */
+    d.journal = getenv("JOURNAL_STREAM") != NULL; /* NOLINT(*-mt-unsafe) */
     restrain();
     install_signals();
     if (apr_initialize() != APR_SUCCESS ||

@@ -142,8 +142,16 @@ dl_status dlc_kafka_fail(dl_error *err, rd_kafka_resp_err_t code,
 dl_status dlc_kafka_cluster(const char **id, rd_kafka_t *rk, int timeout_ms,
                             dl_error *err, apr_pool_t *pool)
 {
-    char *text = rd_kafka_clusterid(rk, timeout_ms);
+    const struct rd_kafka_metadata *answer;
+    char *text = NULL;
 
+    /* The id comes with metadata, but waiting for the id does not ask for
+     * them: the first answer would take a second. */
+    if (rd_kafka_metadata(rk, 0, NULL, &answer, timeout_ms) ==
+        RD_KAFKA_RESP_ERR_NO_ERROR) {
+        rd_kafka_metadata_destroy(answer);
+        text = rd_kafka_clusterid(rk, timeout_ms);
+    }
     if (text == NULL) {
         return dl_fail(err, DL_UNAVAILABLE, 0,
                        "no Kafka broker has told its cluster id");

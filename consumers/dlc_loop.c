@@ -19,10 +19,10 @@
 /* Waits of an outage: they double from the first to the last.  A full disk is
  * asked more and more rarely (rule E10); a server that is away comes back at
  * once, and readers wait for us. */
-#define WAIT_RETRY_US (DLC_SECOND_US / 20)
-#define WAIT_FIRST_US (1 * DLC_SECOND_US)
-#define WAIT_LAST_US  (4 * DLC_SECOND_US)
-#define WAIT_SPACE_US (30 * DLC_SECOND_US)
+#define WAIT_RETRY_US INT64_C(50000)
+#define WAIT_FIRST_US INT64_C(1000000)
+#define WAIT_LAST_US  INT64_C(4000000)
+#define WAIT_SPACE_US INT64_C(30000000)
 
 /* Give up reading; seek again after WAIT_US microseconds. */
 void dlc_loop_again(dlc_loop *l, int64_t wait_us)
@@ -45,7 +45,7 @@ static void loop_wait(dlc_loop *l, int64_t last_us)
 
     l->wait_us = wait > last_us ? last_us : wait;
     l->random = l->random * 1664525U + 1013904223U;
-    wait = l->wait_us / 2 + l->wait_us / 1000 * (l->random >> 16 & 0xff) * 2;
+    wait = l->wait_us / 2 + (l->wait_us / 2) * (l->random >> 24) / 256;
     if (l->away_us == 0) {
         l->away_us = dl_time_monotonic_us();
     }

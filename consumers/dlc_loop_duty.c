@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 /* How often things are done, in microseconds. */
-#define TICK_US    (DLC_SECOND_US / 10)
-#define TOPICS_US  (60 * DLC_SECOND_US)
-#define MISSING_US (5 * DLC_SECOND_US)
+#define TICK_US    INT64_C(100000)
+#define TOPICS_US  INT64_C(60000000)
+#define MISSING_US INT64_C(5000000)
 
 /* --- Duties by the clock and by signals --------------------------------------*/
 

@@ -32,7 +32,7 @@ typedef enum dlc_loop_state {
 #define DLC_TAKE_MS  20
 
 /* A second of the monotonic clock. */
-#define DLC_SECOND_US 1000000
+#define DLC_SECOND_US INT64_C(1000000)
 
 /* One loop. */
 typedef struct dlc_loop {

@@ -89,11 +89,16 @@ static bool cut_line(fields *out, char *line, size_t n)
     return out->partition >= 0;
 }
 
-/* Walk the file of TOPIC: number of partitions, and first and end offset of
- * PARTITION. */
-static dl_status survey(int32_t *count, int64_t *low, int64_t *high,
-                        source_file *s, const char *topic, int32_t partition,
-                        dl_error *err)
+/* What a file holds. */
+typedef struct extent {
+    int32_t count; /* partitions */
+    int64_t low;   /* first offset of the partition asked for */
+    int64_t high;  /* one above its last; 0: it has none */
+} extent;
+
+/* Walk the file of TOPIC for its partitions and for the ends of PARTITION. */
+static dl_status survey(extent *out, source_file *s, const char *topic,
+                        int32_t partition, dl_error *err)
 {
     char text[1024];
     const char *path = path_of(s, topic, text, sizeof text);
@@ -101,9 +106,7 @@ static dl_status survey(int32_t *count, int64_t *low, int64_t *high,
     ssize_t n;
     fields f;
 
-    *count = 0;
-    *low = 0;
-    *high = 0;
+    *out = (extent){0, 0, 0};
     if (file == NULL) {
         return dl_fail(err, DL_NOT_FOUND, errno, "cannot open %s", path);
     }
@@ -111,10 +114,10 @@ static dl_status survey(int32_t *count, int64_t *low, int64_t *high,
         if (!cut_line(&f, s->line, (size_t)n)) {
             continue;
         }
-        *count = f.partition >= *count ? f.partition + 1 : *count;
+        out->count = f.partition >= out->count ? f.partition + 1 : out->count;
         if (f.partition == partition) {
-            *low = *high == 0 ? f.offset : *low;
-            *high = f.offset + 1;
+            out->low = out->high == 0 ? f.offset : out->low;
+            out->high = f.offset + 1;
         }
     }
     fclose(file);
@@ -124,20 +127,24 @@ static dl_status survey(int32_t *count, int64_t *low, int64_t *high,
 static dl_status file_partitions(int32_t *count, dlc_source *source,
                                  const char *topic, dl_error *err)
 {
-    int64_t low;
-    int64_t high;
+    extent found;
 
-    return survey(count, &low, &high, (source_file *)source, topic, -1, err);
+    DL_TRY(survey(&found, (source_file *)source, topic, -1, err));
+    *count = found.count;
+    return DL_OK;
 }
 
 static dl_status file_watermarks(int64_t *low, int64_t *high,
                                  dlc_source *source, const dlc_part *part,
                                  dl_error *err)
 {
-    int32_t count;
+    extent found;
 
-    return survey(&count, low, high, (source_file *)source, part->topic,
-                  part->partition, err);
+    DL_TRY(survey(&found, (source_file *)source, part->topic, part->partition,
+                  err));
+    *low = found.low;
+    *high = found.high;
+    return DL_OK;
 }
 
 static int64_t file_end(dlc_source *source, const dlc_part *part)

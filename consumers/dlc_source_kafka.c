@@ -13,8 +13,10 @@
 #include "dl_log.h"
 #include "dl_time.h"
 #include "dlc_kafka.h"
+#include "dlc_nudge.h"
 #include "dlc_source.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,6 +37,7 @@ typedef struct route {
 typedef struct source_kafka {
     dlc_source base;            /* first member */
     rd_kafka_t *rk;             /* the consumer */
+    dlc_nudge *nudge;           /* keeps the fetching awake, or NULL */
     rd_kafka_queue_t *queue;    /* its only queue */
     rd_kafka_message_t **taken; /* batch in hand */
     int taken_max;              /* places in taken */
@@ -166,6 +169,7 @@ static dl_status kafka_assign(dlc_source *source, dlc_part *const *parts, int n,
     }
     lay_routes(s, parts, n);
     code = rd_kafka_assign(s->rk, list);
+    dlc_nudge_assign(s->nudge, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
         return dlc_kafka_fail(err, code, "cannot assign %d partitions", n);
@@ -298,6 +302,9 @@ static dl_status kafka_take(int *n, dlc_source *source, dlc_message *messages,
     s->n_taken = rd_kafka_consume_batch_queue(s->queue, timeout_ms, s->taken,
                                               (size_t)max);
     s->n_taken = s->n_taken < 0 ? 0 : s->n_taken;
+    if (s->n_taken == max) {
+        dlc_nudge_busy(s->nudge);
+    }
     for (ssize_t i = 0; i < s->n_taken; i++) {
         const rd_kafka_message_t *m = s->taken[i];
         dlc_part *part = part_of(s, m);
@@ -398,8 +405,7 @@ static dl_status conf_create(rd_kafka_conf_t **conf, const dl_config *cfg,
                              apr_pool_t *pool)
 {
     const char *client = apr_psprintf(pool, "datalake-%s", program);
-    const char *fetch =
-        apr_psprintf(pool, "%lld", (long long)cfg->kafka.fetch_bytes);
+    const char *fetch = apr_psprintf(pool, "%" PRId64, cfg->kafka.fetch_bytes);
     const dlc_kafka_setting settings[] = {
         {"group.id", group ? cfg->kafka.group : client, 0},
         {"enable.auto.commit", "false", 0},
@@ -409,20 +415,17 @@ static dl_status conf_create(rd_kafka_conf_t **conf, const dl_config *cfg,
         {"check.crcs", "true", 0},
         {"allow.auto.create.topics", "false", 0},
         {"enable.partition.eof", "true", 0},
-        /* Below 2.2 a full queue of messages sleeps a second; so the bound
-         * is by bytes, and its own sleep is cut where that is known. */
+        /* Bounded by bytes; what a full queue does: dlc_nudge.h. */
         {"queued.min.messages", "10000000", 0},
         {"queued.max.messages.kbytes",
-         apr_psprintf(pool, "%lld", (long long)cfg->kafka.buffer_bytes / 1024),
-         0},
+         apr_psprintf(pool, "%" PRId64, cfg->kafka.buffer_bytes / 1024), 0},
         {"fetch.queue.backoff.ms", "5", 1},
         {"fetch.max.bytes", fetch, 0},
         {"fetch.message.max.bytes", "1048576", 0},
         {"fetch.error.backoff.ms", "100", 0},
         {"partition.assignment.strategy", "range", 0},
         {"session.timeout.ms",
-         apr_psprintf(pool, "%lld", (long long)cfg->kafka.session_timeout_ms),
-         0},
+         apr_psprintf(pool, "%" PRId64, cfg->kafka.session_timeout_ms), 0},
         {group ? "group.instance.id" : NULL, member_name(cfg, program, pool),
          0},
         {NULL, NULL, 0}};
@@ -451,6 +454,7 @@ static dl_status source_kafka_create(dlc_source **source, const dl_config *cfg,
     s->queue = rd_kafka_queue_get_consumer(s->rk);
     apr_pool_cleanup_register(pool, s->queue, close_queue,
                               apr_pool_cleanup_null);
+    DL_TRY(dlc_nudge_create(&s->nudge, s->rk, err, pool));
     *source = &s->base;
     return DL_OK;
 }

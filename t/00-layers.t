@@ -59,11 +59,11 @@ never(
     [ grep { !m{/dl_wh\w*\.[ch]$} } @core, @module, @consumers ]
 );
 never(
-    'cryptography is for tokens, keys, passwords and checksums',
+    'cryptography is for tokens, keys, passwords, checksums and ETags',
     qr{^(?:openssl/|sodium)},
     [
         grep { !m{/(?:dl_(?:jws|keyset|token|password|sha256|secret)\w*
-               |mdl_cursor\w*|mdl_auth\w*)\.[ch]$}x } @core,
+               |mdl_cursor\w*|mdl_auth\w*|mdl_answer)\.[ch]$}x } @core,
         @module, @consumers
     ]
 );

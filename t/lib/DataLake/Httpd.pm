@@ -5,6 +5,7 @@ package DataLake::Httpd;
 use strict;
 use warnings;
 use File::Path qw(make_path);
+use File::Temp qw(tempdir);
 use DataLake::Http;
 use DataLake::Process
   qw(free_port port_answers run_command slurp spit tail wait_until);
@@ -49,17 +50,25 @@ sub configure {
 }
 
 # An empty folder that children can look into although they run as www-data:
-# ours, or, when a folder above it is closed to them, a name that does not
-# exist (httpd answers 404 all the same).
+# ours, or, when a folder above it is closed to them, one of the system's.
 sub document_root {
     my ($self) = @_;
     my $root = "$self->{dir}/htdocs";
     make_path($root);
-    return $root if $> != 0;
-    for (my $at = $root; $at ne ''; $at =~ s{/[^/]*$}{}) {
-        return '/nonexistent/htdocs' unless (stat $at)[2] & 0001;
+    return $root if $> != 0 || is_open($root);
+    for my $empty (qw(/var/empty /usr/share/empty /srv /mnt /var/opt)) {
+        return $empty if -d $empty && is_open($empty) && !glob "$empty/*";
     }
-    return $root;
+    return tempdir('datalake-htdocs-XXXX', TMPDIR => 1);
+}
+
+# Whether everybody may look into FOLDER.
+sub is_open {
+    my ($folder) = @_;
+    for (my $at = $folder; $at ne ''; $at =~ s{/[^/]*$}{}) {
+        return 0 unless ((stat $at)[2] & 0005) == 0005;
+    }
+    return 1;
 }
 
 # The command line of httpd with WORDS.

@@ -57,9 +57,9 @@ sub start {
     my $secret = "$self->{secrets}/db-root";
     my @first;
     if (!-e "$data/mysql") {
-        make_path($self->{dir});
+        make_path($data);
         system('cp', '-a', '--sparse=always',
-            "$self->{top}/build/mariadb-template", $data) == 0
+            "$self->{top}/build/mariadb-template/.", $data) == 0
           or die "cannot copy the database template\n";
         spit($secret, random_text() . "\n", 0600);
         spit("$self->{dir}/first.sql", root_sql(password($secret)), 0600);
