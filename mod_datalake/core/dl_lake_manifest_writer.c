@@ -1,0 +1,174 @@
+/* dl_lake_manifest_writer.c - Appending to manifests, writing them anew.
+ *
+ * FORMAT.md 8.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_lake_manifest.h"
+#include "dl_lake_manifest_apply.h"
+
+#include "dl_lake_journal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+static void add_part(dl_lake_bytes *bytes, const dl_lake_part *part)
+{
+    dl_lake_add_u8(bytes, DL_LAKE_TYPE_PART);
+    dl_lake_add_zigzag(bytes, part->day);
+    dl_lake_add_varint(bytes, part->first);
+    dl_lake_add_varint(bytes, part->number);
+    dl_lake_add_u8(bytes, part->state == DL_LAKE_PART_WHOLE);
+    dl_lake_add_varint(bytes, part->uid);
+    dl_lake_add_varint(bytes, part->bytes);
+    dl_lake_add_varint(bytes, part->records);
+    dl_lake_add_varint(bytes, part->commits);
+    dl_lake_add_varint(bytes, (uint64_t)part->first_commit_ms);
+    dl_lake_add_varint(bytes, (uint64_t)part->last_commit_ms);
+    dl_lake_add_zigzag(bytes, part->first_time);
+    dl_lake_add_zigzag(bytes, part->last_time);
+    dl_lake_add_u32(bytes, part->crc);
+    dl_lake_add_varint(bytes, part->trail_len);
+    dl_lake_add_u32(bytes, part->trail_crc);
+}
+
+static void add_sum(dl_lake_bytes *bytes, const dl_lake_sum *sum)
+{
+    dl_lake_add_u8(bytes, DL_LAKE_TYPE_SUM);
+    dl_lake_add_zigzag(bytes, sum->day);
+    dl_lake_add_varint(bytes, sum->number);
+    dl_lake_add_raw(bytes, sum->digest, sizeof sum->digest);
+    dl_lake_add_text(bytes, sum->state, sum->has_state ? sizeof sum->state : 0);
+}
+
+/* --- Anew ------------------------------------------------------------------ */
+
+/* Write LEN bytes of DATA to NAME in the folder DIR by way of NAME.new. */
+static dl_status put_file(const dl_lake_io *io, int dir, const char *name,
+                          const void *data, size_t len, dl_error *err)
+{
+    char temporary[DL_LAKE_PATH_MAX];
+    dl_status status;
+    int fd;
+
+    snprintf(temporary, sizeof temporary, "%s.new", name);
+    DL_TRY(dl_lake_file_open(&fd, io, dir, temporary,
+                             O_RDWR | O_CREAT | O_TRUNC, err));
+    status = dl_lake_file_write(io, fd, data, len, 0, err);
+    if (status == DL_OK) {
+        dl_lake_file_sync(io, fd, temporary);
+    }
+    io->close(fd);
+    DL_TRY(status);
+    DL_TRY(dl_lake_rename(io, dir, temporary, dir, name, 0, err));
+    dl_lake_dir_sync(io, dir, name);
+    return DL_OK;
+}
+
+static void add_all(dl_lake_bytes *bytes, const dl_lake_manifest *m)
+{
+    int i;
+
+    for (i = 0; i < m->n_parts; i++) {
+        add_part(bytes, &m->parts[i]);
+    }
+    for (i = 0; i < m->n_sums; i++) {
+        add_sum(bytes, &m->sums[i]);
+    }
+}
+
+static dl_status write_anew(dl_lake_manifest *m,
+                            const dl_lake_manifest_place *place,
+                            const dl_lake_bytes *bytes, dl_error *err)
+{
+    char name[DL_LAKE_PATH_MAX];
+    char old[DL_LAKE_PATH_MAX];
+    char text[24];
+
+    dl_lake_number_name(old, m->number);
+    dl_lake_number_name(name, m->number + 1);
+    DL_TRY(put_file(place->io, place->manifests, name, bytes->data, bytes->len,
+                    err));
+    DL_LAKE_CRASH("manifest-written");
+    snprintf(text, sizeof text, "%llu\n", (unsigned long long)m->number + 1);
+    DL_TRY(put_file(place->io, place->meta, DL_LAKE_CURRENT, text, strlen(text),
+                    err));
+    DL_LAKE_CRASH("manifest-current");
+    m->number++;
+    m->length = bytes->len;
+    if (m->number > 1 &&
+        dl_lake_remove(place->io, place->manifests, old, 0, err) != DL_OK) {
+        return DL_OK; /* the old file costs room, nothing else */
+    }
+    return DL_OK;
+}
+
+/* --- Appending ------------------------------------------------------------- */
+
+static dl_status append_bytes(dl_lake_manifest *m,
+                              const dl_lake_manifest_place *place,
+                              const dl_lake_bytes *bytes, dl_error *err)
+{
+    char name[DL_LAKE_PATH_MAX];
+    dl_status status;
+    int fd;
+
+    dl_lake_number_name(name, m->number);
+    DL_TRY(
+        dl_lake_file_open(&fd, place->io, place->manifests, name, O_RDWR, err));
+    status = dl_lake_file_write(place->io, fd, bytes->data, bytes->len,
+                                m->length, err);
+    if (status == DL_OK) {
+        dl_lake_file_sync(place->io, fd, name);
+        m->length += bytes->len;
+    }
+    else if (dl_lake_file_cut(place->io, fd, m->length, NULL) != DL_OK) {
+        status = err == NULL ? DL_IO : err->status; /* overwritten later */
+    }
+    place->io->close(fd);
+    return status;
+}
+
+static bool has_grown_too_much(const dl_lake_manifest *m)
+{
+    uint64_t need = (uint64_t)m->n_parts * 100 + (uint64_t)m->n_sums * 180;
+
+    return m->length > DL_LAKE_MANIFEST_MIN && m->length > 2 * need;
+}
+
+dl_status dl_lake_manifest_append(dl_lake_manifest *m,
+                                  const dl_lake_manifest_place *place,
+                                  const dl_lake_part *parts, int n,
+                                  const dl_lake_sum *sum, dl_error *err)
+{
+    bool anew = m->number == 0 || has_grown_too_much(m);
+    dl_lake_bytes bytes = {.data = NULL};
+    dl_status status;
+    size_t frame;
+    int i;
+
+    if (anew) {
+        dl_lake_header_add(&bytes, 'M', m->id, m->number + 1, place->dataset);
+    }
+    frame = dl_lake_frame_begin(&bytes);
+    if (anew) {
+        add_all(&bytes, m);
+    }
+    for (i = 0; i < n; i++) {
+        add_part(&bytes, &parts[i]);
+    }
+    if (sum != NULL) {
+        add_sum(&bytes, sum);
+    }
+    dl_lake_frame_end(&bytes, frame);
+    status = anew ? write_anew(m, place, &bytes, err)
+                  : append_bytes(m, place, &bytes, err);
+    dl_lake_bytes_free(&bytes);
+    for (i = 0; i < n && status == DL_OK; i++) {
+        dl_lake_manifest_apply_part(m, &parts[i]);
+    }
+    if (sum != NULL && status == DL_OK) {
+        dl_lake_manifest_apply_sum(m, sum);
+    }
+    return status;
+}
