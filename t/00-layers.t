@@ -86,6 +86,12 @@ subtest 'every symbol has the prefix of its folder' => sub {
     }
 };
 
+subtest 'the module needs nothing that is not there' => sub {
+    my @needs = grep { /\b(?:dl|mdl|dlc)_/ }
+      split /\n/, qx(nm -D --undefined-only $build/mod_datalake.so);
+    is("@needs", '', 'httpd can load it');
+};
+
 subtest 'names of the system are left alone' => sub {
     my %theirs = map { ($_ => 1) }
       qw(dl_iterate_phdr dl_phdr_info dl_find_object dladdr dlopen dlsym);
