@@ -21,7 +21,10 @@
 
 #include "dl_file.h"
 
-enum { RECORDS = 1000, ROOM = 1200 };
+enum {
+    RECORDS = 1000,
+    ROOM = 1200
+};
 
 /* Records, one behind the other. */
 typedef struct corpus {
