@@ -65,10 +65,14 @@ const char *dlc_bad_name(int kind)
 static size_t fill(char *out, const char *format, const char *text)
 {
     const char *place = strstr(format, "%s");
-    char *at = mempcpy(out, format, (size_t)(place - format));
+    size_t before = (size_t)(place - format);
+    size_t len = strlen(text);
+    size_t after = strlen(place + 2);
 
-    at = stpcpy(at, text);
-    return (size_t)(stpcpy(at, place + 2) - out);
+    memcpy(out, format, before);
+    memcpy(out + before, text, len);
+    memcpy(out + before + len, place + 2, after);
+    return before + len + after;
 }
 
 static size_t append(char *out, size_t used, const char *text)

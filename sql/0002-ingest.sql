@@ -4,7 +4,7 @@
 
 CREATE TABLE IF NOT EXISTS sink_offset (
   sink VARCHAR(16) NOT NULL
-    COMMENT 'warehouse: fact rows; rollup: watermark of the rollups',
+    COMMENT 'warehouse: fact rows; rollup: watermark; rates: loads of rates',
   topic VARCHAR(249) NOT NULL COMMENT 'Kafka topic',
   `partition` INT NOT NULL COMMENT 'Kafka partition',
   next_offset BIGINT NOT NULL

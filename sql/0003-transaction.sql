@@ -15,6 +15,11 @@ INSERT INTO currency_rate (base, currency, valid_from, rate)
   VALUES ('EUR', 'EUR', '1970-01-01', 1)
   ON DUPLICATE KEY UPDATE rate = VALUES(rate);
 
+-- Raised by each load of rates; the loader reads its rates anew then.
+INSERT INTO sink_offset (sink, topic, `partition`, next_offset)
+  VALUES ('rates', '', 0, 0)
+  ON DUPLICATE KEY UPDATE next_offset = next_offset;
+
 CREATE TABLE IF NOT EXISTS product (
   product_id VARCHAR(64) NOT NULL COMMENT 'Business key of the product',
   name VARCHAR(255) NOT NULL COMMENT 'Newest name a record gave it',

@@ -3,7 +3,7 @@
 -- A rollup is exact for the rows below the watermark (sink_offset, sink
 -- 'rollup'): rollup + rows past the watermark + the rows of rollup_adjust
 -- whose coordinates lie below the watermark = the truth, at every moment.
--- Keys: a missing currency, type or status is '', a missing category
+-- Keys: a missing currency or status is '', a missing type or category
 -- 'unknown'; currency is upper case; rows without user_id are not in
 -- spend_user, rows without product_id not in product_sale.
 --

@@ -8,7 +8,7 @@ CREATE OR REPLACE VIEW api_watermark AS
 CREATE OR REPLACE VIEW api_transaction AS
   SELECT transaction_id, `timestamp`, user_id, product_id, amount,
          UPPER(COALESCE(currency, '')) AS currency, amount_base,
-         COALESCE(transaction_type, '') AS transaction_type,
+         COALESCE(transaction_type, 'unknown') AS transaction_type,
          COALESCE(status, '') AS status,
          COALESCE(product_category, 'unknown') AS product_category,
          COALESCE(quantity, 1) AS quantity,

@@ -141,3 +141,234 @@ INSERT INTO identity_change (user_id, at) VALUES (?, ?);
 -- STMT_IDENTITY_CHANGE_LIST: what the mirrors have not seen
 SELECT id, user_id, at FROM identity_change
 WHERE id > ? AND at >= ? ORDER BY id LIMIT ?;
+-- --- Rates (dl_wh_rates.c) ---------------------------------------------------
+
+-- STMT_RATES: all rates to one base currency
+SELECT currency, valid_from, rate FROM currency_rate
+WHERE base = ?
+ORDER BY currency, valid_from;
+
+-- STMT_RATES_REVISION: how many loads of rates there were
+SELECT next_offset FROM sink_offset
+WHERE sink = 'rates' AND topic = '' AND `partition` = 0;
+
+-- --- Rollups (dlc_spend.c): the VALUES group is repeated for many rows -------
+
+-- STMT_SPEND_USER_PUT: add to a user's spend
+INSERT INTO spend_user (user_id, currency, transaction_type, status,
+  product_category, n, amount, amount_base, unconverted, quantity)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE n = n + VALUES(n), amount = amount + VALUES(amount),
+  amount_base = amount_base + VALUES(amount_base),
+  unconverted = unconverted + VALUES(unconverted),
+  quantity = quantity + VALUES(quantity);
+
+-- STMT_SPEND_SECOND_PUT: add to a second's spend
+INSERT INTO spend_second (second, currency, transaction_type, status,
+  n, amount, amount_base, unconverted, quantity)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE n = n + VALUES(n), amount = amount + VALUES(amount),
+  amount_base = amount_base + VALUES(amount_base),
+  unconverted = unconverted + VALUES(unconverted),
+  quantity = quantity + VALUES(quantity);
+
+-- STMT_PRODUCT_SALE_PUT: add to a product's sales of a day
+INSERT INTO product_sale (product_id, day, currency, transaction_type, status,
+  n, amount, amount_base, unconverted, quantity)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE n = n + VALUES(n), amount = amount + VALUES(amount),
+  amount_base = amount_base + VALUES(amount_base),
+  unconverted = unconverted + VALUES(unconverted),
+  quantity = quantity + VALUES(quantity);
+
+-- STMT_PRODUCT_TOTAL_PUT: add to a product's sales of all days
+INSERT INTO product_total (product_id, currency, transaction_type, status,
+  n, quantity)
+VALUES (?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE n = n + VALUES(n), quantity = quantity + VALUES(quantity);
+
+-- STMT_PRODUCT_PUT: the newest name of a product; the name goes first, because
+-- assignments are made from left to right
+INSERT INTO product (product_id, name, updated_at, src_generation,
+  src_partition, src_offset)
+VALUES (?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE
+  name = IF(VALUES(updated_at) > updated_at OR (VALUES(updated_at) = updated_at
+    AND (VALUES(src_generation) > src_generation OR
+    (VALUES(src_generation) = src_generation AND
+    (VALUES(src_partition) > src_partition OR
+    (VALUES(src_partition) = src_partition AND
+    VALUES(src_offset) >= src_offset))))), VALUES(name), name),
+  src_offset = IF(VALUES(updated_at) > updated_at OR
+    (VALUES(updated_at) = updated_at
+    AND (VALUES(src_generation) > src_generation OR
+    (VALUES(src_generation) = src_generation AND
+    (VALUES(src_partition) > src_partition OR
+    (VALUES(src_partition) = src_partition AND
+    VALUES(src_offset) >= src_offset))))), VALUES(src_offset), src_offset),
+  src_partition = IF(VALUES(updated_at) > updated_at OR
+    (VALUES(updated_at) = updated_at
+    AND (VALUES(src_generation) > src_generation OR
+    (VALUES(src_generation) = src_generation AND
+    VALUES(src_partition) >= src_partition))),
+    VALUES(src_partition), src_partition),
+  src_generation = IF(VALUES(updated_at) > updated_at OR
+    (VALUES(updated_at) = updated_at AND
+    VALUES(src_generation) >= src_generation),
+    VALUES(src_generation), src_generation),
+  updated_at = IF(VALUES(updated_at) > updated_at, VALUES(updated_at),
+    updated_at);
+
+-- --- Templates of a declared table (dlc_wh_table.c): {words} are filled in ---
+
+-- STMT_TABLE_COLUMNS: what the database says about a table
+SELECT column_name, column_type, collation_name
+FROM information_schema.columns
+WHERE table_schema = DATABASE() AND table_name = ?
+ORDER BY ordinal_position;
+
+-- STMT_WORD_LATER: is the new record s later than the row f
+(s.src_time > f.src_time OR (s.src_time = f.src_time AND
+(s.src_generation > f.src_generation OR (s.src_generation = f.src_generation AND
+(s.src_partition > f.src_partition OR (s.src_partition = f.src_partition AND
+s.src_offset > f.src_offset))))));
+
+-- STMT_LOAD: a chunk of rows from the client's memory
+LOAD DATA LOCAL INFILE 'datalake' INTO TABLE {into} CHARACTER SET utf8mb4 ({columns});
+
+-- STMT_INSERT: the same where LOCAL is off; the rows follow
+INSERT INTO {into} ({columns}) VALUES;
+
+-- STMT_STAGING_CREATE: a table of this session to compare a chunk in
+CREATE TEMPORARY TABLE IF NOT EXISTS {staging} ({definition},
+PRIMARY KEY (src_generation, src_partition, src_offset), KEY staging_key ({key}))
+ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+-- STMT_STAGING_DROP: away with it
+DROP TEMPORARY TABLE IF EXISTS {staging};
+
+-- STMT_STAGING_EMPTY: the next chunk
+DELETE FROM {staging};
+
+-- STMT_REPEATS_EARLIER: new rows that are not later than the known one
+SELECT s.src_generation, s.src_partition, s.src_offset
+FROM {staging} s JOIN {table} f ON {match}
+WHERE NOT {later};
+
+-- STMT_REPEATS_ALL: new rows whose key is known, where the first one stays
+SELECT s.src_generation, s.src_partition, s.src_offset
+FROM {staging} s JOIN {table} f ON {match};
+
+-- STMT_ADJUST_ADD: what the rollups have to take back; the parameter is the topic
+INSERT INTO rollup_adjust (topic, generation, `partition`, `offset`, revision,
+  second, user_id, product_id, currency, transaction_type, status,
+  product_category, n, amount, amount_base, unconverted, quantity)
+SELECT ?, f.src_generation, f.src_partition, f.src_offset, 0,
+  DATE_FORMAT(f.`timestamp`, '%Y-%m-%d %H:%i:%s'), f.user_id, f.product_id,
+  UPPER(COALESCE(f.currency, '')), COALESCE(f.transaction_type, 'unknown'),
+  COALESCE(f.status, ''), COALESCE(f.product_category, 'unknown'), -1,
+  -COALESCE(f.amount, 0), -COALESCE(f.amount_base, 0),
+  -CASE WHEN f.amount IS NOT NULL AND f.amount_base IS NULL THEN 1 ELSE 0 END,
+  -COALESCE(f.quantity, 1)
+FROM {staging} s JOIN {table} f ON {match}
+WHERE {later};
+
+-- STMT_SUPERSEDE: later rows replace the known ones, in every column
+UPDATE {table} f JOIN {staging} s ON {match}
+SET {assign}
+WHERE {later};
+
+-- STMT_STAGING_ADD: rows with new keys
+INSERT INTO {table} ({columns})
+SELECT {values} FROM {staging} s LEFT JOIN {table} f ON {match}
+WHERE f.src_offset IS NULL;
+
+-- STMT_SPEND_RANGE: what the rows of an offset range add to the rollups
+SELECT src_offset, `timestamp`, user_id, product_id, product_name, currency,
+  transaction_type, status, product_category, amount, amount_base, quantity,
+  src_time
+FROM {table}
+WHERE src_generation = ? AND src_partition = ? AND src_offset >= ?
+  AND src_offset < ?
+ORDER BY src_offset
+LIMIT 50000;
+
+-- --- The fact transaction (dlc_wh_fact.c, dlc_wh_split.c) ---------------------
+
+-- STMT_FLUSH_SETTING: is a commit durable
+SELECT @@innodb_flush_log_at_trx_commit;
+
+-- STMT_SAVEPOINT: before a chunk
+SAVEPOINT chunk;
+
+-- STMT_SAVEPOINT_BACK: the chunk never was
+ROLLBACK TO SAVEPOINT chunk;
+
+-- STMT_OFFSETS: where the partitions of a topic stand
+SELECT `partition`, next_offset, generation, cluster_id FROM sink_offset
+WHERE sink = ? AND topic = ?;
+
+-- STMT_OFFSET_LOCK: keep a partition for this transaction
+SELECT next_offset, generation, cluster_id FROM sink_offset
+WHERE sink = 'warehouse' AND topic = ? AND `partition` = ?
+FOR UPDATE;
+
+-- STMT_OFFSET_ADD: the first record of a partition
+INSERT INTO sink_offset (sink, topic, `partition`, next_offset, generation,
+  cluster_id)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- STMT_OFFSET_MOVE: compare and set, exactly one row or we have lost it
+UPDATE sink_offset SET next_offset = ?
+WHERE sink = ? AND topic = ? AND `partition` = ? AND generation = ?
+  AND next_offset = ?;
+
+-- STMT_OFFSET_RENEW: an operator accepts a topic that was made anew
+UPDATE sink_offset SET next_offset = 0, generation = ?, cluster_id = ?
+WHERE sink = 'warehouse' AND topic = ? AND `partition` = ? AND generation = ?;
+
+-- STMT_DEAD_LETTER_ADD: a row that the database refused
+INSERT INTO dead_letter (topic, generation, `partition`, `offset`, reason,
+  detail, value, received_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE detail = VALUES(detail);
+
+-- --- Rollups and their watermark (dlc_wh_advance.c) -------------------------
+
+-- STMT_SNAPSHOT_NEXT: the next transaction alone sees one moment
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+
+-- STMT_WATERMARK: how far the rollups are
+SELECT next_offset, generation FROM sink_offset
+WHERE sink = 'rollup' AND topic = ? AND `partition` = ?;
+
+-- STMT_WATERMARK_MOVE: compare and set, exactly one row or we have lost it
+UPDATE sink_offset SET next_offset = ?, generation = ?
+WHERE sink = 'rollup' AND topic = ? AND `partition` = ? AND generation = ?
+  AND next_offset = ?;
+
+-- STMT_ADJUST_READ: adjustments below the watermark
+SELECT `offset`, second, user_id, product_id, currency, transaction_type,
+  status, product_category, n, amount, amount_base, unconverted, quantity,
+  revision
+FROM rollup_adjust
+WHERE topic = ? AND generation = ? AND `partition` = ? AND `offset` < ?
+ORDER BY `offset`, revision
+LIMIT 2000;
+
+-- STMT_ADJUST_DELETE_TO: they are in the rollups now
+DELETE FROM rollup_adjust
+WHERE topic = ? AND generation = ? AND `partition` = ?
+  AND (`offset` < ? OR (`offset` = ? AND revision <= ?));
+
+-- STMT_ADJUST_KEYS: adjustments inside a gap that is read from the facts
+SELECT `offset`, revision FROM rollup_adjust
+WHERE topic = ? AND generation = ? AND `partition` = ? AND `offset` >= ?
+  AND `offset` < ?
+ORDER BY `offset`, revision
+LIMIT 256;
+
+-- STMT_ADJUST_DELETE: one of them
+DELETE FROM rollup_adjust
+WHERE topic = ? AND generation = ? AND `partition` = ? AND `offset` = ?
+  AND revision = ?;

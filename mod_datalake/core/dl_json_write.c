@@ -173,8 +173,7 @@ static char *format_backwards(char *end, uint64_t value, int fewest)
     do {
         *--end = (char)('0' + value % 10);
         value /= 10;
-        fewest--;
-    } while (value != 0 || fewest > 0);
+    } while (value != 0 || --fewest > 0);
     return end;
 }
 

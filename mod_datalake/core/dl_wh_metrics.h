@@ -10,8 +10,8 @@
  * sums are exact.  A group whose number of transactions is 0 is left out.
  *
  * What is selected: lists are texts joined by commas, compared byte for byte;
- * "*" is everything.  A missing status or type is '' in the rollups, so only
- * "*" selects it.  Records without user_id are in no user's total, records
+ * "*" is everything.  A missing type is selected by "unknown" or "*", a missing
+ * status by "*" alone.  Records without user_id are in no user's total, records
  * without product_id in no ranking.
  *
  * Thread: that of the connection.

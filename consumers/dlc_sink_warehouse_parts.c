@@ -1,0 +1,263 @@
+/* dlc_sink_warehouse_parts.c - Partitions come, go and begin anew.
+ *
+ * Where a partition continues is the row of sink_offset, read at take() on
+ * the loader's connection while the loader's thread is idle.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dlc_sink_warehouse.h"
+
+#include "dl_statements.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+static dlc_warehouse *wh_of(dlc_sink *sink)
+{
+    return (dlc_warehouse *)sink;
+}
+
+static void *array_grow(void *array, int n, size_t size)
+{
+    array = realloc(array, (size_t)(n + 1) * size);
+    if (array == NULL) {
+        abort();
+    }
+    return array;
+}
+
+static dlc_wh_known *known_find(dlc_warehouse *w, const dl_dataset *dataset)
+{
+    for (int i = 0; i < w->n_known; i++) {
+        if (w->known[i].dataset == dataset) {
+            return &w->known[i];
+        }
+    }
+    return NULL;
+}
+
+static dl_status known_add(dlc_warehouse *w, const dl_dataset *dataset,
+                           dl_error *err)
+{
+    dlc_wh_known k = {dataset, NULL, NULL};
+
+    if (dataset->table != NULL) {
+        DL_TRY(dlc_wh_table_load(&k.table, w->fact.wh, dataset, err, w->pool));
+        DL_TRY(dlc_wh_fact_stage(&w->fact, k.table, err));
+        k.judge = dl_judge_create(dataset, w->pool);
+        w->fact.tables = array_grow(w->fact.tables, w->fact.n_tables,
+                                    sizeof(dlc_wh_table *));
+        w->fact.tables[w->fact.n_tables++] = k.table;
+    }
+    w->known = array_grow(w->known, w->n_known, sizeof *w->known);
+    w->known[w->n_known++] = k;
+    if (w->fact.n_tables == 1) {
+        dlc_wh_fact_disconnect(&w->fact); /* so that LOCAL is tried */
+        return dlc_wh_fact_connect(&w->fact, err);
+    }
+    return DL_OK;
+}
+
+dl_status dlc_warehouse_rates_load(dlc_warehouse *w, dl_error *err)
+{
+    dl_wh_rates *rates;
+
+    if (w->rates != NULL) {
+        return DL_OK;
+    }
+    dlc_wh_loader_wait(w->loader);
+    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    apr_pool_clear(w->rates_pool);
+    DL_TRY(dl_wh_rates_load(&rates, w->fact.wh, w->cfg->warehouse.base_currency,
+                            err, w->rates_pool));
+    w->rates = rates;
+    w->fact.rates_revision = dl_wh_rates_loaded(rates);
+    return DL_OK;
+}
+
+/* Set where P stands from the row of sink_offset that ST stands on. */
+static void part_read(dlc_wh_part *p, const dl_wh_stmt *st, const char *cluster)
+{
+    const char *known = dl_wh_text(st, 3, NULL);
+
+    p->place.committed = dl_wh_int(st, 1);
+    p->place.generation = (int32_t)dl_wh_int(st, 2);
+    p->foreign = known[0] != '\0' && strcmp(known, cluster) != 0;
+    apr_cpystrn(p->place.cluster, known, sizeof p->place.cluster);
+}
+
+static dl_status offsets_read(dlc_warehouse *w, dlc_wh_part *p,
+                              const char *cluster, dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool more;
+
+    apr_cpystrn(p->place.cluster, cluster, sizeof p->place.cluster);
+    p->place.committed = -1;
+    p->place.generation = 0;
+    DL_TRY(dl_wh_prepare(&st, w->fact.wh, STMT_OFFSETS, err));
+    dl_wh_bind_str(st, 0, "warehouse");
+    dl_wh_bind_str(st, 1, p->place.topic);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    while (more) {
+        if (dl_wh_int(st, 0) == p->place.partition) {
+            part_read(p, st, cluster);
+        }
+        DL_TRY(dl_wh_fetch(&more, st, err));
+    }
+    return DL_OK;
+}
+
+/* Tell the rollups that P is ours. */
+static void rollup_take(dlc_warehouse *w, const dlc_wh_part *p)
+{
+    dlc_wh_end end = {p->place.table,
+                      p->place.topic,
+                      p->place.partition,
+                      p->place.generation,
+                      0,
+                      p->place.committed};
+
+    if (p->place.table != NULL && p->place.table->spend && !p->foreign) {
+        dlc_wh_rollup_take(w->rollup, &end);
+    }
+}
+
+static dl_status part_take(dlc_warehouse *w, dlc_part *part,
+                           const char *cluster, dl_error *err)
+{
+    dlc_wh_part *p = calloc(1, sizeof *p);
+    const dlc_wh_known *k;
+    dl_status status;
+
+    if (p == NULL) {
+        abort();
+    }
+    p->place.topic = part->topic;
+    p->place.partition = part->partition;
+    p->place.unknown = -1;
+    p->first = -1;
+    if (known_find(w, part->dataset) == NULL) {
+        status = known_add(w, part->dataset, err);
+    }
+    else {
+        status = DL_OK;
+    }
+    if (status == DL_OK) {
+        status = offsets_read(w, p, cluster, err);
+    }
+    if (status != DL_OK) {
+        free(p);
+        return status;
+    }
+    k = known_find(w, part->dataset);
+    p->place.table = k->table;
+    p->judge = k->judge;
+    p->next = p->place.committed;
+    part->generation = p->place.generation;
+    part->next = p->foreign ? DLC_PART_FOREIGN : p->next;
+    part->sink_data = p;
+    w->parts = array_grow(w->parts, w->n_parts, sizeof(dlc_wh_part *));
+    w->parts[w->n_parts++] = p;
+    rollup_take(w, p);
+    return DL_OK;
+}
+
+void dlc_warehouse_drop(dlc_sink *sink, dlc_part *const *parts, int n)
+{
+    dlc_warehouse *w = wh_of(sink);
+
+    dlc_wh_loader_wait(w->loader);
+    for (int i = 0; i < n; i++) {
+        dlc_wh_part *p = parts[i]->sink_data;
+        int at = 0;
+
+        parts[i]->sink_data = NULL;
+        while (at < w->n_parts && w->parts[at] != p) {
+            at++;
+        }
+        if (p == NULL || at == w->n_parts) {
+            continue;
+        }
+        dlc_wh_rollup_drop(w->rollup, p->place.topic, p->place.partition);
+        w->parts[at] = w->parts[--w->n_parts];
+        dlc_wh_chunk_destroy(p->chunk);
+        free(p);
+    }
+    if (w->n_parts == 0) {
+        dlc_warehouse_forget(sink); /* also a failure nobody has seen */
+    }
+}
+
+dl_status dlc_warehouse_take(dlc_sink *sink, dlc_part *const *parts, int n,
+                             const char *cluster, dl_error *err)
+{
+    dlc_warehouse *w = wh_of(sink);
+
+    dlc_wh_loader_wait(w->loader);
+    DL_TRY(dlc_warehouse_check(w, err));
+    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    DL_TRY(dlc_warehouse_rates_load(w, err));
+    for (int i = 0; i < n; i++) {
+        dl_status status = part_take(w, parts[i], cluster, err);
+
+        if (status != DL_OK) {
+            dlc_warehouse_drop(sink, parts, i);
+            return status;
+        }
+    }
+    return DL_OK;
+}
+
+static dl_status row_renew(dlc_warehouse *w, const dlc_wh_part *p,
+                           int32_t generation, const char *cluster,
+                           dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, w->fact.wh, STMT_OFFSET_RENEW, err));
+    dl_wh_bind_int(st, 0, generation);
+    dl_wh_bind_str(st, 1, cluster);
+    dl_wh_bind_str(st, 2, p->place.topic);
+    dl_wh_bind_int(st, 3, p->place.partition);
+    dl_wh_bind_int(st, 4, p->place.generation);
+    return dl_wh_run(st, err);
+}
+
+/* The rows of sink_offset begin anew; the watermarks follow in recover. */
+dl_status dlc_warehouse_renew(dlc_sink *sink, dlc_part *const *parts, int n,
+                              const char *cluster, dl_error *err)
+{
+    dlc_warehouse *w = wh_of(sink);
+    int32_t generation = 0;
+
+    dlc_wh_loader_wait(w->loader);
+    DL_TRY(dlc_warehouse_check(w, err));
+    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    for (int i = 0; i < n; i++) {
+        const dlc_wh_part *p = parts[i]->sink_data;
+
+        if (p->place.generation >= generation) {
+            generation = p->place.generation + 1;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        dlc_wh_part *p = parts[i]->sink_data;
+        bool stored = p->place.committed >= 0;
+
+        if (stored) {
+            DL_TRY(row_renew(w, p, generation, cluster, err));
+        }
+        p->place.generation = generation;
+        p->place.committed = stored ? 0 : -1;
+        p->foreign = false;
+        p->next = -1;
+        apr_cpystrn(p->place.cluster, cluster, sizeof p->place.cluster);
+        parts[i]->generation = generation;
+        parts[i]->next = -1;
+        rollup_take(w, p);
+    }
+    return DL_OK;
+}

@@ -1,0 +1,55 @@
+/* dlc_wh_row.h - A judged record as the row that LOAD DATA reads.
+ *
+ * A row is its columns in the order of dlc_wh_table, separated by tabs and
+ * ended by a newline; in a text, tab, newline, backslash and NUL are escaped
+ * by a backslash; NULL is \N.  Values are bent nowhere: times have exactly
+ * six fraction digits in UTC, decimals at most ten, rounded half away from
+ * zero.  An absent, null or ill-typed optional field is NULL.
+ *
+ * Thread: any.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DLC_WH_ROW_H
+#define DLC_WH_ROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "dl_record.h"
+#include "dl_wh_rates.h"
+#include "dlc_spend.h"
+#include "dlc_wh_table.h"
+
+/* What a row is made from. */
+typedef struct dlc_wh_input {
+    const dl_record *rec;     /* a good one */
+    dlc_coord coord;          /* where it came from */
+    dlc_text origin;          /* header dl-origin, NULL: none */
+    const dl_wh_rates *rates; /* for amount_base */
+} dlc_wh_input;
+
+/* Return how many bytes a row of TABLE made from INPUT needs at most. */
+size_t dlc_wh_row_bound(const dlc_wh_table *table, const dlc_wh_input *input);
+
+/* Write the row of INPUT at OUT, which has room for dlc_wh_row_bound; return
+ * its end. */
+char *dlc_wh_row_format(char *out, const dlc_wh_table *table,
+                        const dlc_wh_input *input);
+
+/* Set COLUMNS[0..table->n) to the columns of the row ROW of LEN bytes with its
+ * newline, still escaped; NULL is a NULL text. */
+void dlc_wh_row_split(dlc_text *columns, const dlc_wh_table *table,
+                      const char *row, size_t len);
+
+/* Set *SPEND to what the row with COLUMNS at COORD adds to the rollups.  Texts
+ * that are escaped are copied to SCRATCH, which has room for the row. */
+void dlc_wh_row_spend(dlc_spend_row *spend, const dlc_wh_table *table,
+                      const dlc_text *columns, const dlc_coord *coord,
+                      char *scratch);
+
+/* Write the row with COLUMNS as "('a', NULL)" at OUT, which has room for 2
+ * times the row and 4 bytes a column; return its end. */
+char *dlc_wh_row_literal(char *out, const dlc_wh_table *table,
+                         const dlc_text *columns);
+
+#endif
