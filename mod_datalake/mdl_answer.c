@@ -13,6 +13,7 @@
 #include <apr_strings.h>
 #include <openssl/evp.h>
 
+#include "mdl_brigade.h"
 #include "mdl_format.h"
 
 dl_buf *mdl_answer_buf(mdl_request *q, size_t max)
@@ -49,9 +50,9 @@ static int pass(request_rec *r, apr_bucket *body)
     apr_bucket_brigade *bb = apr_brigade_create(r->pool, alloc);
 
     if (body != NULL) {
-        APR_BRIGADE_INSERT_TAIL(bb, body);
+        mdl_brigade_append(bb, body);
     }
-    APR_BRIGADE_INSERT_TAIL(bb, apr_bucket_eos_create(alloc));
+    mdl_brigade_append(bb, apr_bucket_eos_create(alloc));
     /* A client that is gone is no error of ours. */
     (void)ap_pass_brigade(r->output_filters, bb);
     return OK;

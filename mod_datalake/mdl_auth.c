@@ -20,7 +20,7 @@
 
 /* A place older than this is looked up again, if the warehouse answers: the
  * watcher, who comes by four times a second, must be in trouble. */
-#define TRUSTED_US (2 * DL_SECOND_US)
+#define TRUSTED_US (INT64_C(2) * DL_SECOND_US)
 
 bool mdl_auth_has_credentials(const mdl_request *q)
 {
@@ -65,7 +65,7 @@ static int read_header(const char **token, mdl_request *q)
 
 static int read_claims(dl_claims *claims, mdl_request *q)
 {
-    dl_token_query query = {.type = DL_TOKEN_ACCESS};
+    dl_token_query query = {.text = "", .type = DL_TOKEN_ACCESS};
     dl_error err;
     int status = read_header(&query.text, q);
 

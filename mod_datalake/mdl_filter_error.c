@@ -13,6 +13,7 @@
 #include <util_filter.h>
 
 #include "dl_buf.h"
+#include "mdl_brigade.h"
 #include "mdl_config.h"
 #include "mdl_framing.h"
 #include "mdl_problem_body.h"
@@ -23,21 +24,6 @@
 #define BODY_MAX 65536
 
 static ap_filter_rec_t *filter;
-
-/* Take all data out of BB, so that only EOS, FLUSH and the like remain. */
-static void drop_data(apr_bucket_brigade *bb)
-{
-    apr_bucket *b = APR_BRIGADE_FIRST(bb);
-
-    while (b != APR_BRIGADE_SENTINEL(bb)) {
-        apr_bucket *next = APR_BUCKET_NEXT(b);
-
-        if (!APR_BUCKET_IS_METADATA(b)) {
-            apr_bucket_delete(b);
-        }
-        b = next;
-    }
-}
 
 /* httpd has put its own idea of Allow there. */
 static void set_allow(request_rec *r, const mdl_request *q)
@@ -75,8 +61,7 @@ static void put_body(request_rec *r, const mdl_request *q,
         return;
     }
     ap_set_content_length(r, (apr_off_t)body->len);
-    APR_BRIGADE_INSERT_HEAD(bb,
-                            apr_bucket_pool_create(body->data, body->len,
+    mdl_brigade_prepend(bb, apr_bucket_pool_create(body->data, body->len,
                                                    r->pool, bb->bucket_alloc));
 }
 
@@ -85,7 +70,7 @@ static apr_status_t filter_problem(ap_filter_t *f, apr_bucket_brigade *bb)
     request_rec *r = f->r;
     mdl_request *q = mdl_request_peek(r);
 
-    drop_data(bb);
+    mdl_brigade_drop_data(bb);
     if (f->ctx == NULL) {
         f->ctx = f;
         if (q == NULL) {
@@ -93,7 +78,8 @@ static apr_status_t filter_problem(ap_filter_t *f, apr_bucket_brigade *bb)
         }
         put_body(r, q, bb);
     }
-    return APR_BRIGADE_EMPTY(bb) ? APR_SUCCESS : ap_pass_brigade(f->next, bb);
+    return mdl_brigade_is_empty(bb) ? APR_SUCCESS
+                                    : ap_pass_brigade(f->next, bb);
 }
 
 void mdl_filter_error_insert(request_rec *r)

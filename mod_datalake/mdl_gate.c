@@ -246,12 +246,13 @@ int mdl_gate_handle(request_rec *r)
 
 int mdl_gate_miss(request_rec *r)
 {
-    const char *handler = r->handler;
+    /* httpd names a handler by the file's type when nobody has. */
+    bool by_default = r->handler == NULL || strchr(r->handler, '/') != NULL ||
+                      strcmp(r->handler, "default-handler") == 0;
 
     if (mdl_config_get(r->server)->engine != 1 || r->main != NULL ||
         mdl_request_get(r) != NULL || r->proxyreq != PROXYREQ_NONE ||
-        r->finfo.filetype != APR_NOFILE ||
-        (handler != NULL && strchr(handler, '/') == NULL)) {
+        r->finfo.filetype != APR_NOFILE || !by_default) {
         return DECLINED;
     }
     return HTTP_NOT_FOUND;

@@ -15,6 +15,7 @@
 #include <http_protocol.h>
 #include <util_filter.h>
 
+#include "mdl_brigade.h"
 #include "mdl_format.h"
 
 /* Bytes of one brigade. */
@@ -51,14 +52,14 @@ static dl_status pass_block(mdl_stream *stream, apr_bucket *last, dl_error *err)
     apr_status_t rv;
 
     if (stream->block != NULL) {
-        APR_BRIGADE_INSERT_TAIL(
-            stream->bb, apr_bucket_heap_create(stream->block, stream->used,
-                                               apr_bucket_free, alloc));
+        mdl_brigade_append(stream->bb,
+                           apr_bucket_heap_create(stream->block, stream->used,
+                                                  apr_bucket_free, alloc));
         stream->block = NULL;
         stream->used = 0;
     }
     if (last != NULL) {
-        APR_BRIGADE_INSERT_TAIL(stream->bb, last);
+        mdl_brigade_append(stream->bb, last);
     }
     rv = ap_pass_brigade(r->output_filters, stream->bb);
     apr_brigade_cleanup(stream->bb);

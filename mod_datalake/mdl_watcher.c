@@ -21,14 +21,14 @@
 #define TURN_MS 250
 
 /* A worker silent for this long has lost its place. */
-#define SILENCE_US (5 * DL_SECOND_US)
+#define SILENCE_US (INT64_C(5) * DL_SECOND_US)
 
 /* How far behind the newest change a change may still become visible. */
-#define DISORDER_US (10 * DL_SECOND_US)
+#define DISORDER_US (INT64_C(10) * DL_SECOND_US)
 
 /* How far the first reading looks back: clocks of httpd's machine and of the
  * database may differ. */
-#define FIRST_US (3600 * (int64_t)DL_SECOND_US)
+#define FIRST_US (INT64_C(3600) * DL_SECOND_US)
 
 /* Changes of one reading, and changes remembered as seen. */
 #define PAGE 256
