@@ -61,7 +61,7 @@ OBJECTS        := $(call objects,$(SOURCES))
 
 .PHONY: all unit test soak figures bench check asan tsan valgrind coverage \
   asan-built tsan-built coverage-built check-static format tidy analyzer lint \
-  flags packages run stop status reset help clean
+  flags install packages run stop status reset help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -215,6 +215,28 @@ analyzer: ## gcc -fanalyzer and cppcheck
 
 lint: ## codespell, shellcheck, perl -wc, mandoc
 	@t/lib/check-static spelling shell perl manuals
+
+# --- Installation: DESTDIR is put before every path ---------------------------
+PREFIX        := /usr
+SYSCONF       := /etc
+MODULE_FOLDER = $(shell apxs -q LIBEXECDIR)
+HTTPD_CONF    = $(shell apxs -q SYSCONFDIR)
+CTL_PROGRAMS  := $(filter %/datalakectl %/datalake-simulate,$(PROGRAMS))
+MANUALS       := $(wildcard consumers/*.[158] mod_datalake/*.[158] conf/*.[158])
+install_files = install -D -m $(1) -t '$(DESTDIR)$(2)' $(3)
+
+install: all ## programs, module, settings, manuals, units (DESTDIR, PREFIX)
+	$(call install_files,755,$(PREFIX)/sbin,$(filter-out $(CTL_PROGRAMS),$(PROGRAMS)))
+	$(call install_files,755,$(PREFIX)/bin,$(CTL_PROGRAMS))
+	$(call install_files,644,$(MODULE_FOLDER),$(MODULE))
+	$(call install_files,644,$(PREFIX)/share/datalake,conf/datalake.ini conf/datalake.conf)
+	$(call install_files,644,$(PREFIX)/share/datalake/datasets,$(wildcard conf/datasets/*.json))
+	$(call install_files,644,$(HTTPD_CONF)/mods-available,conf/datalake.load)
+	$(call install_files,644,$(SYSCONF)/logrotate.d,conf/logrotate/datalake)
+	$(call install_files,644,/lib/systemd/system,$(wildcard conf/systemd/*.service))
+	t/lib/install-settings '$(DESTDIR)' '$(SYSCONF)/datalake' '$(HTTPD_CONF)'
+	$(foreach manual,$(MANUALS),install -D -m 644 -t \
+	  '$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(manual)))' $(manual) &&) :
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

@@ -5,15 +5,16 @@
 #include "dlc_simulate.h"
 #include "dlc_simulate_kafka.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <apr_general.h>
 #include <apr_strings.h>
-#include <sodium.h>
 
 /* Exit statuses, documented in datalake-simulate(1). */
 enum {
@@ -152,7 +153,10 @@ static dl_status make_plan(dlc_simulate_plan *plan,
     plan->seed = (uint64_t)options->seed;
     if (options->seed < 0) {
         /* 53 bits, so that any program can read it from the JSON. */
-        randombytes_buf(&plan->seed, sizeof plan->seed);
+        if (getrandom(&plan->seed, sizeof plan->seed, 0) !=
+            (ssize_t)sizeof plan->seed) {
+            return dl_fail(err, DL_UNAVAILABLE, errno, "no random numbers");
+        }
         plan->seed >>= 11;
     }
     DL_TRY(parse_times(&plan->times, options->times, err));
@@ -340,7 +344,7 @@ int main(int argc, char **argv)
     apr_pool_t *pool;
     int exit_status;
 
-    if (argc < 1 || sodium_init() < 0 || apr_initialize() != APR_SUCCESS ||
+    if (argc < 1 || apr_initialize() != APR_SUCCESS ||
         apr_pool_create(&pool, NULL) != APR_SUCCESS) {
         return EXIT_FAILED;
     }

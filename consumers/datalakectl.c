@@ -16,6 +16,12 @@
 static const dlc_ctl_command COMMANDS[] = {
     {"migrate", "", "Bring the warehouse to the schema of this program",
      dlc_ctl_migrate},
+    {"resume", "DATASET...",
+     "Let the daemons go on with a topic that was cut or made anew",
+     dlc_ctl_resume},
+    {"schema", "duckdb|spark|trino DATASET",
+     "Print the table definition of a dataset for another engine",
+     dlc_ctl_schema},
     {"token", "NAME [--ttl SECONDS] | --revoke SID",
      "Print an access token of an account, or end the tokens of a log-in",
      dlc_ctl_token},

@@ -13,6 +13,7 @@
 #define DLC_CTL_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include <apr_pools.h>
 
@@ -89,8 +90,13 @@ int dlc_ctl_parse(dlc_positionals *rest, dlc_ctl *ctl, const dlc_option *table,
 int dlc_ctl_want(const dlc_ctl *ctl, const dlc_positionals *rest, int min,
                  int max);
 
+/* Set *PID to the process of the daemon PROGRAM, by its file in [run] dir.
+ * DL_NOT_FOUND: it does not run. */
+DL_MUSTCHECK dl_status dlc_ctl_daemon_pid(pid_t *pid, dlc_ctl *ctl,
+                                          const char *program, dl_error *err);
+
 /* Most bytes of one JSON answer. */
-#define DLC_CTL_JSON_MAX (64 * 1048576)
+#define DLC_CTL_JSON_MAX ((size_t)64 * 1048576)
 
 /* Return a writer over a fresh buffer for an answer in JSON. */
 dl_json_writer dlc_ctl_json(const dlc_ctl *ctl);

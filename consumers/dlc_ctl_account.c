@@ -19,7 +19,7 @@
 #define ROOM (DL_PASSWORD_MAX + 3)
 
 /* The mirrors look every 250 ms and need a moment to read (architecture 6). */
-#define MIRROR_MS 1000
+#define MIRROR_S 1
 
 dl_status dlc_ctl_accounts(dl_wh **wh, dlc_ctl *ctl, dl_error *err)
 {
@@ -43,7 +43,7 @@ dl_status dlc_ctl_account_open(dl_wh **wh, dl_account *account, dlc_ctl *ctl,
 
 void dlc_ctl_account_changed(void)
 {
-    struct timespec pause = {MIRROR_MS / 1000, MIRROR_MS % 1000 * 1000000};
+    struct timespec pause = {MIRROR_S, 0};
 
     nanosleep(&pause, NULL);
 }

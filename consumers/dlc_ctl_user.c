@@ -196,7 +196,7 @@ static dl_status user_role(dlc_ctl *ctl, const user_request *request,
                            dl_error *err)
 {
     dl_account account;
-    dl_role role;
+    dl_role role = DL_ROLE_USER;
     dl_wh *wh;
     dl_status status = DL_RETRY;
 
@@ -321,7 +321,7 @@ int dlc_ctl_user(dlc_ctl *ctl, int argc, const char *const *argv)
     if (exit_status >= 0) {
         return exit_status;
     }
-    status = verb->run(ctl, &request, &err);
+    status = verb == NULL ? DL_INTERNAL : verb->run(ctl, &request, &err);
     if (status == DL_INVALID) {
         return dlc_ctl_usage(ctl, "%s", err.text);
     }

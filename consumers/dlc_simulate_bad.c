@@ -65,14 +65,10 @@ const char *dlc_bad_name(int kind)
 static size_t fill(char *out, const char *format, const char *text)
 {
     const char *place = strstr(format, "%s");
-    size_t before = (size_t)(place - format);
-    size_t len = strlen(text);
-    size_t after = strlen(place + 2);
+    char *at = mempcpy(out, format, (size_t)(place - format));
 
-    memcpy(out, format, before);
-    memcpy(out + before, text, len);
-    memcpy(out + before + len, place + 2, after);
-    return before + len + after;
+    at = stpcpy(at, text);
+    return (size_t)(stpcpy(at, place + 2) - out);
 }
 
 static size_t append(char *out, size_t used, const char *text)

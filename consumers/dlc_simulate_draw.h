@@ -104,7 +104,7 @@ size_t dlc_transaction_write(char *out, const dlc_transaction *tx,
 
 /* Write dead letter NUMBER of KIND, based on TX, to OUT, which has
  * DLC_BAD_MAX bytes; return the length. */
-#define DLC_BAD_MAX (2 * 1048576)
+#define DLC_BAD_MAX ((size_t)2 * 1048576)
 size_t dlc_bad_write(char *out, const dlc_transaction *tx, int kind,
                      int64_t number);
 

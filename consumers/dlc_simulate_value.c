@@ -303,7 +303,7 @@ static void put_origin(value_writer *w, const dlc_transaction *tx)
     put_number(w, tx->thread);
     put_name(w, "message_number");
     put_number(w, tx->number);
-    dl_time_format_sql(text, tx->at + 1500 + tx->house * 7919);
+    dl_time_format_sql(text, tx->at + 1500 + (dl_time)tx->house * 7919);
     put_member(w, "timestamp_of_reception_log", text);
 }
 

@@ -266,8 +266,10 @@ static dl_status apply_entry(dl_config *cfg, int *seen,
     }
     if (r == NULL) {
         return dl_fail(err, DL_INVALID, 0,
-                       "%s:%d: [%s] %.60s: there is no such key", cfg->file,
-                       entry->line, entry->section, entry->key);
+                       "%s:%d: [%s] %.60s: there is no such key, must be one "
+                       "of %s",
+                       cfg->file, entry->line, entry->section, entry->key,
+                       list_names(entry->section, pool));
     }
     if (seen[r - rows] != 0) {
         return dl_fail(err, DL_INVALID, 0,

@@ -170,7 +170,7 @@ dl_status dl_identity_create(int64_t *id, dl_wh *wh,
 
 static dl_status set_role(dl_wh *wh, int64_t id, dl_role role, dl_error *err)
 {
-    locked_account account;
+    locked_account account = {DL_ROLE_USER, false, false};
     dl_wh_stmt *st;
 
     DL_TRY(spare_last_admin(wh, role == DL_ROLE_ADMIN ? 0 : id, err));
@@ -191,7 +191,7 @@ dl_status dl_identity_set_role(dl_wh *wh, int64_t id, dl_role role,
 
 static dl_status set_active(dl_wh *wh, int64_t id, bool active, dl_error *err)
 {
-    locked_account account;
+    locked_account account = {DL_ROLE_USER, false, false};
     dl_wh_stmt *st;
 
     DL_TRY(spare_last_admin(wh, active ? 0 : id, err));
@@ -216,7 +216,7 @@ dl_status dl_identity_set_active(dl_wh *wh, int64_t id, bool active,
 
 static dl_status undelete(dl_wh *wh, int64_t id, dl_error *err)
 {
-    locked_account account;
+    locked_account account = {DL_ROLE_USER, false, false};
     dl_wh_stmt *st;
 
     DL_TRY(lock_account(&account, wh, id, err));
@@ -248,7 +248,7 @@ static dl_status revoke_all(dl_wh *wh, int64_t id, dl_error *err)
 static dl_status set_password(dl_wh *wh, int64_t id, const char *hash,
                               dl_error *err)
 {
-    locked_account account;
+    locked_account account = {DL_ROLE_USER, false, false};
     dl_wh_stmt *st;
 
     DL_TRY(lock_account(&account, wh, id, err));
@@ -272,7 +272,7 @@ dl_status dl_identity_set_password(dl_wh *wh, int64_t id, const char *hash,
 static dl_status add_session(dl_wh *wh, int64_t id, const dl_session *session,
                              dl_time now, dl_error *err)
 {
-    locked_account account;
+    locked_account account = {DL_ROLE_USER, false, false};
     dl_wh_stmt *st;
 
     DL_TRY(lock_account(&account, wh, id, err));

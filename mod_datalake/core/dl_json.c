@@ -1,11 +1,7 @@
-/* dl_json.c - The scanner: one pass, no memory but the caller's.
+/* dl_json.c - The scanner: the grammar in one pass, no memory but the
+ * caller's.
  *
- * A text is copied only from its first change on.  `pending` is the first
- * byte of the text not yet copied to the scratch; what stands before it is
- * already there, `copied` bytes of it.  So a byte at p of the text has place
- * copied + (p - pending) of the canonical line, whether or not anything was
- * copied yet, and slots are kept as places in the scratch until it is known
- * where the line lies.
+ * dl_json_scan.h says how a line is copied only when it has to be.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_json.h"
@@ -14,100 +10,57 @@
 #include <emmintrin.h>
 #endif
 
+#include "dl_json_scan.h"
 #include "dl_json_shape.h"
-#include "dl_utf8.h"
+
+/* For the steps of the inner loop: gcc sees a recursion and would not. */
+#define INLINE static inline __attribute__((always_inline))
 
 /* The longest member name that is compared when it came with escapes. */
 enum {
     NAME_MAX_BYTES = 256
 };
 
-/* A scan under way. */
-typedef struct scan {
-    const unsigned char *p;       /* the next byte to look at */
-    const unsigned char *end;     /* behind the last one */
-    const unsigned char *begin;   /* the first one */
-    const unsigned char *pending; /* the first byte not copied */
-    char *scratch;                /* the line, when it is copied */
-    size_t copied;                /* bytes of it that stand there */
-    dl_json_slice *slots;         /* what was picked out */
-    int values;                   /* seen so far */
-    int depth;                    /* open objects and arrays */
-    dl_json_fault fault;          /* the first mistake */
-    const char *reason;           /* its text */
-} scan;
+static const unsigned char *scan_object(dl_json_scanner *s,
+                                        const unsigned char *p,
+                                        const dl_json_node *node);
+static const unsigned char *scan_array(dl_json_scanner *s,
+                                       const unsigned char *p);
 
-static bool scan_value(scan *s, const dl_json_member *member);
-
-static bool fail(scan *s, dl_json_fault fault, const char *reason)
+/* Skip the white space at P, which goes out of the line. */
+static const unsigned char *skip_white(dl_json_scanner *s,
+                                       const unsigned char *p)
 {
-    s->fault = fault;
-    s->reason = reason;
-    return false;
-}
-
-/* Fail at a byte the grammar does not allow there. */
-static bool fail_syntax(scan *s, const char *reason)
-{
-    if (s->p < s->end && dl_utf8_check(s->p, (size_t)(s->end - s->p)) == 0) {
-        return fail(s, DL_JSON_ENCODING, "a byte that is not UTF-8");
-    }
-    if (s->p == s->end) {
-        return fail(s, DL_JSON_SYNTAX, "the text ends too early");
-    }
-    return fail(s, DL_JSON_SYNTAX, reason);
-}
-
-/* The place of P in the canonical line. */
-static inline char *place(const scan *s, const unsigned char *p)
-{
-    return s->scratch + s->copied + (p - s->pending);
-}
-
-/* Copy what is pending before P. */
-static inline void copy_to(scan *s, const unsigned char *p)
-{
-    size_t n = (size_t)(p - s->pending);
-
-    if (n <= 16 && s->end - s->pending >= 16) {
-        /* A fixed size is one load and one store; the slack takes the rest. */
-        memcpy(s->scratch + s->copied, s->pending, 16);
-    }
-    else {
-        memcpy(s->scratch + s->copied, s->pending, n);
-    }
-    s->copied += n;
-    s->pending = p;
-}
-
-/* Skip white space, which goes out of the line. */
-static void skip_white(scan *s)
-{
-    const unsigned char *p = s->p;
+    const unsigned char *first = p;
 
     while (p < s->end &&
            (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t')) {
         p++;
     }
-    if (p > s->p) {
-        if (p < s->end) {
-            copy_to(s, s->p);
-            s->pending = p;
-        }
-        s->p = p;
+    if (p > first && p < s->end) {
+        dl_json_copy(s, first);
+        s->pending = p;
     }
+    return p;
 }
 
-static inline void skip_space(scan *s)
+INLINE const unsigned char *skip_space(dl_json_scanner *s,
+                                       const unsigned char *p)
 {
-    if (s->p < s->end && *s->p <= ' ') {
-        skip_white(s);
+    if (p<s->end && * p> ' ') {
+        return p;
     }
+    if (s->end - p >= 2 && *p == ' ' && p[1] > ' ') {
+        dl_json_copy(s, p);
+        s->pending = p + 1;
+        return p + 1;
+    }
+    return skip_white(s, p);
 }
 
 /* Return the first byte from P that ends a string or needs a look. */
-static inline const unsigned char *skip_plain(const unsigned char *p,
-                                              const unsigned char *end)
+INLINE const unsigned char *skip_plain(const unsigned char *p,
+                                       const unsigned char *end)
 {
 #if defined(__SSE2__)
     const __m128i quote = _mm_set1_epi8('"');
@@ -133,230 +86,92 @@ static inline const unsigned char *skip_plain(const unsigned char *p,
     return p;
 }
 
-/* Whether an escaped CODE stays escaped (the rule of dl_json.h). */
-static bool stays_escaped(uint32_t code)
+/* Read a string from P, behind its opening quotation mark; return the closing
+ * one. */
+INLINE const unsigned char *
+scan_string(dl_json_scanner *s, const unsigned char *p, uint8_t *escaped)
 {
-    static const struct {
-        uint32_t first, last; /* a range, both ends in it */
-    } hidden[] = {
-        {0x0000, 0x001F}, {0x0022, 0x0022}, {0x005C, 0x005C}, {0x007F, 0x009F},
-        {0x00AD, 0x00AD}, {0x200B, 0x200F}, {0x2028, 0x202E}, {0x2060, 0x206F},
-        {0xFDD0, 0xFDEF}, {0xFEFF, 0xFEFF}, {0xFFF0, 0xFFFB},
-    };
-
-    for (size_t i = 0; i < sizeof hidden / sizeof hidden[0]; i++) {
-        if (code >= hidden[i].first && code <= hidden[i].last) {
-            return true;
+    p = skip_plain(p, s->end);
+    while (p < s->end && *p != '"') {
+        p = dl_json_scan_special(s, p, escaped);
+        if (p == NULL) {
+            return NULL;
         }
+        p = skip_plain(p, s->end);
     }
-    return (code & 0xFFFE) == 0xFFFE;
+    return p < s->end ? p : dl_json_fail_syntax(s, p, "");
 }
 
-/* Set *CODE to the four hexadecimal digits at P. */
-static bool get_hex(uint32_t *code, const unsigned char *p,
-                    const unsigned char *end)
+static inline bool is_digit(const dl_json_scanner *s, const unsigned char *p)
 {
-    uint32_t sum = 0;
-
-    if (end - p < 4) {
-        return false;
-    }
-    for (int i = 0; i < 4; i++) {
-        unsigned lower = p[i] | 0x20u;
-
-        if (p[i] >= '0' && p[i] <= '9') {
-            sum = sum << 4 | (p[i] - (unsigned)'0');
-        }
-        else if (lower >= 'a' && lower <= 'f') {
-            sum = sum << 4 | (lower - 'a' + 10);
-        }
-        else {
-            return false;
-        }
-    }
-    *code = sum;
-    return true;
+    return p < s->end && (unsigned)(*p - '0') < 10;
 }
 
-/* Set *CODE and *WIDTH to the character and the bytes of the \u escape at P
- * (or of the pair of them); WIDTH 0: no escape, 1: a lone surrogate. */
-static void get_unicode(uint32_t *code, size_t *width, const unsigned char *p,
-                        const unsigned char *end)
+static inline const unsigned char *scan_digits(dl_json_scanner *s,
+                                               const unsigned char *p)
 {
-    uint32_t low;
-
-    *width = 0;
-    if (!get_hex(code, p + 2, end)) {
-        return;
-    }
-    *width = 6;
-    if (*code < 0xD800 || *code > 0xDFFF) {
-        return;
-    }
-    *width = 1;
-    if (*code < 0xDC00 && end - p >= 12 && p[6] == '\\' && p[7] == 'u' &&
-        get_hex(&low, p + 8, end) && low >= 0xDC00 && low <= 0xDFFF) {
-        *code = 0x10000 + ((*code - 0xD800) << 10) + (low - 0xDC00);
-        *width = 12;
-    }
-}
-
-/* Scan the \u escape at s->p. */
-static bool scan_unicode(scan *s, uint8_t *escaped)
-{
-    uint32_t code = 0;
-    size_t width;
-
-    get_unicode(&code, &width, s->p, s->end);
-    if (width == 0) {
-        return fail(s, DL_JSON_SYNTAX,
-                    "an escape without four hexadecimal digits");
-    }
-    if (width == 1) {
-        return fail(s, DL_JSON_ENCODING, "an escaped lone surrogate");
-    }
-    if (stays_escaped(code)) {
-        *escaped = 1;
-    }
-    else {
-        copy_to(s, s->p);
-        s->copied += dl_utf8_encode(s->scratch + s->copied, code);
-        s->pending = s->p + width;
-    }
-    s->p += width;
-    return true;
-}
-
-/* Scan the escape at s->p. */
-static bool scan_escape(scan *s, uint8_t *escaped)
-{
-    if (s->end - s->p < 2) {
-        s->p = s->end;
-        return fail_syntax(s, "");
-    }
-    switch (s->p[1]) {
-    case 'u':
-        return scan_unicode(s, escaped);
-    case '"':
-    case '\\':
-    case '/':
-    case 'b':
-    case 'f':
-    case 'n':
-    case 'r':
-    case 't':
-        s->p += 2;
-        *escaped = 1;
-        return true;
-    default:
-        return fail(s, DL_JSON_SYNTAX, "an unknown escape");
-    }
-}
-
-/* Scan the characters past ASCII at s->p. */
-static bool scan_wide(scan *s)
-{
-    while (s->p < s->end && *s->p >= 0x80) {
-        size_t width = dl_utf8_check(s->p, (size_t)(s->end - s->p));
-
-        if (width == 0) {
-            return fail(s, DL_JSON_ENCODING, "a byte that is not UTF-8");
-        }
-        s->p += width;
-    }
-    return true;
-}
-
-/* Scan from behind the opening quotation mark to the closing one. */
-static inline bool scan_string(scan *s, uint8_t *escaped)
-{
-    *escaped = 0;
-    for (;;) {
-        bool fine;
-
-        s->p = skip_plain(s->p, s->end);
-        if (s->p < s->end && *s->p == '"') {
-            return true;
-        }
-        if (s->p == s->end) {
-            return fail_syntax(s, "");
-        }
-        if (*s->p == '\\') {
-            fine = scan_escape(s, escaped);
-        }
-        else if (*s->p >= 0x80) {
-            fine = scan_wide(s);
-        }
-        else {
-            fine = fail_syntax(s, "a control character in a string");
-        }
-        if (!fine) {
-            return false;
-        }
-    }
-}
-
-static inline bool is_digit(const scan *s)
-{
-    return s->p < s->end && (unsigned)(*s->p - '0') < 10;
-}
-
-static inline bool scan_digits(scan *s)
-{
-    if (!is_digit(s)) {
-        return fail_syntax(s, "a digit is missing");
+    if (!is_digit(s, p)) {
+        return dl_json_fail_syntax(s, p, "a digit is missing");
     }
     do {
-        s->p++;
-    } while (is_digit(s));
-    return true;
+        p++;
+    } while (is_digit(s, p));
+    return p;
 }
 
-static bool scan_number(scan *s)
+/* Read ".5", "e-3" or both at P. */
+static const unsigned char *scan_fraction(dl_json_scanner *s,
+                                          const unsigned char *p)
 {
-    if (*s->p == '-') {
-        s->p++;
-    }
-    if (s->p < s->end && *s->p == '0') {
-        s->p++;
-    }
-    else if (!scan_digits(s)) {
-        return false;
-    }
-    if (s->p < s->end && *s->p == '.') {
-        s->p++;
-        if (!scan_digits(s)) {
-            return false;
+    if (*p == '.') {
+        p = scan_digits(s, p + 1);
+        if (p == NULL || p == s->end || (*p | 0x20) != 'e') {
+            return p;
         }
     }
-    if (s->p < s->end && (*s->p == 'e' || *s->p == 'E')) {
-        s->p++;
-        if (s->p < s->end && (*s->p == '+' || *s->p == '-')) {
-            s->p++;
-        }
-        return scan_digits(s);
+    p++;
+    if (p < s->end && (*p == '+' || *p == '-')) {
+        p++;
     }
-    return true;
+    return scan_digits(s, p);
 }
 
-static bool scan_word(scan *s, const char *word, size_t len)
+INLINE const unsigned char *scan_number(dl_json_scanner *s,
+                                        const unsigned char *p)
 {
-    if ((size_t)(s->end - s->p) < len || memcmp(s->p, word, len) != 0) {
-        return fail_syntax(s, "a value is missing");
+    p += *p == '-' ? 1 : 0;
+    if (p < s->end && *p == '0') {
+        p++;
     }
-    s->p += len;
-    return true;
+    else {
+        p = scan_digits(s, p);
+    }
+    if (p == NULL || p == s->end || (*p != '.' && (*p | 0x20) != 'e')) {
+        return p;
+    }
+    return scan_fraction(s, p);
 }
 
-/* Find the member of NODE whose name begins at NAME and was scanned up to
- * s->p with escapes in it. */
-static const dl_json_member *find_escaped(scan *s, const dl_json_node *node,
-                                          size_t at)
+static const unsigned char *scan_word(dl_json_scanner *s,
+                                      const unsigned char *p, const char *word,
+                                      size_t len)
+{
+    if ((size_t)(s->end - p) < len || memcmp(p, word, len) != 0) {
+        return dl_json_fail_syntax(s, p, "a value is missing");
+    }
+    return p + len;
+}
+
+/* Find the member of NODE whose name has escapes; it begins at AT of the line
+ * and ends before P. */
+__attribute__((noinline)) static const dl_json_member *
+find_escaped(dl_json_scanner *s, const unsigned char *p,
+             const dl_json_node *node, size_t at)
 {
     char name[NAME_MAX_BYTES];
     dl_json_slice slice = {.text = s->scratch + at, .kind = DL_JSON_STRING};
 
-    copy_to(s, s->p);
+    dl_json_copy(s, p);
     slice.len = (uint32_t)(s->copied - at);
     if (slice.len > sizeof name) {
         return NULL;
@@ -364,243 +179,278 @@ static const dl_json_member *find_escaped(scan *s, const dl_json_node *node,
     return dl_json_node_find(node, name, dl_json_unescape(name, slice));
 }
 
-/* Scan a name, quotation marks and all; set *MEMBER to what it is in NODE
- * (may be NULL) or to NULL. */
-static bool scan_name(scan *s, const dl_json_node *node,
-                      const dl_json_member **member)
+/* Read a name and its colon; set *MEMBER to what it is in NODE (may be NULL),
+ * or to NULL. */
+static const unsigned char *scan_name(dl_json_scanner *s,
+                                      const unsigned char *p,
+                                      const dl_json_node *node,
+                                      const dl_json_member **member)
 {
-    const unsigned char *first = s->p + 1;
     const unsigned char *pending = s->pending;
+    const unsigned char *first = p + 1;
+    uint8_t escaped = 0;
     size_t at;
-    uint8_t escaped;
 
     *member = NULL;
-    if (s->p == s->end || *s->p != '"') {
-        return fail_syntax(s, "a member name is missing");
+    if (p == s->end || *p != '"') {
+        return dl_json_fail_syntax(s, p, "a member name is missing");
     }
-    at = (size_t)(place(s, first) - s->scratch);
-    s->p = first;
-    if (!scan_string(s, &escaped)) {
-        return false;
+    at = (size_t)(dl_json_place(s, first) - s->scratch);
+    p = scan_string(s, first, &escaped);
+    if (p == NULL) {
+        return NULL;
     }
-    if (node != NULL) {
-        *member = escaped != 0 || s->pending != pending
-                      ? find_escaped(s, node, at)
-                      : dl_json_node_find(node, (const char *)first,
-                                          (size_t)(s->p - first));
+    if (node != NULL && (escaped != 0 || s->pending != pending)) {
+        *member = find_escaped(s, p, node, at);
     }
-    s->p++;
-    return true;
+    else if (node != NULL) {
+        *member =
+            dl_json_node_find(node, (const char *)first, (size_t)(p - first));
+    }
+    p = skip_space(s, p + 1);
+    if (p == s->end || *p != ':') {
+        return dl_json_fail_syntax(s, p, "':' is missing");
+    }
+    return p + 1;
 }
 
-/* Scan the name at s->p as scan_name does, trying *NEXT first: producers
- * write their members in one order. */
-static inline bool guess_name(scan *s, const dl_json_node *node, int *next,
-                              const dl_json_member **member)
+/* Whether "name": of MEMBER stands at P; false also where that cannot be
+ * told quickly. */
+INLINE bool stands_at(const dl_json_scanner *s, const unsigned char *p,
+                      const dl_json_member *member)
 {
-    if (node == NULL) {
-        return scan_name(s, NULL, member);
-    }
-    if (*next < node->n) {
-        const dl_json_member *guess = &node->members[*next];
-
-        if ((size_t)(s->end - s->p) >= (size_t)guess->len + 2 &&
-            s->p[0] == '"' && s->p[guess->len + 1] == '"' &&
-            memcmp(s->p + 1, guess->name, guess->len) == 0) {
-            s->p += guess->len + 2;
-            *member = guess;
-            (*next)++;
-            return true;
-        }
-    }
-    if (!scan_name(s, node, member)) {
+    if (s->end - p < DL_JSON_QUOTED || member->quoted_len == 0) {
         return false;
     }
+#if defined(__SSE2__)
+    const __m128i *have = (const __m128i *)(const void *)p;
+    const __m128i *want = (const __m128i *)(const void *)member->quoted;
+    __m128i low = _mm_cmpeq_epi8(_mm_loadu_si128(have), _mm_loadu_si128(want));
+    __m128i high =
+        _mm_cmpeq_epi8(_mm_loadu_si128(have + 1), _mm_loadu_si128(want + 1));
+    uint32_t same = (uint32_t)_mm_movemask_epi8(low) |
+                    (uint32_t)_mm_movemask_epi8(high) << 16;
+
+    return (~same & member->quoted_bits) == 0;
+#else
+    return memcmp(p, member->quoted, member->quoted_len) == 0;
+#endif
+}
+
+/* As scan_name, trying member *NEXT first: producers write their members in
+ * one order. */
+INLINE const unsigned char *guess_name(dl_json_scanner *s,
+                                       const unsigned char *p,
+                                       const dl_json_node *node, int *next,
+                                       const dl_json_member **member)
+{
+    if (node != NULL && *next < node->n) {
+        *member = &node->members[*next];
+        if (stands_at(s, p, *member)) {
+            (*next)++;
+            return p + (*member)->quoted_len;
+        }
+    }
+    p = scan_name(s, p, node, member);
     if (*member != NULL) {
         *next = (int)(*member - node->members) + 1;
     }
-    return true;
+    return p;
+}
+
+/* Read behind an element up to and with a comma or CLOSE; *MORE says which it
+ * was. */
+INLINE const unsigned char *scan_comma(dl_json_scanner *s,
+                                       const unsigned char *p,
+                                       unsigned char close, bool *more)
+{
+    p = skip_space(s, p);
+    if (p < s->end && *p == ',') {
+        *more = true;
+        return skip_space(s, p + 1);
+    }
+    *more = false;
+    if (p < s->end && *p == close) {
+        return p + 1;
+    }
+    return dl_json_fail_syntax(
+        s, p, close == '}' ? "',' or '}' is missing" : "',' or ']' is missing");
+}
+
+/* Step into the object or array at P; *MORE: it has an element. */
+static const unsigned char *enter(dl_json_scanner *s, const unsigned char *p,
+                                  unsigned char close, bool *more)
+{
+    if (++s->depth > DL_JSON_MAX_DEPTH) {
+        return dl_json_fail(s, p, DL_JSON_TOO_BIG, "more than 64 levels");
+    }
+    p = skip_space(s, p + 1);
+    *more = p == s->end || *p != close;
+    return *more ? p : p + 1;
+}
+
+/* Read any value but a string at P, which is before the end. */
+INLINE const unsigned char *scan_other(dl_json_scanner *s,
+                                       const unsigned char *p,
+                                       const dl_json_member *member,
+                                       dl_json_kind *kind)
+{
+    switch (*p) {
+    case '{':
+        *kind = DL_JSON_OBJECT;
+        return scan_object(s, p, member == NULL ? NULL : member->node);
+    case '[':
+        *kind = DL_JSON_ARRAY;
+        return scan_array(s, p);
+    case 't':
+        *kind = DL_JSON_TRUE;
+        return scan_word(s, p, "true", 4);
+    case 'f':
+        *kind = DL_JSON_FALSE;
+        return scan_word(s, p, "false", 5);
+    case 'n':
+        *kind = DL_JSON_NULL;
+        return scan_word(s, p, "null", 4);
+    default:
+        *kind = DL_JSON_NUMBER;
+        if (*p != '-' && !is_digit(s, p)) {
+            return dl_json_fail_syntax(s, p, "a value is missing");
+        }
+        return scan_number(s, p);
+    }
+}
+
+/* Keep what stands from FIRST of the line to LAST of the text. */
+INLINE void keep(dl_json_scanner *s, const dl_json_member *member,
+                 dl_json_kind kind, char *first, const unsigned char *last)
+{
+    dl_json_slice *slot;
+
+    if (member == NULL || member->slot < 0) {
+        return;
+    }
+    slot = &s->slots[member->slot];
+    slot->text = first;
+    slot->len = (uint32_t)(dl_json_place(s, last) - first);
+    slot->kind = (uint8_t)kind;
+    slot->escaped = 0;
 }
 
 /* Forget what an earlier member of the same name had under it. */
-static inline void clear_under(scan *s, const dl_json_member *member)
+static void clear_under(dl_json_scanner *s, const dl_json_member *member)
 {
     for (int i = 0; i < member->n_under; i++) {
         s->slots[member->under[i]].kind = DL_JSON_ABSENT;
     }
 }
 
-/* Scan behind an element up to and with a comma or CLOSE; set *MORE to which
- * it was. */
-static inline bool scan_comma(scan *s, unsigned char close, bool *more)
-{
-    skip_space(s);
-    if (s->p < s->end && (*s->p == ',' || *s->p == close)) {
-        *more = *s->p++ == ',';
-        skip_space(s);
-        return true;
-    }
-    return fail_syntax(s, close == '}' ? "',' or '}' is missing"
-                                       : "',' or ']' is missing");
-}
-
-/* Step into an object or array; set *EMPTY when it ends at once. */
-static bool enter(scan *s, unsigned char close, bool *empty)
-{
-    if (++s->depth > DL_JSON_MAX_DEPTH) {
-        return fail(s, DL_JSON_TOO_BIG, "more than 64 levels");
-    }
-    s->p++;
-    skip_space(s);
-    *empty = s->p < s->end && *s->p == close;
-    s->p += *empty ? 1 : 0;
-    return true;
-}
-
-static bool scan_object(scan *s, const dl_json_node *node)
-{
-    const dl_json_member *member;
-    bool empty;
-    bool more = true;
-    int next = 0;
-
-    if (!enter(s, '}', &empty)) {
-        return false;
-    }
-    while (more && !empty) {
-        if (!guess_name(s, node, &next, &member)) {
-            return false;
-        }
-        skip_space(s);
-        if (s->p == s->end || *s->p != ':') {
-            return fail_syntax(s, "':' is missing");
-        }
-        s->p++;
-        skip_space(s);
-        if (!scan_value(s, member) || !scan_comma(s, '}', &more)) {
-            return false;
-        }
-    }
-    s->depth--;
-    return true;
-}
-
-static bool scan_array(scan *s)
-{
-    bool empty;
-    bool more = true;
-
-    if (!enter(s, ']', &empty)) {
-        return false;
-    }
-    while (more && !empty) {
-        if (!scan_value(s, NULL) || !scan_comma(s, ']', &more)) {
-            return false;
-        }
-    }
-    s->depth--;
-    return true;
-}
-
-/* Scan the value at s->p of MEMBER; set *KIND and, of a string, *ESCAPED. */
-static inline bool scan_kind(scan *s, const dl_json_member *member,
-                             dl_json_kind *kind, uint8_t *escaped)
-{
-    switch (*s->p) {
-    case '"':
-        *kind = DL_JSON_STRING;
-        s->p++;
-        if (!scan_string(s, escaped)) {
-            return false;
-        }
-        s->p++;
-        return true;
-    case '{':
-        *kind = DL_JSON_OBJECT;
-        return scan_object(s, member == NULL ? NULL : member->node);
-    case '[':
-        *kind = DL_JSON_ARRAY;
-        return scan_array(s);
-    case 't':
-        *kind = DL_JSON_TRUE;
-        return scan_word(s, "true", 4);
-    case 'f':
-        *kind = DL_JSON_FALSE;
-        return scan_word(s, "false", 5);
-    case 'n':
-        *kind = DL_JSON_NULL;
-        return scan_word(s, "null", 4);
-    case '-':
-        *kind = DL_JSON_NUMBER;
-        return scan_number(s);
-    default:
-        *kind = DL_JSON_NUMBER;
-        if ((unsigned)(*s->p - '0') >= 10) {
-            return fail_syntax(s, "a value is missing");
-        }
-        return scan_number(s);
-    }
-}
-
-/* Scan the value at s->p; MEMBER says where it goes, NULL: nowhere. */
-static bool scan_value(scan *s, const dl_json_member *member)
+/* Read the value at P; MEMBER says where it goes, NULL: nowhere.  Inline: only
+ * objects and arrays are worth a call. */
+INLINE const unsigned char *scan_value(dl_json_scanner *s,
+                                       const unsigned char *p,
+                                       const dl_json_member *member)
 {
     dl_json_kind kind = DL_JSON_ABSENT;
     uint8_t escaped = 0;
-    char *first = place(s, s->p);
-    dl_json_slice *slot;
-    int quotes;
+    char *first;
 
-    if (s->p == s->end) {
-        return fail_syntax(s, "");
+    if (p == s->end) {
+        return dl_json_fail_syntax(s, p, "");
     }
     if (++s->values > DL_JSON_MAX_VALUES) {
-        return fail(s, DL_JSON_TOO_BIG, "more than 10000 values");
+        return dl_json_fail(s, p, DL_JSON_TOO_BIG, "more than 10000 values");
     }
     if (member != NULL && member->n_under > 0) {
         clear_under(s, member);
     }
-    if (!scan_kind(s, member, &kind, &escaped)) {
-        return false;
+    first = dl_json_place(s, p);
+    if (*p != '"') {
+        p = scan_other(s, p, member, &kind);
+        if (p != NULL) {
+            keep(s, member, kind, first, p);
+        }
+        return p;
     }
-    if (member != NULL && member->slot >= 0) {
-        quotes = kind == DL_JSON_STRING ? 1 : 0;
-        slot = &s->slots[member->slot];
-        slot->text = first + quotes;
-        slot->len = (uint32_t)(place(s, s->p) - first - 2 * quotes);
-        slot->kind = (uint8_t)kind;
-        slot->escaped = escaped;
+    p = scan_string(s, p + 1, &escaped);
+    if (p == NULL) {
+        return NULL;
     }
-    return true;
+    keep(s, member, DL_JSON_STRING, first + 1, p);
+    if (escaped != 0 && member != NULL && member->slot >= 0) {
+        s->slots[member->slot].escaped = 1;
+    }
+    return p + 1;
 }
 
-/* Scan the one value a text is, and nothing behind it. */
-static bool scan_text(scan *s, dl_json_node *root)
+static const unsigned char *scan_object(dl_json_scanner *s,
+                                        const unsigned char *p,
+                                        const dl_json_node *node)
+{
+    const dl_json_member *member;
+    bool more;
+    int next = 0;
+
+    p = enter(s, p, '}', &more);
+    while (p != NULL && more) {
+        p = guess_name(s, p, node, &next, &member);
+        if (p == NULL) {
+            return NULL;
+        }
+        p = scan_value(s, skip_space(s, p), member);
+        if (p == NULL) {
+            return NULL;
+        }
+        p = scan_comma(s, p, '}', &more);
+    }
+    s->depth--;
+    return p;
+}
+
+static const unsigned char *scan_array(dl_json_scanner *s,
+                                       const unsigned char *p)
+{
+    bool more;
+
+    p = enter(s, p, ']', &more);
+    while (p != NULL && more) {
+        p = scan_value(s, p, NULL);
+        if (p != NULL) {
+            p = scan_comma(s, p, ']', &more);
+        }
+    }
+    s->depth--;
+    return p;
+}
+
+/* Read the one value the text at P is, and nothing behind it. */
+static void scan_text(dl_json_scanner *s, const unsigned char *p,
+                      dl_json_node *root)
 {
     const dl_json_member whole = {.slot = -1, .node = root};
     const unsigned char *first;
 
-    if (s->end - s->p >= 3 && memcmp(s->p, "\xEF\xBB\xBF", 3) == 0) {
-        return fail(s, DL_JSON_SYNTAX, "a byte order mark");
+    if (s->end - p >= 3 && memcmp(p, "\xEF\xBB\xBF", 3) == 0) {
+        dl_json_fail(s, p, DL_JSON_SYNTAX, "a byte order mark");
+        return;
     }
-    skip_space(s);
-    s->pending = first = s->p;
-    if (!scan_value(s, &whole)) {
-        return false;
+    p = skip_space(s, p);
+    s->pending = first = p;
+    p = scan_value(s, p, &whole);
+    if (p == NULL) {
+        return;
     }
-    skip_space(s);
-    if (s->p < s->end) {
-        return fail_syntax(s, "more text behind the value");
+    p = skip_space(s, p);
+    if (p < s->end) {
+        dl_json_fail_syntax(s, p, "more text behind the value");
     }
-    if (*first != '{') {
-        s->p = first;
-        return fail(s, DL_JSON_NOT_OBJECT, "the value is not an object");
+    else if (*first != '{') {
+        dl_json_fail(s, first, DL_JSON_NOT_OBJECT,
+                     "the value is not an object");
     }
-    return true;
 }
 
 /* Say where the line is; behind it may be white space. */
-static void set_line(dl_json_result *result, scan *s, int n)
+static void set_line(dl_json_result *result, dl_json_scanner *s, int n)
 {
     const unsigned char *end = s->end;
     const char *line;
@@ -609,7 +459,7 @@ static void set_line(dl_json_result *result, scan *s, int n)
         end--;
     }
     if (s->copied > 0) {
-        copy_to(s, end);
+        dl_json_copy(s, end);
         result->line = s->scratch;
         result->line_len = (uint32_t)s->copied;
         return;
@@ -631,21 +481,23 @@ dl_json_fault dl_json_scan(dl_json_result *result, dl_json_slice *slots,
     static const unsigned char nothing[1];
     const unsigned char *begin =
         text == NULL ? nothing : (const unsigned char *)text;
-    scan s = {.p = begin,
-              .begin = begin,
-              .pending = begin,
-              .end = begin + len,
-              .scratch = scratch,
-              .slots = slots};
+    dl_json_scanner s = {.pending = begin,
+                         .end = begin + len,
+                         .scratch = scratch,
+                         .slots = slots,
+                         .at = begin};
 
     memset(slots, 0, (size_t)shape->slots * sizeof *slots);
     if (len > DL_JSON_MAX_BYTES) {
-        fail(&s, DL_JSON_TOO_BIG, "more than 1048576 bytes");
+        dl_json_fail(&s, begin, DL_JSON_TOO_BIG, "more than 1048576 bytes");
     }
-    else if (scan_text(&s, shape->root)) {
+    else {
+        scan_text(&s, begin, shape->root);
+    }
+    if (s.fault == DL_JSON_FINE) {
         set_line(result, &s, shape->slots);
     }
     result->reason = s.reason;
-    result->offset = (uint32_t)(s.p - s.begin);
+    result->offset = (uint32_t)(s.at - begin);
     return s.fault;
 }

@@ -44,6 +44,21 @@ static bool name_ok(const char *name, size_t len)
     return len > 0;
 }
 
+/* Set the form of MEMBER that a text has in front of its value. */
+static void set_quoted(dl_json_member *member)
+{
+    uint32_t len = member->len;
+
+    if (len + 3 > DL_JSON_QUOTED) {
+        return;
+    }
+    member->quoted[0] = '"';
+    memcpy(member->quoted + 1, member->name, len);
+    memcpy(member->quoted + 1 + len, "\":", 2);
+    member->quoted_len = len + 3;
+    member->quoted_bits = (uint32_t)(((uint64_t)1 << (len + 3)) - 1);
+}
+
 /* Return the member NAME of NODE, made when it is new. */
 static dl_json_member *get_member(dl_json_node *node, const char *name,
                                   size_t len, const growing *g)
@@ -60,6 +75,7 @@ static dl_json_member *get_member(dl_json_node *node, const char *name,
     member->name = apr_pstrmemdup(g->pool, name, len);
     member->len = (uint32_t)len;
     member->slot = -1;
+    set_quoted(member);
     return member;
 }
 

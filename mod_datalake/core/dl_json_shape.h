@@ -12,14 +12,20 @@
 
 #include "dl_json.h"
 
+/* Bytes that are compared at once to see whether a member comes next. */
+#define DL_JSON_QUOTED 32
+
 /* A member that is picked out, or leads to one. */
 typedef struct dl_json_member {
-    const char *name;          /* without quotes, needs no escape */
-    uint32_t len;              /* its bytes */
-    int slot;                  /* -1: only leads further */
-    struct dl_json_node *node; /* what is under it, or NULL */
-    int n_under;               /* slots under it */
-    const int *under;          /* cleared when it comes again */
+    const char *name;            /* without quotes, needs no escape */
+    uint32_t len;                /* its bytes */
+    int slot;                    /* -1: only leads further */
+    struct dl_json_node *node;   /* what is under it, or NULL */
+    int n_under;                 /* slots under it */
+    const int *under;            /* cleared when it comes again */
+    uint32_t quoted_len;         /* bytes of "name": below, 0: it has no room */
+    uint32_t quoted_bits;        /* a bit for each of them */
+    char quoted[DL_JSON_QUOTED]; /* "name": and zeros */
 } dl_json_member;
 
 /* An object: its members we want. */

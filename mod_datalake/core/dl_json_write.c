@@ -173,7 +173,8 @@ static char *format_backwards(char *end, uint64_t value, int fewest)
     do {
         *--end = (char)('0' + value % 10);
         value /= 10;
-    } while (value != 0 || --fewest > 0);
+        fewest--;
+    } while (value != 0 || fewest > 0);
     return end;
 }
 

@@ -48,8 +48,8 @@ static const char *const SAMPLES[] = {
     "a-string-secret-at-least-256-bits-long",
     "your-256-bit-secret",
     "your-super-secret-jwt-token-with-at-least-32-characters-long",
-    "AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcgUuTw"
-    "jAzZr1Z9CAow",
+    ("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcg"
+     "UuTwjAzZr1Z9CAow"),
     "GawgguFyGrWKav7AX4VKUg",
     "0123456789abcdef0123456789abcdef",
     "abcdefghijklmnopqrstuvwxyz012345",

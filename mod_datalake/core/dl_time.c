@@ -275,11 +275,53 @@ bool dl_time_parse_rfc3339(dl_time *t, bool *zone_missing, const char *s,
     return true;
 }
 
+/* The usual form, up to 12 digits, a point, any number of digits: false when it
+ * is another one. */
+static bool get_plain_seconds(dl_time *t, const char *s, size_t n)
+{
+    int64_t us = 0;
+    size_t i = 0;
+    size_t first;
+
+    for (; i < n && is_digit(s[i]); i++) {
+        if (i == 12) {
+            return false;
+        }
+        us = us * 10 + (s[i] - '0');
+    }
+    if (i == 0 || (i > 1 && s[0] == '0') || (i < n && s[i] != '.')) {
+        return false;
+    }
+    first = ++i;
+    for (; i < first + 6; i++) {
+        us *= 10;
+        if (i < n) {
+            if (!is_digit(s[i])) {
+                return false;
+            }
+            us += s[i] - '0';
+        }
+    }
+    for (; i < n; i++) {
+        if (!is_digit(s[i])) {
+            return false;
+        }
+    }
+    if (n == first || us >= DL_TIME_END) {
+        return false;
+    }
+    *t = us;
+    return true;
+}
+
 bool dl_time_parse_unix(dl_time *t, const char *s, size_t n)
 {
     dl_decimal seconds;
     __int128 us;
 
+    if (get_plain_seconds(t, s, n)) {
+        return true;
+    }
     if (!dl_decimal_parse_cut(&seconds, s, n) || seconds.units < 0) {
         return false;
     }
