@@ -185,7 +185,7 @@ static const row rows[] = {
   "a path",
   "Folder of the running programs: process ids and pages of numbers."},
  DL_SETTING_PATH, MEMBER(run.dir), 1, 0},
-{{"run", "httpd_conf", "/etc/apache2/conf-enabled/datalake.conf",
+{{"run", "httpd_conf", "/etc/apache2/mods-enabled/datalake.conf",
   "a path",
   "File of httpd with the DataLake directives, where datalakectl token finds "
   "key file, issuer and audience."},

@@ -66,7 +66,8 @@ static const char *step(const reading *r, const char *pointer, const char *name)
 
 static const char *step_index(const reading *r, const char *pointer, size_t i)
 {
-    return apr_psprintf(r->pool, "%s/%zu", pointer, i);
+    /* APR does not know %zu. */
+    return apr_psprintf(r->pool, "%s/%d", pointer, (int)i);
 }
 
 /* Check that VALUE at POINTER is an object of the members NAMES (comma and
