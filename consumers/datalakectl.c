@@ -14,6 +14,8 @@
 
 /* clang-format off */
 static const dlc_ctl_command COMMANDS[] = {
+    {"doctor", "", "Check every dependency and say what to do",
+     dlc_ctl_doctor},
     {"migrate", "", "Bring the warehouse to the schema of this program",
      dlc_ctl_migrate},
     {"resume", "DATASET...",

@@ -372,3 +372,8 @@ LIMIT 256;
 DELETE FROM rollup_adjust
 WHERE topic = ? AND generation = ? AND `partition` = ? AND `offset` = ?
   AND revision = ?;
+
+-- --- datalakectl doctor -----------------------------------------------------
+
+-- STMT_LOCAL_SETTING: may a client send a file
+SELECT @@local_infile;
