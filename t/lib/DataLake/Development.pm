@@ -123,7 +123,7 @@ sub bring_up_servers {
         }
     }
     if ($saved->{foreign_mariadb}) {
-        $stack->{foreign_dsn} = $saved->{foreign_mariadb};
+        $stack->use_database($saved->{foreign_mariadb});
     }
     else {
         $stack->{mariadb_server} = DataLake::MariaDB->new(
@@ -211,16 +211,16 @@ sub write_token {
 sub write_env {
     my ($self) = @_;
     my ($stack, $dir) = @$self{qw(stack dir)};
-    my $foreign = $stack->{foreign_dsn};
+    my $foreign = $stack->{foreign_database};
     my $server  = $stack->mariadb;
     my %env     = (
         DATALAKE_URL   => "http://127.0.0.1:$self->{saved}{apache2}",
         DATALAKE_KAFKA => $stack->brokers,
         DATALAKE_LAKE  => "$dir/lake",
-        DATALAKE_DSN   => $foreign
-          // $server->dsn('datalake_reader', $stack->secret('db-reader'),
-            $stack->{database}),
-        DATALAKE_ADMIN_DSN           => $foreign // $server->dsn,
+        DATALAKE_DSN   => $foreign ? $stack->{reader_dsn}
+        : $server->dsn("$stack->{database}_reader",
+            $stack->secret('db-reader'), $stack->{database}),
+        DATALAKE_ADMIN_DSN => $foreign ? $foreign->{dsn} : $server->dsn,
         DATALAKE_ADMIN_USER          => ADMIN,
         DATALAKE_ADMIN_PASSWORD_FILE => "$dir/secrets/user-" . ADMIN,
         DATALAKE_TOKEN_FILE          => "$dir/token",
@@ -403,13 +403,10 @@ sub stop {
 # Back to empty: no data, no accounts, no topics.
 sub reset {
     my ($self) = @_;
-    my %foreign =
-      map { ($_ => $self->{saved}{"foreign_$_"}) } @SERVERS;
     $self->stop;
     remove_tree($self->{dir});
-    for my $server (grep { $foreign{$_} } @SERVERS) {
-        print "the data in the $server of $foreign{$server} stay there\n"
-          =~ s{//[^@]*@}{//}r;
+    for my $server (grep { $self->{saved}{"foreign_$_"} } @SERVERS) {
+        print "what lies in the foreign $server stays there\n";
     }
     return;
 }

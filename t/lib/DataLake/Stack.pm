@@ -122,22 +122,60 @@ sub start_mariadb {
 # that may only read.
 sub create_accounts {
     my ($self, $database) = @_;
-    my $server = $self->{mariadb_server};
-    my %right  = (
+    my $dbh   = $self->{mariadb_server}->dbh;
+    my %right = (
         migrate => "ALL ON $database.* TO %s WITH GRANT OPTION",
         reader  => "SELECT ON $database.* TO %s",
     );
-    $server->run("CREATE DATABASE IF NOT EXISTS $database");
+    $dbh->do("CREATE DATABASE IF NOT EXISTS $database");
     for my $role (sort keys %right) {
-        my $account = "'datalake_$role'\@'127.0.0.1'";
-        $server->run("CREATE USER IF NOT EXISTS $account IDENTIFIED BY '"
-              . $self->secret("db-$role") . "'");
-        $server->run(sprintf "GRANT $right{$role}", $account);
+        $self->create_account($dbh, "${database}_$role", "db-$role",
+            $right{$role});
     }
-    $server->run("GRANT CREATE USER ON *.* TO 'datalake_migrate'"
-          . "\@'127.0.0.1'");
+    $dbh->do("GRANT CREATE USER ON *.* TO '${database}_migrate'\@'%'");
     $self->secret("db-$_") for @ROLES;
-    delete $server->{handle};
+    return;
+}
+
+# The account USER with the password of SECRET, made if need be, and RIGHT.
+sub create_account {
+    my ($self, $dbh, $user, $secret, $right) = @_;
+    my $password = $self->secret($secret);
+    $dbh->do("CREATE USER IF NOT EXISTS '$user'\@'%'"
+          . " IDENTIFIED BY '$password'");
+    $dbh->do(sprintf "GRANT $right", "'$user'\@'%'");
+    return;
+}
+
+# Use the database of the mysql:// URL DSN instead of a private one.  Its
+# account migrates; the roles get accounts of their own when it may make any,
+# else it plays them all.
+sub use_database {
+    my ($self, $dsn) = @_;
+    my $at = DataLake::MariaDB::parts($dsn);
+    die "the URL of the database must end in /DATABASE\n"
+      if $at->{database} eq '';
+    my $name = $self->{database} = $at->{database};
+    my $dbh  = DataLake::MariaDB::connect_dsn($dsn =~ s{/\w*$}{/}r);
+    $dbh->do("CREATE DATABASE IF NOT EXISTS $name");
+    my @grants = map { $_->[0] } @{ $dbh->selectall_arrayref('SHOW GRANTS') };
+    my $creator =
+      grep { /CREATE USER|GRANT ALL PRIVILEGES ON \*\.\*/ } @grants;
+    my %user = map { ($_ => $creator ? "${name}_$_" : $at->{user}) } @ROLES;
+    $user{migrate} = $at->{user};
+    for my $role (grep { $user{$_} eq $at->{user} } @ROLES) {
+        spit("$self->{dir}/secrets/db-$role", "$at->{password}\n", 0600);
+    }
+    $self->secret("db-$_") for @ROLES;
+    $self->{reader_dsn} = $dsn;
+    if ($creator) {
+        $self->create_account($dbh, "${name}_reader", 'db-reader',
+            "SELECT ON $name.* TO %s");
+        my $place = "$at->{host}:$at->{port}/$name";
+        $self->{reader_dsn} =
+          "mysql://${name}_reader:" . $self->secret('db-reader') . "\@$place";
+    }
+    $self->{foreign_database} = { %$at, dsn => $dsn, user => \%user };
     return;
 }
 
@@ -255,24 +293,14 @@ sub ini {
         datasets => { dir  => "$self->{top}/conf/datasets" },
     );
     $ini{kafka} = { brokers => $self->brokers } if $self->brokers;
-    if ($self->{mariadb_server}) {
-        $ini{warehouse} = {
-            host     => '127.0.0.1',
-            port     => $self->{mariadb_server}{port},
-            database => $self->{database},
-            $self->ini_accounts(map { ($_ => "datalake_$_") } @ROLES),
-        };
+    if (my $at = $self->{foreign_database}) {
+        $ini{warehouse} = $self->ini_warehouse($at, $at->{user});
     }
-    elsif ($self->{foreign_dsn}) {
-        my $at = DataLake::MariaDB::parts($self->{foreign_dsn});
-        spit("$self->{dir}/secrets/db-$_", "$at->{password}\n", 0600)
-          for @ROLES;
-        $ini{warehouse} = {
-            host     => $at->{host},
-            port     => $at->{port},
-            database => $at->{database},
-            $self->ini_accounts(map { ($_ => $at->{user}) } @ROLES),
-        };
+    elsif ($self->{mariadb_server}) {
+        $ini{warehouse} = $self->ini_warehouse(
+            { host => '127.0.0.1', port => $self->{mariadb_server}{port} },
+            { map { ($_ => "$self->{database}_$_") } @ROLES }
+        );
     }
     my $own = $self->{ini} // {};
     for my $section (keys %$own) {
@@ -282,15 +310,19 @@ sub ini {
     return \%ini;
 }
 
-# The keys of [warehouse] that say who each role is.
-sub ini_accounts {
-    my ($self, %user) = @_;
-    return map {
-        (
-            "${_}_user"          => $user{$_},
-            "${_}_password_file" => "$self->{dir}/secrets/db-$_"
-        )
-    } keys %user;
+# [warehouse] for the server AT and the account of each role in USER.
+sub ini_warehouse {
+    my ($self, $at, $user) = @_;
+    my %key = (
+        host     => $at->{host},
+        port     => $at->{port},
+        database => $self->{database}
+    );
+    for my $role (@ROLES) {
+        $key{"${role}_user"}          = $user->{$role};
+        $key{"${role}_password_file"} = "$self->{dir}/secrets/db-$role";
+    }
+    return \%key;
 }
 
 # Write datalake.ini.  A value of undef leaves the key out.
