@@ -260,7 +260,7 @@ int mdl_api_version(mdl_request *q)
 
     if (q->values[VERSION].given && q->values[AS_OF].given) {
         return mdl_param_refuse(q, &mdl_api_version_params[AS_OF], "exclusive",
-                                "version and as_of exclude each other.");
+                                "version and as_of exclude each other");
     }
     dl_day_format(date, q->values[DATE].day);
     day.name = apr_pstrcat(q->r->pool, day.topic, "/", date, ".json", NULL);

@@ -13,8 +13,7 @@ int mdl_page_refuse(mdl_request *q, int n)
 {
     return mdl_param_refuse(
         q, &q->route->params[n], "cursor-invalid",
-        "This is no cursor of this list with these parameters, or it is older "
-        "than 24 hours.");
+        "it is not of this list with these parameters, or older than 24 hours");
 }
 
 int mdl_page_open(const char **position, mdl_request *q,

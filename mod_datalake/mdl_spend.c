@@ -41,7 +41,7 @@ int mdl_spend_parse(mdl_spend *spend, mdl_request *q)
         if (!is_currency(currency)) {
             return mdl_param_refuse(q, &q->route->params[MDL_SPEND_CURRENCY],
                                     "not-a-currency",
-                                    "A currency is three letters.");
+                                    "it is not three letters");
         }
         code = apr_pstrdup(q->r->pool, currency->text);
         ap_str_toupper(code);
