@@ -377,3 +377,312 @@ WHERE topic = ? AND generation = ? AND `partition` = ? AND `offset` = ?
 
 -- STMT_LOCAL_SETTING: may a client send a file
 SELECT @@local_infile;
+
+-- --- Spend metrics (dl_wh_metrics.c): rollup, tail past the watermark, and
+-- adjustments below it, in one statement of one snapshot.  The tail is named
+-- by 16 triples of generation, partition and first offset, so that each is a
+-- range of the primary key; unused ones are -1.  A list is '*' or texts joined
+-- by commas; a currency of '' is all, converted. -----------------------------
+
+-- STMT_METRIC_WATERMARK: how far the rollups are, and which generation is new
+SELECT f.`partition`, COALESCE(r.generation, 0), COALESCE(r.next_offset, 0),
+  f.generation
+FROM api_watermark f LEFT JOIN api_watermark r
+  ON r.sink = 'rollup' AND r.topic = f.topic AND r.`partition` = f.`partition`
+WHERE f.sink = 'warehouse' AND f.topic = ?
+ORDER BY f.`partition`;
+
+-- STMT_METRIC_POSITION: a number that rises with each commit and each rollup
+SELECT CAST(COALESCE(SUM(next_offset), 0) + COALESCE(SUM(generation), 0)
+  + (SELECT COUNT(*) FROM api_adjust) AS SIGNED)
+FROM api_watermark WHERE topic = ? OR sink = 'rates';
+
+-- STMT_METRIC_WINDOW: what happened in a window of event time
+SELECT CAST(COALESCE(SUM(n), 0) AS SIGNED), COALESCE(SUM(amount), 0),
+  COALESCE(SUM(amount_base), 0), CAST(COALESCE(SUM(unconverted), 0) AS SIGNED)
+FROM (
+  SELECT SUM(n) AS n, SUM(amount) AS amount,
+    SUM(amount_base) AS amount_base, SUM(unconverted) AS unconverted
+  FROM api_spend_second
+  WHERE second >= ? AND second < ?
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+  UNION ALL
+  SELECT COUNT(*) AS n, SUM(COALESCE(amount, 0)) AS amount,
+    SUM(COALESCE(amount_base, 0)) AS amount_base,
+    SUM(CASE WHEN amount IS NOT NULL AND amount_base IS NULL THEN 1 ELSE 0 END)
+      AS unconverted
+  FROM api_transaction
+  WHERE `timestamp` >= ? AND `timestamp` < ?
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+    AND (
+      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+  UNION ALL
+  SELECT SUM(a.n) AS n, SUM(a.amount) AS amount,
+    SUM(a.amount_base) AS amount_base, SUM(a.unconverted) AS unconverted
+  FROM api_adjust a JOIN api_watermark w
+    ON w.sink = 'rollup' AND w.topic = a.topic AND w.`partition` = a.`partition`
+  WHERE a.topic = ? AND (a.generation < w.generation OR
+    (a.generation = w.generation AND a.`offset` < w.next_offset))
+    AND a.second >= ? AND a.second < ?
+    AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
+    AND (? = '' OR a.currency = ?)
+) x;
+
+-- STMT_METRIC_PRODUCTS: the products sold most
+SELECT x.product_id, COALESCE(p.name, x.product_id),
+  CAST(x.quantity AS SIGNED), CAST(x.n AS SIGNED)
+FROM (
+  SELECT product_id, SUM(quantity) AS quantity, SUM(n) AS n
+  FROM (
+    SELECT product_id, SUM(quantity) AS quantity, SUM(n) AS n
+    FROM api_product_total
+    WHERE (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+    GROUP BY product_id
+    UNION ALL
+    SELECT product_id, SUM(quantity) AS quantity, COUNT(*) AS n
+    FROM api_transaction
+    WHERE product_id IS NOT NULL
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+    AND (
+      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+    GROUP BY product_id
+    UNION ALL
+    SELECT a.product_id, SUM(a.quantity) AS quantity, SUM(a.n) AS n
+    FROM api_adjust a JOIN api_watermark w
+    ON w.sink = 'rollup' AND w.topic = a.topic AND w.`partition` = a.`partition`
+  WHERE a.topic = ? AND (a.generation < w.generation OR
+    (a.generation = w.generation AND a.`offset` < w.next_offset))
+    AND a.product_id IS NOT NULL
+    AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
+    AND (? = '' OR a.currency = ?)
+    GROUP BY a.product_id
+  ) u
+  GROUP BY product_id
+  HAVING SUM(n) > 0
+  ORDER BY quantity DESC, product_id
+  LIMIT ?
+) x LEFT JOIN api_product p ON p.product_id = x.product_id
+ORDER BY x.quantity DESC, x.product_id;
+
+-- STMT_METRIC_USERS: users by what they spent, behind one of them
+SELECT user_id, SUM(CASE WHEN ? = '' THEN amount_base ELSE amount END) AS total,
+  CAST(SUM(CASE WHEN ? = '' THEN unconverted ELSE 0 END) AS SIGNED)
+FROM (
+  SELECT user_id, SUM(n) AS n, SUM(amount) AS amount,
+    SUM(amount_base) AS amount_base, SUM(unconverted) AS unconverted
+  FROM api_spend_user
+  WHERE user_id >= ?
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+  GROUP BY user_id
+  UNION ALL
+  SELECT user_id, COUNT(*) AS n, SUM(COALESCE(amount, 0)) AS amount,
+    SUM(COALESCE(amount_base, 0)) AS amount_base,
+    SUM(CASE WHEN amount IS NOT NULL AND amount_base IS NULL THEN 1 ELSE 0 END)
+      AS unconverted
+  FROM api_transaction
+  WHERE user_id >= ?
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+    AND (
+      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+  GROUP BY user_id
+  UNION ALL
+  SELECT a.user_id, SUM(a.n) AS n, SUM(a.amount) AS amount,
+    SUM(a.amount_base) AS amount_base, SUM(a.unconverted) AS unconverted
+  FROM api_adjust a JOIN api_watermark w
+    ON w.sink = 'rollup' AND w.topic = a.topic AND w.`partition` = a.`partition`
+  WHERE a.topic = ? AND (a.generation < w.generation OR
+    (a.generation = w.generation AND a.`offset` < w.next_offset))
+    AND a.user_id >= ?
+    AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
+    AND (? = '' OR a.currency = ?)
+  GROUP BY a.user_id
+) u
+GROUP BY user_id
+HAVING SUM(n) > 0
+  AND (? = 1 OR total < CAST(? AS DECIMAL(38,10))
+    OR (total = CAST(? AS DECIMAL(38,10)) AND user_id > ?))
+ORDER BY total DESC, user_id
+LIMIT ?;
+
+-- STMT_METRIC_USER_TYPES: users and types in order, behind one of them
+SELECT user_id, transaction_type, SUM(CASE WHEN ? = '' THEN amount_base ELSE amount END) AS total,
+  CAST(SUM(CASE WHEN ? = '' THEN unconverted ELSE 0 END) AS SIGNED)
+FROM (
+  SELECT user_id, transaction_type, SUM(n) AS n, SUM(amount) AS amount,
+    SUM(amount_base) AS amount_base, SUM(unconverted) AS unconverted
+  FROM api_spend_user
+  WHERE user_id >= ?
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+  GROUP BY user_id, transaction_type
+  UNION ALL
+  SELECT user_id, transaction_type, COUNT(*) AS n, SUM(COALESCE(amount, 0)) AS amount,
+    SUM(COALESCE(amount_base, 0)) AS amount_base,
+    SUM(CASE WHEN amount IS NOT NULL AND amount_base IS NULL THEN 1 ELSE 0 END)
+      AS unconverted
+  FROM api_transaction
+  WHERE user_id >= ?
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+    AND (
+      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+  GROUP BY user_id, transaction_type
+  UNION ALL
+  SELECT a.user_id, a.transaction_type, SUM(a.n) AS n, SUM(a.amount) AS amount,
+    SUM(a.amount_base) AS amount_base, SUM(a.unconverted) AS unconverted
+  FROM api_adjust a JOIN api_watermark w
+    ON w.sink = 'rollup' AND w.topic = a.topic AND w.`partition` = a.`partition`
+  WHERE a.topic = ? AND (a.generation < w.generation OR
+    (a.generation = w.generation AND a.`offset` < w.next_offset))
+    AND a.user_id >= ?
+    AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
+    AND (? = '' OR a.currency = ?)
+  GROUP BY a.user_id, a.transaction_type
+) u
+GROUP BY user_id, transaction_type
+HAVING SUM(n) > 0
+  AND (? = 1 OR user_id > ? OR (user_id = ? AND transaction_type > ?))
+ORDER BY user_id, transaction_type
+LIMIT ?;
+
+-- STMT_METRIC_SHARES: what 32 users spent, by type and category
+SELECT user_id, transaction_type, product_category,
+  SUM(CASE WHEN ? = '' THEN amount_base ELSE amount END) AS total,
+  CAST(SUM(CASE WHEN ? = '' THEN unconverted ELSE 0 END) AS SIGNED)
+FROM (
+  SELECT user_id, transaction_type, product_category, SUM(n) AS n, SUM(amount) AS amount,
+    SUM(amount_base) AS amount_base, SUM(unconverted) AS unconverted
+  FROM api_spend_user
+  WHERE user_id IN (
+      ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+      ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+  GROUP BY user_id, transaction_type, product_category
+  UNION ALL
+  SELECT user_id, transaction_type, product_category, COUNT(*) AS n, SUM(COALESCE(amount, 0)) AS amount,
+    SUM(COALESCE(amount_base, 0)) AS amount_base,
+    SUM(CASE WHEN amount IS NOT NULL AND amount_base IS NULL THEN 1 ELSE 0 END)
+      AS unconverted
+  FROM api_transaction
+  WHERE user_id IN (
+      ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+      ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+    AND (? = '' OR currency = ?)
+    AND (
+      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+  GROUP BY user_id, transaction_type, product_category
+  UNION ALL
+  SELECT a.user_id, a.transaction_type, a.product_category, SUM(a.n) AS n, SUM(a.amount) AS amount,
+    SUM(a.amount_base) AS amount_base, SUM(a.unconverted) AS unconverted
+  FROM api_adjust a JOIN api_watermark w
+    ON w.sink = 'rollup' AND w.topic = a.topic AND w.`partition` = a.`partition`
+  WHERE a.topic = ? AND (a.generation < w.generation OR
+    (a.generation = w.generation AND a.`offset` < w.next_offset))
+    AND a.user_id IN (
+      ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+      ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
+    AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
+    AND (? = '' OR a.currency = ?)
+  GROUP BY a.user_id, a.transaction_type, a.product_category
+) u
+GROUP BY user_id, transaction_type, product_category
+HAVING SUM(n) > 0
+ORDER BY user_id, transaction_type, product_category;
