@@ -32,7 +32,8 @@ typedef struct dlc_program {
     const char *sink;       /* "lake" or "warehouse" */
     const char *sentence;   /* first line of the help */
     const dlc_option *more; /* options of its own, or NULL */
-    const bool *group;      /* reads as a member of a group; may be an option */
+    bool grouped;           /* reads as a member of a group ... */
+    const bool *alone;      /* ... unless this option says no; or NULL */
 
     /* Create its sink, as dlc_sink_..._create. */
     dl_status (*sink_create)(dlc_sink **sink, const dl_config *cfg,

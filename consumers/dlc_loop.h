@@ -56,8 +56,9 @@ typedef struct dlc_loop_options {
                       apr_pool_t *pool);
     void *context; /* first argument of the calls here */
 
-    /* Called about once a second, READING: partitions are read. */
-    void (*alive)(void *context, bool reading);
+    /* Called about once a second.  READING: partitions are read; CAUGHT_UP:
+     * no message waits. */
+    void (*alive)(void *context, bool reading, bool caught_up);
 
     /* Called before and after the declarations are read again. */
     void (*reloading)(void *context, bool begins);

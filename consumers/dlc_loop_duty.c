@@ -72,7 +72,8 @@ void dlc_loop_clock(dlc_loop *l)
         }
         publish(l, now);
         if (l->o->alive != NULL) {
-            l->o->alive(l->o->context, l->state == DLC_LOOP_READING);
+            l->o->alive(l->o->context, l->state == DLC_LOOP_READING,
+                        l->caught_up);
         }
     }
     if (now >= l->topics_us) {

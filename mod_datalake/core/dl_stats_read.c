@@ -32,7 +32,8 @@ struct dl_stats_samples {
     apr_hash_t *all;  /* "name{labels" -> sample */
 };
 
-/* What a name means: its HELP line. */
+/* What a name of the contract means: its HELP line.  A name without a row is
+ * ours alone: it can be found, but is not printed. */
 typedef struct meaning {
     const char *name; /* without datalake_ */
     const char *help; /* one sentence */
@@ -67,12 +68,10 @@ static const meaning meanings[] = {
     {"process_open_fds", "Open descriptors of the program."},
     {"process_resident_memory_bytes", "Resident memory of the program."},
     {"quota_rejections_total", "Requests refused by a quota."},
-    {"sink_degraded", "1 while the sink waits out an outage or a partition is stopped."},
     {"token_failures_total", "Refused tokens, by cause."},
     {"tokens_issued_total", "Tokens issued."},
     {"warehouse_breaker_open", "1 while the module does not try the warehouse."},
     {"warehouse_bytes", "Bytes of a table."},
-    {"warehouse_commit", "Number of the warehouse's last visible change."},
     {"warehouse_connections", "Connections to the warehouse, by state."},
     {"warehouse_queries_total", "Statements run, by result."},
     {"warehouse_rows_total", "Rows loaded."},
@@ -89,7 +88,7 @@ static const char *meaning_of(const char *name)
             return meanings[i].help;
         }
     }
-    return "See the list of metrics in the manual.";
+    return NULL;
 }
 
 static const char *type_name(dl_stats_type type)
@@ -319,6 +318,9 @@ dl_status dl_stats_samples_render(dl_buf *out, dl_stats_samples *samples,
     }
     qsort(sorted, n, sizeof *sorted, compare_samples);
     for (i = 0; i < n; i++) {
+        if (meaning_of(sorted[i]->name) == NULL) {
+            continue;
+        }
         if (i == 0 || strcmp(sorted[i]->name, sorted[i - 1]->name) != 0) {
             DL_TRY(append_text(out, err, "# HELP %s %s\n# TYPE %s %s\n",
                                sorted[i]->name, meaning_of(sorted[i]->name),

@@ -160,8 +160,10 @@ static void look_at_clock(world *w)
         FILE *file = fopen(w->resume_path, "we");
 
         w->signalled = true;
-        fputs("t\nother\n", file);
-        fclose(file);
+        if (file != NULL) {
+            fputs("t\nother\n", file);
+            fclose(file);
+        }
         w->fault.foreign = false;
         w->fault.bad_from = -1;
         w->fault.high = -1;

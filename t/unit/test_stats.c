@@ -46,10 +46,12 @@ static void test_page(const char *dir, int fd, apr_pool_t *pool)
        "the same name and labels are the same slot");
     dl_stats_add(messages, 40);
     dl_stats_add(messages, 2);
-    age = dl_stats_slot(stats, DL_STATS_GAUGE_US, "datalake_test_age", "");
+    age = dl_stats_slot(stats, DL_STATS_GAUGE_US, "datalake_audit_lag_seconds",
+                        "");
     dl_stats_set(age, 1500000);
-    took = dl_stats_slot(stats, DL_STATS_HISTOGRAM, "datalake_test_seconds",
-                         "dataset=\"x\"");
+    took =
+        dl_stats_slot(stats, DL_STATS_HISTOGRAM,
+                      "datalake_lake_commit_duration_seconds", "dataset=\"x\"");
     dl_stats_observe(took, 1000);
     dl_stats_observe(took, 1001);
     dl_stats_observe(took, 60000000);
@@ -60,15 +62,16 @@ static void test_page(const char *dir, int fd, apr_pool_t *pool)
        "a counter is printed with its labels");
     ok(strstr(text, "# TYPE datalake_kafka_messages_total counter\n") != NULL,
        "a name has its type");
-    ok(strstr(text, "datalake_test_age 1.500000\n") != NULL,
+    ok(strstr(text, "datalake_audit_lag_seconds 1.500000\n") != NULL,
        "microseconds are printed as seconds, without braces when unlabelled");
-    ok(strstr(text, "datalake_test_seconds_bucket{dataset=\"x\",le=\"0.001\"} "
+    ok(strstr(text, "datalake_lake_commit_duration_seconds_bucket{dataset="
+                    "\"x\",le=\"0.001\"} "
                     "2\n") != NULL,
        "a bucket holds values up to and with its bound");
     ok(strstr(text, "le=\"0.002\"} 3\n") != NULL, "buckets add up");
     ok(strstr(text, "le=\"+Inf\"} 4\n") != NULL, "the last has no bound");
-    ok(strstr(text, "datalake_test_seconds_sum{dataset=\"x\"} 60.002001\n") !=
-           NULL,
+    ok(strstr(text, "datalake_lake_commit_duration_seconds_sum{dataset=\"x\"} "
+                    "60.002001\n") != NULL,
        "the sum is in seconds");
     ok(strstr(text, "datalake_build_info{contract=\"1.0.0\",program=\"tester\","
                     "version=\"") != NULL,
@@ -81,7 +84,7 @@ static void test_page(const char *dir, int fd, apr_pool_t *pool)
                       "topic=\"y\"", pool),
        "an absent label is not found");
     dl_stats_set(age, DL_STATS_ABSENT);
-    ok(strstr(rendered(fd, pool), "datalake_test_age") == NULL,
+    ok(strstr(rendered(fd, pool), "datalake_audit_lag_seconds") == NULL,
        "an absent gauge is not printed");
 }
 
@@ -97,14 +100,20 @@ static void test_two_pages(const char *dir, int fd, apr_pool_t *pool)
         ok(false, err.text);
         return;
     }
-    dl_stats_add(dl_stats_slot(one, DL_STATS_COUNTER, "datalake_n", ""), 3);
-    dl_stats_add(dl_stats_slot(two, DL_STATS_COUNTER, "datalake_n", ""), 4);
+    dl_stats_add(
+        dl_stats_slot(one, DL_STATS_COUNTER, "datalake_kafka_bytes_total", ""),
+        3);
+    dl_stats_add(
+        dl_stats_slot(two, DL_STATS_COUNTER, "datalake_kafka_bytes_total", ""),
+        4);
     dl_stats_set(dl_stats_slot(one, DL_STATS_GAUGE, "datalake_g", "a=\"1\""),
                  3);
     dl_stats_set(dl_stats_slot(two, DL_STATS_GAUGE, "datalake_g", "a=\"2\""),
                  4);
-    ok(strstr(rendered(fd, pool), "datalake_n 7\n") != NULL,
+    ok(strstr(rendered(fd, pool), "datalake_kafka_bytes_total 7\n") != NULL,
        "equal counters of two programs are added");
+    ok(strstr(rendered(fd, pool), "datalake_g") == NULL,
+       "a name outside the contract is not printed");
     ok(dl_stats_find_max(&value, fd, "datalake_g", "", pool) && value == 4,
        "the largest of several labels is found");
     ok(dl_stats_slot(NULL, DL_STATS_GAUGE, "datalake_g", "") != NULL,
