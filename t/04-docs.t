@@ -1,0 +1,127 @@
+# 04-docs.t - what the documents say is what the programs do, both ways.
+#
+# Each rule first makes sure that it has something to compare, so that a moved
+# file cannot make it pass.
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use DataLake::Process qw(slurp);
+use DataLake::Source qw(tracked);
+
+chdir "$FindBin::Bin/.." or die "$!\n";
+my $build = $ENV{DL_BUILD} // 'build';
+
+# The sets LEFT and RIGHT (references to lists) must be equal and not empty.
+sub same {
+    my ($sentence, $left, $right) = @_;
+    ok(@$left > 0 && @$right > 0, "there is something to compare: $sentence")
+      or return;
+    my %left  = map { ($_ => 1) } @$left;
+    my %right = map { ($_ => 1) } @$right;
+    my @only = (
+        (map { "only there: $_" } grep { !$right{$_} } sort keys %left),
+        (map { "only here: $_" } grep  { !$left{$_} } sort keys %right)
+    );
+    is(join("\n", @only), '', $sentence);
+    return;
+}
+
+subtest 'directives' => sub {
+    my @table = map { slurp($_) =~ /AP_INIT_\w+\(\s*"(DataLake\w+)"/g }
+      tracked('mod_datalake/*.c');
+    my @sample = slurp('conf/datalake.conf') =~ /^\s*#?(DataLake\w+)/mg;
+    same('conf/datalake.conf has every directive, and no other',
+        \@table, \@sample);
+    is(
+        join(' ', grep { my $name = $_; 1 < grep { $_ eq $name } @sample }
+              @sample),
+        '', 'each of them once'
+    );
+};
+
+subtest 'settings' => sub {
+    my $section = '';
+    my @sample;
+    for my $line (split /\n/, slurp('conf/datalake.ini')) {
+        $section = $1                    if $line =~ /^\[(\w+)\]/;
+        push @sample, "[$section] $1" if $line =~ /^(\w+) *=/;
+    }
+    my ($in, @manual) = ('');
+    for my $line (split /\n/, slurp('conf/datalake.ini.5')) {
+        $in = $1 if $line =~ /^\.S[hs] .*?\[(\w+)\]/i;
+        push @manual, "[$in] $1" if $line =~ /^\.It (?:Ic|Cm|Va|Li) (\w+)/;
+    }
+    same('datalake.ini(5) has every key of conf/datalake.ini, and no other',
+        \@sample, \@manual);
+};
+
+subtest 'manuals of the programs' => sub {
+    my @programs = grep { -x } glob "$build/bin/*";
+    ok(@programs > 0, 'there are programs');
+    for my $program (@programs) {
+        my ($name) = $program =~ m{([^/]+)$};
+        my ($manual) = tracked("consumers/$name.[18]");
+        ok($manual, "$name has a manual") or next;
+        my $text = slurp($manual);
+        for my $heading ('NAME', 'SYNOPSIS', 'DESCRIPTION', 'EXIT STATUS',
+            'EXAMPLES') {
+            like($text, qr/^\.Sh $heading$/m, "$name.$heading is there");
+        }
+        my $help    = qx($program --help);
+        my @printed = $help =~ /(?:^|\s)(--[a-z][a-z-]+)/mg;
+        my @written = map { s/\\//gr } $text =~ /(?:Fl Fl|Fl \\-|Fl -|--)\s*([a-z][a-z\\-]+)/g;
+        same("the manual of $name has the options of --help, and no other",
+            \@printed, [ map { "--$_" } @written ]);
+        my $version = qx($program --version);
+        like($version, qr/^\Q$name\E \d+\.\d+\.\d+$/, "$name --version");
+    }
+};
+
+subtest 'make targets' => sub {
+    my @help = map { /^(\S.*?)  / ? split(' ', $1) : () } split /\n/,
+      qx(make -s --no-print-directory help);
+    my %known = map { ($_ => 1) } @help;
+    my @asked = qw(all run stop status test check asan tsan tidy analyzer
+      format lint coverage check-static bench soak reset install clean);
+    is(join(' ', grep { !$known{$_} } @asked),
+        '', 'make help names every target of the house');
+    for my $file (grep { /README\.md$|^\.ci/ } tracked()) {
+        my @named = slurp($file) =~ /\bmake ([a-z][a-z-]*)\b/g;
+        is(
+            join(' ', grep { !$known{$_} && !/^(?:start|stop)-/ } @named),
+            '', "$file names no target that is not there"
+        );
+    }
+};
+
+subtest 'links' => sub {
+    my @documents = grep { /\.md$/ } tracked();
+    ok(@documents > 0, 'there are documents');
+    for my $file (@documents) {
+        my ($folder) = $file =~ m{^(.*/)?[^/]*$};
+        my @broken = grep { !-e(($folder // '') . $_) }
+          slurp($file) =~ /\]\((?!https?:|#)([^)#]+)/g;
+        is("@broken", '', "$file links to nothing that is not there");
+    }
+};
+
+subtest 'units' => sub {
+    my @units = tracked('conf/systemd/*.service');
+    ok(@units > 0, 'there are units');
+    for my $unit (@units) {
+        my ($program) = slurp($unit) =~ m{^ExecStart=\S*/(\S+)}m;
+        ok(-x "$build/bin/$program", "$unit starts a program we build");
+        my ($exposure) =
+          qx(systemd-analyze security --offline=true $unit 2>/dev/null) =~
+          /Overall exposure level for \S+: ([\d.]+)/;
+      SKIP: {
+            skip 'no systemd-analyze here', 1 unless defined $exposure;
+            cmp_ok($exposure, '<=', 1.5, "$unit is exposed 1.5 at most");
+        }
+    }
+};
+
+done_testing;
