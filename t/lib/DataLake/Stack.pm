@@ -54,6 +54,7 @@ sub new {
     remove_tree($self->{dir}) unless $self->{keep};
     make_path("$self->{dir}/run", "$self->{dir}/lake");
     chmod 0755, $self->{dir}, "$self->{dir}/run", "$self->{dir}/lake";
+    share_lake("$self->{dir}/lake") if $> == 0;
     if (!$self->{keep}) {
         push @living, $self;
         $SIG{$_} //= sub { exit 1 }
@@ -61,6 +62,16 @@ sub new {
     }
     $self->start_all if !$self->{later};
     return $self;
+}
+
+# Let httpd's children read the lake below FOLDER: what the daemon makes there
+# is closed to others, but gets the folder's group.
+sub share_lake {
+    my ($folder) = @_;
+    my $group = getgrnam('www-data') // die "no group www-data\n";
+    chown -1, $group, $folder or die "chown $folder: $!\n";
+    chmod 02750, $folder;
+    return;
 }
 
 # Start what was asked for, in the order in which one needs the other.
