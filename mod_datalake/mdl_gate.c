@@ -248,7 +248,7 @@ int mdl_gate_miss(request_rec *r)
 {
     /* httpd names a handler by the file's type when nobody has. */
     bool by_default = r->handler == NULL || strchr(r->handler, '/') != NULL ||
-                      strcmp(r->handler, "default-handler") == 0;
+                      AP_IS_DEFAULT_HANDLER_NAME(r->handler);
 
     if (mdl_config_get(r->server)->engine != 1 || r->main != NULL ||
         mdl_request_get(r) != NULL || r->proxyreq != PROXYREQ_NONE ||
