@@ -113,9 +113,11 @@ $(BUILD)/tools/%: $(BUILD)/obj/t/tools/%.o $(SHARED_LIBRARY) $(CORE_LIBRARY)
 	@echo "LD $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CONSUMERS_LIBS) $(CORE_LIBS)
 
+# nodelete: httpd unloads modules at each restart, but what is kept over one
+# (the former settings, secrets of libsodium) points to functions.
 $(BUILD)/mod_datalake.so: $(call objects,$(MODULE_SOURCES)) $(CORE_LIBRARY)
 	@echo "LD $@"
-	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS) \
+	@$(CC) -shared -Wl,-z,nodelete $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS) \
 	  $(shell pkg-config --libs rdkafka)
 
 # --- Unit tests: core alone, so that a leak of httpd or Kafka cannot link -----

@@ -22,6 +22,7 @@
 #include "mdl_route.h"
 #include "mdl_shm.h"
 #include "mdl_site.h"
+#include "mdl_sites.h"
 
 /* Say in the words of ERR why SERVER does not start. */
 static int refuse_start(server_rec *server, const dl_error *err)
@@ -46,12 +47,10 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
         return refuse_start(main_server, &err);
     }
     for (server = main_server; server != NULL; server = server->next) {
-        mdl_config *config = mdl_config_get(server);
-
-        mdl_config_finish(config, pconf);
-        if (mdl_site_create(&config->site, server, &err, pconf) != DL_OK) {
-            return refuse_start(server, &err);
-        }
+        mdl_config_finish(mdl_config_get(server), pconf);
+    }
+    if (mdl_sites_load(main_server, &err) != DL_OK) {
+        return refuse_start(main_server, &err);
     }
     return OK;
 }

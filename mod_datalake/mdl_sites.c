@@ -1,0 +1,111 @@
+/* mdl_sites.c - Reading all sites, keeping the last good ones.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_sites.h"
+
+#include <httpd.h>
+
+#include <http_config.h>
+
+#include <apr_hash.h>
+#include <apr_strings.h>
+
+#include "dl_log.h"
+#include "mdl_config.h"
+#include "mdl_site.h"
+
+/* The name under which httpd keeps the struct. */
+#define KEPT "datalake sites"
+
+/* The sites read last. */
+typedef struct kept_sites {
+    apr_pool_t *pool;  /* they live here; NULL: none yet */
+    apr_hash_t *sites; /* by what they were read from, in pool */
+} kept_sites;
+
+/* What a site was read from: equal settings can share an old site. */
+static const char *source_of(const mdl_config *config, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, config->file, "\n", config->token_key_file, "\n",
+                       config->issuer, "\n", config->audience, NULL);
+}
+
+/* Read the sites of all servers into FRESH. */
+static dl_status read_sites(kept_sites *fresh, server_rec *main_server,
+                            dl_error *err)
+{
+    server_rec *server;
+
+    fresh->sites = apr_hash_make(fresh->pool);
+    for (server = main_server; server != NULL; server = server->next) {
+        mdl_config *config = mdl_config_get(server);
+
+        DL_TRY(mdl_site_create(&config->site, server, err, fresh->pool));
+        if (config->site != NULL) {
+            apr_hash_set(fresh->sites, source_of(config, fresh->pool),
+                         APR_HASH_KEY_STRING, config->site);
+        }
+    }
+    return DL_OK;
+}
+
+/* A copy of the site of KEPT that was read from the same as CONFIG's, or
+ * NULL. */
+static mdl_site *copy_site(const kept_sites *kept, mdl_config *config)
+{
+    const mdl_site *old = apr_hash_get(
+        kept->sites, source_of(config, kept->pool), APR_HASH_KEY_STRING);
+    mdl_site *site;
+
+    if (old == NULL) {
+        return NULL;
+    }
+    site = apr_pmemdup(kept->pool, old, sizeof *site);
+    site->config = config;
+    site->rules.issuer = config->issuer;
+    site->rules.audience = config->audience;
+    return site;
+}
+
+/* Give every server the site it had; false when one had none. */
+static bool reuse_sites(const kept_sites *kept, server_rec *main_server)
+{
+    server_rec *server;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        mdl_config *config = mdl_config_get(server);
+
+        config->site = NULL;
+        if (config->engine == 1) {
+            config->site = copy_site(kept, config);
+            if (config->site == NULL) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+dl_status mdl_sites_load(server_rec *main_server, dl_error *err)
+{
+    kept_sites *kept = ap_retained_data_get(KEPT);
+    kept_sites fresh;
+
+    if (kept == NULL) {
+        kept = ap_retained_data_create(KEPT, sizeof *kept);
+    }
+    apr_pool_create(&fresh.pool, main_server->process->pool);
+    if (read_sites(&fresh, main_server, err) == DL_OK) {
+        if (kept->pool != NULL) {
+            apr_pool_destroy(kept->pool);
+        }
+        *kept = fresh;
+        return DL_OK;
+    }
+    apr_pool_destroy(fresh.pool);
+    if (kept->pool == NULL || !reuse_sites(kept, main_server)) {
+        return err->status;
+    }
+    dl_log(DL_LOG_ERROR, "DL1004 the former settings go on: %s", err->text);
+    return DL_OK;
+}
