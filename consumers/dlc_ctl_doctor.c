@@ -23,7 +23,7 @@
 
 #include <apr_strings.h>
 
-#define ANSWER_MS  5000
+#define ANSWER_MS  3000
 #define SPACE_LEFT ((uint64_t)1 << 30)
 
 /* How a check ended. */

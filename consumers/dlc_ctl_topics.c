@@ -10,7 +10,7 @@
 
 #include <apr_strings.h>
 
-#define ANSWER_MS   15000
+#define ANSWER_MS   10000
 #define MESSAGE_MAX "10485760" /* contract 9 */
 
 /* What became of one topic. */
