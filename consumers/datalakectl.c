@@ -14,8 +14,13 @@
 
 /* clang-format off */
 static const dlc_ctl_command COMMANDS[] = {
+    {"compact", "[DATASET...]",
+     "Make one file of each past day of the lake", dlc_ctl_compact},
     {"doctor", "", "Check every dependency and say what to do",
      dlc_ctl_doctor},
+    {"fsck", "[DATASET...]",
+     "Check that every byte of the lake is what was committed",
+     dlc_ctl_fsck},
     {"migrate", "", "Bring the warehouse to the schema of this program",
      dlc_ctl_migrate},
     {"resume", "DATASET...",
@@ -24,6 +29,9 @@ static const dlc_ctl_command COMMANDS[] = {
     {"schema", "duckdb|spark|trino DATASET",
      "Print the table definition of a dataset for another engine",
      dlc_ctl_schema},
+    {"seal", "[DATASET...]",
+     "Move what is open into the folders that other programs read",
+     dlc_ctl_seal},
     {"token", "NAME [--ttl SECONDS] | --revoke SID",
      "Print an access token of an account, or end the tokens of a log-in",
      dlc_ctl_token},

@@ -149,6 +149,7 @@ static void sum_up(dl_lake_shared *shared)
 
     shared->records = m->records;
     shared->bytes = m->bytes;
+    shared->oldest_open = DL_TIME_NONE;
     for (i = 0; i < shared->view.n_parts; i++) {
         const dl_lake_part *part = &shared->view.parts[i];
 
@@ -156,6 +157,10 @@ static void sum_up(dl_lake_shared *shared)
             shared->records += part->records;
             shared->bytes += part->bytes;
             shared->open_parts++;
+            if (shared->oldest_open == DL_TIME_NONE ||
+                part->first_commit_ms * 1000 < shared->oldest_open) {
+                shared->oldest_open = part->first_commit_ms * 1000;
+            }
         }
     }
 }
@@ -261,6 +266,7 @@ static void fill_totals(dl_lake_totals *totals, const dl_lake_shared *shared)
     totals->generation = shared->view.generation;
     memcpy(totals->rejects, shared->view.rejects, sizeof totals->rejects);
     totals->open_parts = shared->open_parts;
+    totals->oldest_open = shared->oldest_open;
     totals->n_next = shared->view.n_next;
     totals->next = shared->view.next;
 }

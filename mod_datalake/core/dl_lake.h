@@ -68,8 +68,10 @@ typedef struct dl_lake_totals {
     int32_t generation;                /* current life of the topic */
     uint64_t rejects[DL_LAKE_REASONS]; /* set aside, by reason */
     uint64_t open_parts;               /* parts not sealed yet */
-    int n_next;                        /* entries of NEXT */
-    const dl_lake_next *next;          /* by partition, increasing; lives
+    dl_time oldest_open; /* first commit of the part that is open longest, or
+                            DL_TIME_NONE */
+    int n_next;          /* entries of NEXT */
+    const dl_lake_next *next; /* by partition, increasing; lives
                                            with the snapshot */
 } dl_lake_totals;
 

@@ -35,7 +35,8 @@ enum {
     N_PARTS,
     REJECTS,
     QUARANTINE = REJECTS + DL_LAKE_REASONS,
-    COMMITS = QUARANTINE + 3
+    COMMITS = QUARANTINE + 3,
+    OWN_NUMBER
 };
 
 #define ALL_WORDS  (DL_LAKE_HEAD_WORDS + 2 * DL_LAKE_COPY_WORDS)
@@ -91,6 +92,16 @@ static dl_status open_sized(int *fd, uint64_t *size, const dl_lake_io *io,
         io->close(*fd);
     }
     return status;
+}
+
+/* --- The number of a publication: 32 bits and their crc in one word --------- */
+
+static uint64_t number_word(uint32_t g)
+{
+    uint8_t bytes[4];
+
+    dl_lake_put_u32(bytes, g);
+    return g | (uint64_t)dl_crc32c(0, bytes, sizeof bytes) << 32;
 }
 
 /* --- Writing --------------------------------------------------------------- */
@@ -155,8 +166,9 @@ static size_t put_part(uint64_t *at, const dl_lake_part *p)
     return DL_LAKE_PART_WORDS;
 }
 
-/* Build the copy of STATE in WORDS; return its length in words. */
-static size_t build_copy(uint64_t *words, const dl_lake_state *state)
+/* Build the copy number G of STATE in WORDS; return its length in words. */
+static size_t build_copy(uint64_t *words, const dl_lake_state *state,
+                         uint64_t g)
 {
     size_t n = DL_LAKE_COPY_FIXED;
     int i;
@@ -170,6 +182,7 @@ static size_t build_copy(uint64_t *words, const dl_lake_state *state)
     words[QUARANTINE + 1] = state->quarantine.length;
     words[QUARANTINE + 2] = state->quarantine.frames;
     words[COMMITS] = state->commits;
+    words[OWN_NUMBER] = g;
     for (i = 0; i < DL_LAKE_PARTITIONS_MAX; i++) {
         if (state->next[i] >= 0) {
             words[n++] = (uint64_t)i;
@@ -190,8 +203,8 @@ static size_t build_copy(uint64_t *words, const dl_lake_state *state)
 
 void dl_lake_head_publish(dl_lake_head *head, const dl_lake_state *state)
 {
-    size_t n = build_copy(head->scratch, state);
-    uint64_t g = load(head, PUBLISHED) + 1;
+    uint32_t g = (uint32_t)load(head, PUBLISHED) + 1;
+    size_t n = build_copy(head->scratch, state, g);
     size_t base = DL_LAKE_HEAD_WORDS + (g & 1) * DL_LAKE_COPY_WORDS;
     uint64_t before = load(head, base + USED);
     size_t i;
@@ -206,7 +219,8 @@ void dl_lake_head_publish(dl_lake_head *head, const dl_lake_state *state)
     store(head, MAGIC, DL_LAKE_HEAD_MAGIC);
     store(head, VERSION, DL_LAKE_VERSION);
     store(head, ID, state->id);
-    atomic_store_explicit(&head->words[PUBLISHED], g, memory_order_release);
+    atomic_store_explicit(&head->words[PUBLISHED], number_word(g),
+                          memory_order_release);
 }
 
 void dl_lake_head_set_manifest(dl_lake_head *head, uint64_t word)
@@ -292,7 +306,9 @@ static dl_status get_copy(dl_lake_view *view, const uint64_t *words, size_t n,
     int i;
 
     if ((uint32_t)words[CRC] != dl_crc32c(0, words + 1, (n - 1) * 8) ||
-        words[CRC] >> 32 != 0 || words[N_NEXT] > DL_LAKE_PARTITIONS_MAX ||
+        words[CRC] >> 32 != 0 ||
+        words[OWN_NUMBER] != (uint32_t)view->published ||
+        words[N_NEXT] > DL_LAKE_PARTITIONS_MAX ||
         words[N_PARTS] > DL_LAKE_OPEN_MAX ||
         n != DL_LAKE_COPY_FIXED + 2 * words[N_NEXT] +
                  DL_LAKE_PART_WORDS * words[N_PARTS]) {
@@ -360,13 +376,17 @@ dl_status dl_lake_head_read(dl_lake_view *view, const dl_lake_head *head,
                             dl_error *err, apr_pool_t *pool)
 {
     uint64_t *words = NULL;
+    uint64_t g = load(head, PUBLISHED);
     dl_status status;
     size_t n = 0;
     int tries;
 
     memset(view, 0, sizeof *view);
-    if (load(head, PUBLISHED) == 0 && load(head, MAGIC) == 0) {
+    if (g == 0 && load(head, MAGIC) == 0) {
         return dl_fail(err, DL_NOT_FOUND, 0, "nothing is published yet");
+    }
+    if (g != number_word((uint32_t)g)) {
+        return dl_fail(err, DL_CORRUPT, 0, "head has a damaged number");
     }
     if (load(head, MAGIC) != DL_LAKE_HEAD_MAGIC) {
         return dl_fail(err, DL_CORRUPT, 0, "head does not begin as one");

@@ -44,6 +44,7 @@ typedef struct dl_lake_shared {
     uint64_t records;       /* lines of all days */
     uint64_t bytes;         /* bytes of all days */
     uint64_t open_parts;    /* parts of the view that are not sealed */
+    dl_time oldest_open;    /* first commit of the oldest of them */
 } dl_lake_shared;
 
 struct dl_lake_snapshot {

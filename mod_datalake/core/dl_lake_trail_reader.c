@@ -21,10 +21,7 @@ static dl_status damaged(const dl_lake_trail_walk *walk, const char *what,
 
 static apr_status_t free_page(void *context)
 {
-    dl_lake_trail_walk *walk = context;
-
-    free(walk->page);
-    walk->page = NULL;
+    free(context);
     return APR_SUCCESS;
 }
 
@@ -35,11 +32,12 @@ void dl_lake_trail_begin(dl_lake_trail_walk *walk, const dl_lake_io *io, int fd,
     walk->io = io;
     walk->fd = fd;
     walk->part = *part;
-    walk->page = malloc(DL_LAKE_PAGE);
+    walk->page = calloc(1, DL_LAKE_PAGE);
     if (walk->page == NULL) {
         abort();
     }
-    apr_pool_cleanup_register(pool, walk, free_page, apr_pool_cleanup_null);
+    apr_pool_cleanup_register(pool, walk->page, free_page,
+                              apr_pool_cleanup_null);
 }
 
 /* --- Page header ----------------------------------------------------------- */

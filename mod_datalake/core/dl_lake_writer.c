@@ -6,11 +6,15 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_writing.h"
 
+#include "dl_log.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <unistd.h>
 
 /* --- Opening --------------------------------------------------------------- */
 
@@ -79,6 +83,20 @@ static dl_status open_root(dl_lake_writer *w, const char *root, dl_error *err)
     return DL_OK;
 }
 
+/* Say in LOCK whose it is, for people and for datalakectl seal. */
+static void sign_lock(const dl_lake_writer *w)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+
+    if (dl_lake_file_cut(w->io, w->lock, 0, NULL) != DL_OK ||
+        dl_lake_file_write(w->io, w->lock, text, (size_t)len, 0, NULL) !=
+            DL_OK) {
+        dl_log(DL_LOG_WARNING, "DL0306 %s: LOCK does not name its owner",
+               w->dataset);
+    }
+}
+
 static dl_status take_lock(dl_lake_writer *w, dl_error *err)
 {
     DL_TRY(dl_lake_file_open(&w->lock, w->io, w->meta, DL_LAKE_LOCK,
@@ -93,6 +111,7 @@ static dl_status take_lock(dl_lake_writer *w, dl_error *err)
                            w->dataset);
         }
     }
+    sign_lock(w);
     return DL_OK;
 }
 

@@ -1,0 +1,250 @@
+/* dl_lake_fsck_part.c - Checking one part: its lines, its trail.
+ *
+ * FORMAT.md 3, 4 and 16.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_lake_checking.h"
+
+#include "dl_crc.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- Where it is ----------------------------------------------------------- */
+
+static dl_status open_data(int *fd, char *path, size_t size,
+                           const dl_lake_checking *c, const dl_lake_part *part,
+                           dl_error *err)
+{
+    char folder[DL_LAKE_PATH_MAX];
+    char name[DL_LAKE_PATH_MAX];
+    dl_status status = DL_NOT_FOUND;
+
+    dl_lake_day_folder(folder, part->day);
+    dl_lake_part_name(name, part);
+    if (part->state <= DL_LAKE_PART_SEALED) {
+        snprintf(path, size, DL_LAKE_META "/%s/" DL_LAKE_OPEN "/%s",
+                 c->check->dataset, name);
+        status = dl_lake_file_open(fd, c->io, c->root, path, O_RDONLY, err);
+    }
+    if (status == DL_NOT_FOUND && part->state == DL_LAKE_PART_WHOLE) {
+        uint64_t bytes;
+
+        snprintf(path, size, DL_LAKE_META "/%s/" DL_LAKE_COMPACT "/%s/%s",
+                 c->check->dataset, folder, name);
+        status = dl_lake_file_open(fd, c->io, c->root, path, O_RDONLY, err);
+        if (status == DL_OK &&
+            (dl_lake_file_size(&bytes, c->io, *fd, err) != DL_OK ||
+             bytes != part->bytes)) {
+            c->io->close(*fd);
+            status = DL_NOT_FOUND;
+        }
+    }
+    if (status == DL_NOT_FOUND && part->state != DL_LAKE_PART_OPEN) {
+        snprintf(path, size, "%s/%s/%s", c->check->dataset, folder, name);
+        status = dl_lake_file_open(fd, c->io, c->root, path, O_RDONLY, err);
+    }
+    return status;
+}
+
+/* --- Lines ----------------------------------------------------------------- */
+
+/* What has been seen of the lines of a part. */
+typedef struct lines_seen {
+    uint32_t crc;    /* running */
+    uint64_t lines;  /* newlines */
+    uint64_t blanks; /* empty lines */
+    char last;       /* newest byte, a newline before the first */
+} lines_seen;
+
+static void see_lines(lines_seen *seen, const char *data, size_t len)
+{
+    size_t i;
+
+    seen->crc = dl_crc32c(seen->crc, data, len);
+    for (i = 0; i < len;) {
+        const char *end = memchr(data + i, '\n', len - i);
+        size_t stop = end == NULL ? len : (size_t)(end - data);
+
+        if (end != NULL) {
+            seen->lines++;
+            seen->blanks += stop == i && (i > 0 || seen->last == '\n');
+        }
+        i = stop + 1;
+    }
+    if (len > 0) {
+        seen->last = data[len - 1];
+    }
+}
+
+static void judge_lines(dl_lake_checking *c, const char *path,
+                        const lines_seen *seen, const dl_lake_part *part)
+{
+    if (seen->crc != part->crc) {
+        dl_lake_complain(c, path, "the lines have a wrong checksum");
+    }
+    if (seen->lines != part->records || seen->blanks != 0 ||
+        seen->last != '\n') {
+        dl_lake_complain(
+            c, path, "%llu lines, %llu of them empty; %llu were committed",
+            (unsigned long long)seen->lines, (unsigned long long)seen->blanks,
+            (unsigned long long)part->records);
+    }
+}
+
+static void check_size(dl_lake_checking *c, const char *path, int fd,
+                       uint64_t want, bool exact)
+{
+    dl_error err = {.status = DL_OK};
+    uint64_t size;
+
+    if (dl_lake_file_size(&size, c->io, fd, &err) != DL_OK) {
+        dl_lake_complain(c, path, "%s", err.text);
+    }
+    else if (size < want || (exact && size != want)) {
+        dl_lake_complain(c, path, "%llu bytes, %llu were committed",
+                         (unsigned long long)size, (unsigned long long)want);
+    }
+}
+
+static void check_data(dl_lake_checking *c, const char *path, int fd,
+                       const dl_lake_part *part)
+{
+    lines_seen seen = {.last = '\n'};
+    dl_error err = {.status = DL_OK};
+    uint64_t at = 0;
+
+    check_size(c, path, fd, part->bytes, part->state != DL_LAKE_PART_OPEN);
+    while (at < part->bytes) {
+        uint64_t rest = part->bytes - at;
+        size_t len =
+            rest < DL_LAKE_CHECK_BLOCK ? (size_t)rest : DL_LAKE_CHECK_BLOCK;
+
+        if (dl_lake_file_read(c->io, fd, c->block, len, at, &err) != DL_OK) {
+            dl_lake_complain(c, path, "%s", err.text);
+            return;
+        }
+        see_lines(&seen, c->block, len);
+        dl_lake_check_step(c, len);
+        at += len;
+    }
+    judge_lines(c, path, &seen, part);
+}
+
+/* --- Trail ----------------------------------------------------------------- */
+
+static dl_status check_trail_crc(dl_lake_checking *c, int fd,
+                                 const dl_lake_part *part, dl_error *err)
+{
+    uint32_t crc = 0;
+    uint64_t at = 0;
+
+    while (at < part->trail_len) {
+        uint64_t rest = part->trail_len - at;
+        size_t len =
+            rest < DL_LAKE_CHECK_BLOCK ? (size_t)rest : DL_LAKE_CHECK_BLOCK;
+
+        DL_TRY(dl_lake_file_read(c->io, fd, c->block, len, at, err));
+        crc = dl_crc32c(crc, c->block, len);
+        at += len;
+    }
+    if (crc != part->trail_crc) {
+        return dl_fail(err, DL_CORRUPT, 0, "the trail has a wrong checksum");
+    }
+    return DL_OK;
+}
+
+static dl_status check_coords(const dl_lake_trail_entry *entry, dl_error *err)
+{
+    dl_lake_coords coords;
+    dl_coord coord;
+    uint64_t i;
+
+    dl_lake_coords_begin(&coords, entry);
+    for (i = 0; i < entry->records; i++) {
+        if (!dl_lake_coords_next(&coord, &coords)) {
+            return dl_fail(err, DL_CORRUPT, 0,
+                           "an entry has %llu lines and %llu coordinates",
+                           (unsigned long long)entry->records,
+                           (unsigned long long)i);
+        }
+    }
+    if (coords.in.p != coords.in.end) {
+        return dl_fail(err, DL_CORRUPT, 0,
+                       "an entry has more coordinates than lines");
+    }
+    return DL_OK;
+}
+
+static dl_status check_entries(const dl_lake_checking *c, int fd,
+                               const dl_lake_part *part, dl_error *err,
+                               apr_pool_t *pool)
+{
+    dl_lake_trail_walk walk;
+    dl_lake_trail_entry entry;
+    uint32_t crc = 0;
+    bool found = true;
+
+    dl_lake_trail_begin(&walk, c->io, fd, part, pool);
+    DL_TRY(dl_lake_trail_next(&entry, &found, &walk, err));
+    while (found) {
+        DL_TRY(check_coords(&entry, err));
+        crc = dl_lake_crc_join(crc, entry.crc, entry.bytes);
+        DL_TRY(dl_lake_trail_next(&entry, &found, &walk, err));
+    }
+    if (crc != part->crc) {
+        return dl_fail(err, DL_CORRUPT, 0,
+                       "the sums of the entries are not that of the part");
+    }
+    return DL_OK;
+}
+
+static void check_trail(dl_lake_checking *c, const dl_lake_part *part,
+                        apr_pool_t *pool)
+{
+    char path[DL_LAKE_NAME_MAX + 2 * DL_LAKE_PATH_MAX];
+    char name[DL_LAKE_PATH_MAX];
+    dl_error err = {.status = DL_OK};
+    dl_status status;
+    int fd;
+
+    dl_lake_trail_name(name, part->uid);
+    snprintf(path, sizeof path, DL_LAKE_META "/%s/" DL_LAKE_IDX "/%s",
+             c->check->dataset, name);
+    status = dl_lake_file_open(&fd, c->io, c->root, path, O_RDONLY, &err);
+    if (status == DL_OK) {
+        check_size(c, path, fd, part->trail_len,
+                   part->state != DL_LAKE_PART_OPEN);
+        status = check_trail_crc(c, fd, part, &err);
+        if (status == DL_OK) {
+            status = check_entries(c, fd, part, &err, pool);
+        }
+        c->io->close(fd);
+    }
+    if (status != DL_OK) {
+        dl_lake_complain(c, path, "%s", err.text);
+    }
+}
+
+void dl_lake_check_part(dl_lake_checking *c, const dl_lake_part *part,
+                        apr_pool_t *scratch_pool)
+{
+    char path[DL_LAKE_NAME_MAX + 4 * DL_LAKE_PATH_MAX];
+    dl_error err = {.status = DL_OK};
+    int fd;
+
+    c->found->parts++;
+    c->found->records += part->records;
+    c->found->bytes += part->bytes;
+    if (open_data(&fd, path, sizeof path, c, part, &err) != DL_OK) {
+        if (!(c->alive && err.status == DL_NOT_FOUND &&
+              part->state == DL_LAKE_PART_OPEN)) {
+            dl_lake_complain(c, path, "%s", err.text);
+        }
+        return; /* a living writer has sealed it meanwhile */
+    }
+    check_data(c, path, fd, part);
+    c->io->close(fd);
+    check_trail(c, part, scratch_pool);
+}
