@@ -6,7 +6,7 @@ CREATE OR REPLACE VIEW api_watermark AS
   SELECT sink, topic, `partition`, next_offset, generation FROM sink_offset;
 
 CREATE OR REPLACE VIEW api_transaction AS
-  SELECT transaction_id, `timestamp`, user_id, product_id, amount,
+  SELECT transaction_id, `timestamp`, user_id, product_id, product_name, amount,
          UPPER(COALESCE(currency, '')) AS currency, amount_base,
          COALESCE(transaction_type, 'unknown') AS transaction_type,
          COALESCE(status, '') AS status,
@@ -35,7 +35,8 @@ CREATE OR REPLACE VIEW api_product_total AS
   FROM product_total;
 
 CREATE OR REPLACE VIEW api_product AS
-  SELECT product_id, name, updated_at FROM product;
+  SELECT product_id, name, updated_at, src_generation, src_partition, src_offset
+  FROM product;
 
 CREATE OR REPLACE VIEW api_adjust AS
   SELECT topic, generation, `partition`, `offset`, second, user_id, product_id,

@@ -397,7 +397,8 @@ SELECT CAST(COALESCE(SUM(next_offset), 0) + COALESCE(SUM(generation), 0)
   + (SELECT COUNT(*) FROM api_adjust) AS SIGNED)
 FROM api_watermark WHERE topic = ? OR sink = 'rates';
 
--- STMT_METRIC_WINDOW: what happened in a window of event time
+-- STMT_METRIC_WINDOW: what happened in a window of event time; the inner
+-- groups are there because MariaDB 10.11 refuses the second run without them
 SELECT CAST(COALESCE(SUM(n), 0) AS SIGNED), COALESCE(SUM(amount), 0),
   COALESCE(SUM(amount_base), 0), CAST(COALESCE(SUM(unconverted), 0) AS SIGNED)
 FROM (
@@ -408,6 +409,7 @@ FROM (
     AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
     AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
     AND (? = '' OR currency = ?)
+  GROUP BY currency
   UNION ALL
   SELECT COUNT(*) AS n, SUM(COALESCE(amount, 0)) AS amount,
     SUM(COALESCE(amount_base, 0)) AS amount_base,
@@ -435,6 +437,7 @@ FROM (
       OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
       OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
       OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+  GROUP BY currency
   UNION ALL
   SELECT SUM(a.n) AS n, SUM(a.amount) AS amount,
     SUM(a.amount_base) AS amount_base, SUM(a.unconverted) AS unconverted
@@ -446,10 +449,16 @@ FROM (
     AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
     AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
     AND (? = '' OR a.currency = ?)
+  GROUP BY a.currency
 ) x;
 
--- STMT_METRIC_PRODUCTS: the products sold most
-SELECT x.product_id, COALESCE(p.name, x.product_id),
+-- STMT_METRIC_PRODUCTS: the products sold most, by the newest name that the
+-- rollup or the tail has: a place of 66 characters that sorts, then the name
+SELECT x.product_id,
+  COALESCE(CASE WHEN p.name IS NULL OR LEFT(t.newest, 66) > CONCAT(
+      CAST(p.updated_at AS CHAR(26)), LPAD(p.src_generation, 10, '0'),
+      LPAD(p.src_partition, 10, '0'), LPAD(p.src_offset, 20, '0'))
+    THEN SUBSTRING(t.newest, 67) END, p.name, x.product_id),
   CAST(x.quantity AS SIGNED), CAST(x.n AS SIGNED)
 FROM (
   SELECT product_id, SUM(quantity) AS quantity, SUM(n) AS n
@@ -502,6 +511,31 @@ FROM (
   ORDER BY quantity DESC, product_id
   LIMIT ?
 ) x LEFT JOIN api_product p ON p.product_id = x.product_id
+LEFT JOIN (
+  SELECT product_id, MAX(CONCAT(CAST(src_time AS CHAR(26)),
+    LPAD(src_generation, 10, '0'), LPAD(src_partition, 10, '0'),
+    LPAD(src_offset, 20, '0'), product_name)) AS newest
+  FROM api_transaction
+  WHERE product_id IS NOT NULL AND product_name IS NOT NULL
+    AND (
+      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+  GROUP BY product_id
+) t ON t.product_id = x.product_id
 ORDER BY x.quantity DESC, x.product_id;
 
 -- STMT_METRIC_USERS: users by what they spent, behind one of them
