@@ -379,8 +379,9 @@ static dl_status consume(daemon_state *d, dl_error *err, apr_pool_t *pool)
     }
     (void)sd_notify(0, "STOPPING=1");
     alarm(STOP_SECONDS);
-    sink->calls->close(sink);
+    /* Leaving the group may still call the loop, and that the sink. */
     source->calls->close(source);
+    sink->calls->close(sink);
     return status;
 }
 

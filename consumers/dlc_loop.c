@@ -259,6 +259,9 @@ static dl_status loop_end(dlc_loop *l, dl_error *err)
     int n = dlc_table_select(l->parts, l->table, true);
 
     l->sink->calls->drop(l->sink, l->parts, n);
+    for (int i = 0; i < n; i++) {
+        ((dlc_lane *)l->parts[i])->held = false;
+    }
     if (l->verdict != DL_OK) {
         *err = l->err;
     }

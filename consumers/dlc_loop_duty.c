@@ -43,7 +43,7 @@ static void look_for_partitions(dlc_loop *l)
 {
     bool new_lanes;
 
-    if (l->o->group || l->state != DLC_LOOP_READING) {
+    if (l->o->group) {
         return;
     }
     if (dlc_loop_learn_partitions(l, &new_lanes) == DL_OK && new_lanes) {
@@ -76,7 +76,7 @@ void dlc_loop_clock(dlc_loop *l)
                         l->caught_up);
         }
     }
-    if (now >= l->topics_us) {
+    if (now >= l->topics_us && l->state == DLC_LOOP_READING) {
         look_for_partitions(l);
         l->topics_us = now + (l->missing ? MISSING_US : TOPICS_US);
     }
