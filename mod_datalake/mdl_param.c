@@ -15,85 +15,12 @@
 
 #include "mdl_format.h"
 #include "mdl_problem.h"
+#include "mdl_query.h"
 #include "mdl_request.h"
 #include "mdl_value.h"
 
 /* How much of a wrong value is told back. */
 #define ECHO_MAX 64
-
-/* One name=value of the query. */
-typedef struct query_pair {
-    const char *name; /* decoded; NULL: not decodable */
-    char *value;      /* decoded */
-    size_t len;       /* bytes of value */
-    bool broken;      /* an escape in the value is none, or makes a NUL */
-} query_pair;
-
-/* The next character of escaped text; -1 for an escape that is none. */
-static int decode_next(const char **at, const char *end)
-{
-    const char *text = *at;
-    char hex[3] = {0};
-    char *stop;
-    long value;
-
-    *at += 1;
-    if (*text != '%') {
-        return *text == '+' ? ' ' : (unsigned char)*text;
-    }
-    if (end - text < 3) {
-        return -1;
-    }
-    hex[0] = text[1];
-    hex[1] = text[2];
-    value = strtol(hex, &stop, 16);
-    *at += 2;
-    return stop == hex + 2 && hex[0] != '+' && hex[0] != '-' && hex[0] != ' '
-               ? (int)value
-               : -1;
-}
-
-/* Decode the bytes from AT to END into POOL; false for a bad escape or NUL. */
-static bool decode(char **out, size_t *len, const char *at, const char *end,
-                   apr_pool_t *pool)
-{
-    bool fine = true;
-
-    *out = apr_palloc(pool, (size_t)(end - at) + 1);
-    *len = 0;
-    while (at < end) {
-        int c = decode_next(&at, end);
-
-        fine = fine && c > 0;
-        (*out)[(*len)++] = (char)(c > 0 ? c : '?');
-    }
-    (*out)[*len] = '\0';
-    return fine;
-}
-
-/* Take the next pair off *AT; false when none is left. */
-static bool next_pair(query_pair *pair, const char **at, apr_pool_t *pool)
-{
-    const char *end;
-    const char *equals;
-    char *name;
-    size_t name_len;
-
-    *at += strspn(*at, "&");
-    if (**at == '\0') {
-        return false;
-    }
-    end = *at + strcspn(*at, "&");
-    equals = memchr(*at, '=', (size_t)(end - *at));
-    if (equals == NULL) {
-        equals = end;
-    }
-    pair->name = decode(&name, &name_len, *at, equals, pool) ? name : NULL;
-    pair->broken = !decode(&pair->value, &pair->len,
-                           equals < end ? equals + 1 : end, end, pool);
-    *at = end;
-    return true;
-}
 
 static int find_row(const mdl_param *params, const char *name)
 {
@@ -156,7 +83,7 @@ static void refuse(mdl_request *q, const char *name, const char *code,
 }
 
 /* Take PAIR for row I. */
-static void take_pair(mdl_request *q, const query_pair *pair, int i)
+static void take_pair(mdl_request *q, const mdl_query_pair *pair, int i)
 {
     const mdl_param *row = &q->route->params[i];
     mdl_value *value = &q->values[i];
@@ -238,7 +165,7 @@ static size_t count_rows(const mdl_param *params)
 int mdl_param_parse_resource(mdl_request *q)
 {
     const char *at = q->r->args;
-    query_pair pair;
+    mdl_query_pair pair;
     int i;
 
     if (q->route->params == NULL) {
@@ -247,7 +174,7 @@ int mdl_param_parse_resource(mdl_request *q)
     q->values = apr_pcalloc(q->r->pool,
                             sizeof *q->values * count_rows(q->route->params));
     take_segments(q);
-    while (at != NULL && next_pair(&pair, &at, q->r->pool)) {
+    while (at != NULL && mdl_query_next(&pair, &at, q->r->pool)) {
         i = pair.name == NULL ? -1 : find_row(q->route->params, pair.name);
         if (i >= 0 && is_early(&q->route->params[i])) {
             take_pair(q, &pair, i);
@@ -289,7 +216,7 @@ static bool is_lenient(mdl_request *q)
 }
 
 /* Take format=; false when this route has no such parameter. */
-static bool take_format(mdl_request *q, const query_pair *pair)
+static bool take_format(mdl_request *q, const mdl_query_pair *pair)
 {
     if (strcmp(pair->name, "format") != 0 ||
         q->route->class == MDL_CLASS_PUBLIC ||
@@ -308,7 +235,7 @@ static bool take_format(mdl_request *q, const query_pair *pair)
     return true;
 }
 
-static void take_late(mdl_request *q, const query_pair *pair, bool lenient)
+static void take_late(mdl_request *q, const mdl_query_pair *pair, bool lenient)
 {
     int i;
 
@@ -333,12 +260,12 @@ static void take_late(mdl_request *q, const query_pair *pair, bool lenient)
 int mdl_param_parse(mdl_request *q)
 {
     const char *at = q->r->args;
-    query_pair pair;
+    mdl_query_pair pair;
 
     if (at != NULL && *at != '\0') {
         bool lenient = is_lenient(q);
 
-        while (next_pair(&pair, &at, q->r->pool)) {
+        while (mdl_query_next(&pair, &at, q->r->pool)) {
             take_late(q, &pair, lenient);
         }
     }
