@@ -27,7 +27,7 @@ sub runner {
 # The assignments of FOLDER/env, as sh reads them.
 sub environment {
     my ($folder) = @_;
-    return map { /^(\w+)=(.*)$/ ? ($1 => $2) : () } split /\n/,
+    return map { /^(DATALAKE_\w+)=(.*)$/ ? ($1 => $2) : () } split /\n/,
       qx(env -i sh -c '. "$folder/env"; set' | sed "s/='\\(.*\\)'\$/=\\1/");
 }
 
@@ -160,7 +160,8 @@ subtest 'stop ends everything' => sub {
     my ($code, $out) = runner($own, 'stop');
     is($code, 0, 'it succeeds');
     unlike($out, qr/ignored|killed/, 'nothing had to be killed');
-    my @left = grep { $_->[1] =~ /^\d+$/ && kill 0, $_->[1] } values %before;
+    my @left = grep { /^\d+$/ && DataLake::Process::start_time($_) }
+      map { $_->[1] } values %before;
     is(scalar @left, 0, 'no process is left');
 };
 

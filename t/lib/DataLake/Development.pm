@@ -236,44 +236,53 @@ sub write_env {
     return;
 }
 
-# Feed sample data once, and wait until both sinks have it.
+# Feed sample data once, and wait until every sink has it.
 sub feed_sample {
     my ($self) = @_;
     my $stack  = $self->{stack};
     my $marker = "$self->{dir}/sample";
+    my @sinks  = grep { $self->is_up("datalake-$_") } qw(lake warehouse);
     return
       if -e $marker
       || !-x "$DataLake::Stack::BUILD/bin/datalake-simulate"
-      || !grep { $self->is_up($_) } @DAEMONS;
+      || !@sinks;
     print "# feeding sample data\n";
-    my ($status, $out) = $stack->try_program(
-        'datalake-simulate', '-c', $stack->ini_file,
-        qw(--seed 1)
-    );
-    die "datalake-simulate: $out" if $status;
+    my $before = $self->numbers('kafka_messages_total');
+    my ($status, $out) =
+      $stack->try_program('datalake-simulate', '-c', $stack->ini_file,
+        '--seed', 1);
+    my ($fed) = $out =~ /^(\d+) records of/m;
+    die "datalake-simulate: $out" if $status || !$fed;
     spit($marker, $out);
-    wait_until('the sample is in lake and warehouse',
-        sub { my $lag = $self->lag; %$lag && !grep { $_ } values %$lag }, 60);
+    wait_until(
+        'the sample reaches ' . join(' and ', @sinks),
+        sub {
+            my $seen = $self->numbers('kafka_messages_total');
+            my $lag  = $self->numbers('kafka_lag_records');
+            return !grep {
+                ($seen->{$_} // 0) - ($before->{$_} // 0) < $fed
+                  || $lag->{$_}
+            } @sinks;
+        },
+        60
+    );
     return;
 }
 
-# Records that each sink is behind, from /metrics: {lake => n, ...}.
-sub lag {
-    my ($self) = @_;
-    my $port   = $self->{saved}{apache2} or return {};
-    my $text   = eval {
+# {sink => sum} of the metric NAME that the daemons count for each sink.
+sub numbers {
+    my ($self, $name) = @_;
+    my $port = $self->{saved}{apache2} or return {};
+    my $text = eval {
         DataLake::Http->new(port => $port, seconds => 5)->get('/metrics')
           ->{body};
     } // '';
-    my %lag;
-    while ($text =~
-        /^datalake_kafka_lag_records\{([^}]*)\}\s+(\S+)/mg)
-    {
-        my ($labels, $records) = ($1, $2);
-        my ($sink) = $labels =~ /sink="(\w+)"/ or next;
-        $lag{$sink} += $records;
+    my %sum;
+    while ($text =~ /^datalake_$name\{([^}]*)\}\s+(\S+)/mg) {
+        my ($labels, $value) = ($1, $2);
+        $sum{$1} += $value if $labels =~ /sink="(\w+)"/;
     }
-    return \%lag;
+    return \%sum;
 }
 
 # What a newcomer does next.
@@ -294,9 +303,9 @@ sub invite {
 Try:
 
   . $self->{dir}/env; T="Authorization: Bearer \$(cat \$DATALAKE_TOKEN_FILE)"
-  curl -s -H "\$T" \$DATALAKE_URL/api/metrics/top-products/?x=3
-  curl -s -H "\$T" \$DATALAKE_URL/api/metrics/total-by-user/
-  curl -s -H "\$T" \$DATALAKE_URL/api/resources/
+  curl -s -H "\$T" "\$DATALAKE_URL/api/metrics/top-products/?x=3"
+  curl -s -H "\$T" "\$DATALAKE_URL/api/metrics/total-by-user/"
+  curl -s -H "\$T" "\$DATALAKE_URL/api/resources/"
 
   make status   make stop   make reset
 TEXT
@@ -307,7 +316,9 @@ TEXT
 sub status {
     my ($self) = @_;
     my $saved  = $self->{saved};
-    my $lag    = $self->is_up('apache2') ? $self->lag : {};
+    my $lag    = $self->is_up('apache2')
+      ? $self->numbers('kafka_lag_records')
+      : {};
     printf "%-20s %-8s %-8s %-22s %s\n", qw(program state pid port lag);
     for my $program (@PROGRAMS) {
         my $foreign = $saved->{"foreign_$program"};
