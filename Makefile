@@ -50,17 +50,22 @@ PROGRAMS       := $(patsubst consumers/%.c,$(BUILD)/bin/%,$(PROGRAM_SOURCES))
 UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
+FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
+FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
+BENCH_SOURCES  := $(wildcard t/bench/*.c)
+BENCHES        := $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
 STACK_TESTS    := $(sort $(wildcard t/*.t))
 ASAN_TESTS     := $(filter-out t/0%,$(STACK_TESTS))
 MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
 MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
 SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
-  $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES)
+  $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES) \
+  $(FUZZ_SOURCES) t/fuzz/engine.c $(BENCH_SOURCES)
 OBJECTS        := $(call objects,$(SOURCES))
 
 .PHONY: all unit test soak figures bench check asan tsan valgrind coverage \
-  asan-built tsan-built coverage-built check-static format tidy analyzer lint \
+  asan-built tsan-built coverage-built fuzz fuzz-built check-static format tidy analyzer lint \
   flags install packages run stop status reset help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -83,7 +88,7 @@ $(MIGRATIONS): sql/migrations.awk $(wildcard sql/[0-9]*.sql) sql/accounts.sql
 # --- Objects ----------------------------------------------------------------
 # Each folder gets its own compiler flags and no others: core and the unit
 # tests cannot see httpd or Kafka, the request side cannot see consumers.
-includes_of = $(if $(filter mod_datalake/core/% t/unit/% t/fuzz/%,$(1)),$(CORE_INCLUDES),\
+includes_of = $(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/bench/%,$(1)),$(CORE_INCLUDES),\
 $(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES)))
 
 $(BUILD)/obj/%.o: %.c | $(STATEMENTS) $(MIGRATIONS)
@@ -125,6 +130,20 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS)
+
+$(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS)
+
+# --- Fuzz targets: by clang's libFuzzer, or gcc and a main of their own --------
+FUZZ_LINK :=
+$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/engine.o $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS_ALL) $(FUZZ_LINK) -o $@ $^ $(CORE_LIBS)
+
+fuzz-built: $(FUZZERS)
 
 unit: $(UNIT_TESTS) ## build and run the unit tests
 	prove --exec '' $(UNIT_TESTS)
@@ -192,6 +211,9 @@ valgrind: packages ## unit tests under memcheck
 	prove --exec 'valgrind -q --error-exitcode=9 --leak-check=full \
 	  --errors-for-leak-kinds=definite --suppressions=t/lib/valgrind.supp' \
 	  $(UNIT_TESTS)
+
+fuzz: packages ## every fuzz target: its corpus, then SECONDS (5) each
+	@t/fuzz/run $(or $(SECONDS),5)
 
 coverage: packages ## line and branch coverage of the suite, with floors
 	@$(call variant,coverage) CFLAGS=--coverage LDFLAGS=--coverage \

@@ -162,21 +162,18 @@ static const unsigned char *scan_word(dl_json_scanner *s,
     return p + len;
 }
 
-/* Find the member of NODE whose name has escapes; it begins at AT of the line
- * and ends before P. */
+/* Find the member of NODE by NAME, the LEN bytes of which have escapes. */
 __attribute__((noinline)) static const dl_json_member *
-find_escaped(dl_json_scanner *s, const unsigned char *p,
-             const dl_json_node *node, size_t at)
+find_escaped(const dl_json_node *node, const char *name, size_t len)
 {
-    char name[NAME_MAX_BYTES];
-    dl_json_slice slice = {.text = s->scratch + at, .kind = DL_JSON_STRING};
+    char plain[NAME_MAX_BYTES];
+    dl_json_slice slice = {
+        .text = name, .len = (uint32_t)len, .kind = DL_JSON_STRING};
 
-    dl_json_copy(s, p);
-    slice.len = (uint32_t)(s->copied - at);
-    if (slice.len > sizeof name) {
+    if (len > sizeof plain) {
         return NULL;
     }
-    return dl_json_node_find(node, name, dl_json_unescape(name, slice));
+    return dl_json_node_find(node, plain, dl_json_unescape(plain, slice));
 }
 
 /* Read a name and its colon; set *MEMBER to what it is in NODE (may be NULL),
@@ -200,8 +197,13 @@ static const unsigned char *scan_name(dl_json_scanner *s,
     if (p == NULL) {
         return NULL;
     }
-    if (node != NULL && (escaped != 0 || s->pending != pending)) {
-        *member = find_escaped(s, p, node, at);
+    if (node != NULL && s->pending != pending) {
+        /* It was changed: its canonical form ends in the scratch. */
+        dl_json_copy(s, p);
+        *member = find_escaped(node, s->scratch + at, s->copied - at);
+    }
+    else if (node != NULL && escaped != 0) {
+        *member = find_escaped(node, (const char *)first, (size_t)(p - first));
     }
     else if (node != NULL) {
         *member =

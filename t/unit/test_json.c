@@ -69,6 +69,8 @@ static void test_white_space(void)
     scan("  {\"x\":1}\n");
     ok(result.line != scratch, "nor one with white space around it");
     is_int(result.line_len, 7, "... which is left out");
+    scan("{\"x\\n\":\"\\n\"}");
+    ok(result.line != scratch, "nor one with escapes that stay");
     scan("{\"x\": 1}");
     ok(result.line == scratch, "white space inside makes a copy");
 }

@@ -1,0 +1,38 @@
+/* fuzz_ini.c - datalake.ini: taken, or refused with file and line.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "fuzz.h"
+
+#include <string.h>
+
+#include "dl_config.h"
+
+const char *const fuzz_seeds[] = {
+    "# remark\n[lake]\npath = /x\nseal_age = 15 min\nseal_size = 1 GiB\n",
+    "[warehouse]\nport=3306\nbase_currency = eur\nlocal_infile = off\r\n",
+    "[datasets]\ntopics = a, b ,c\nevent_zone = UTC\n[run]\ndir = x\n", NULL};
+
+const char *const fuzz_words[] = {
+    "[",  "]",        "=",      "#",   ";",    "\n",
+    ",",  "[lake]\n", "dir = ", " ms", "\xC3", "99999999999999999999",
+    "on", "port = ",  NULL};
+
+void fuzz_one(const unsigned char *data, size_t len, apr_pool_t *pool)
+{
+    dl_error err = {0};
+    dl_ini *ini;
+    dl_config *cfg;
+
+    if (dl_ini_parse(&ini, "/conf/x.ini", (const char *)data, len, &err,
+                     pool) == DL_OK &&
+        dl_config_apply(&cfg, ini, &err, pool) == DL_OK) {
+        fuzz_check(cfg->lake.path[0] == '/', "a path is absolute");
+        fuzz_check(cfg->warehouse.port > 0 && cfg->warehouse.port < 65536,
+                   "a port is one");
+        fuzz_check(strlen(cfg->warehouse.base_currency) == 3,
+                   "a currency has three letters");
+        return;
+    }
+    fuzz_check(strncmp(err.text, "/conf/x.ini:", 12) == 0,
+               "a mistake has file and line");
+}
