@@ -69,7 +69,6 @@ dl_status dlc_loop_flush(dlc_loop *l)
 {
     DL_TRY(l->sink->calls->commit(l->sink, &l->err));
     dlc_table_committed(l->table, l->sink);
-    dlc_loop_recovered(l);
     return DL_OK;
 }
 
@@ -190,45 +189,14 @@ static void loop_take(dlc_loop *l)
     dlc_loop_decide(l, status, NULL);
 }
 
-/* Tell Kafka what is durable, once a second, for lag displays. */
-static void show_offsets(dlc_loop *l, int64_t now)
-{
-    int n = dlc_table_select(l->parts, l->table, true);
-    int changed = 0;
-
-    if (now < l->show_us) {
-        return;
-    }
-    l->show_us = now + DLC_SECOND_US;
-    for (int i = 0; i < n; i++) {
-        dlc_lane *lane = (dlc_lane *)l->parts[i];
-
-        if (lane->durable > lane->shown) {
-            lane->shown = lane->durable;
-            l->parts[changed] = l->parts[i];
-            l->next[changed++] = lane->durable;
-        }
-    }
-    if (changed > 0) {
-        l->source->calls->show(l->source, l->parts, l->next, changed);
-    }
-}
-
 /* Commit when the sink wants to. */
 static void loop_commit(dlc_loop *l)
 {
-    int64_t now = dl_time_monotonic_us();
-    dl_status status;
-
-    if (l->state != DLC_LOOP_READING ||
-        !l->sink->calls->wants_commit(l->sink, now, l->caught_up)) {
-        return;
+    if (l->state == DLC_LOOP_READING &&
+        l->sink->calls->wants_commit(l->sink, dl_time_monotonic_us(),
+                                     l->caught_up)) {
+        dlc_loop_decide(l, dlc_loop_flush(l), NULL);
     }
-    status = dlc_loop_flush(l);
-    if (status == DL_OK) {
-        show_offsets(l, now);
-    }
-    dlc_loop_decide(l, status, NULL);
 }
 
 /* --- The page -----------------------------------------------------------------*/

@@ -38,6 +38,36 @@ static void publish(dlc_loop *l, int64_t now)
     dl_stats_process_update(l->o->stats);
 }
 
+/* Ask the sink what is durable and tell Kafka, for lag displays.  An outage is
+ * over when something became durable, or when nothing waits to be and nothing
+ * has failed for two seconds. */
+static void show_offsets(dlc_loop *l, int64_t now)
+{
+    int n = dlc_table_select(l->parts, l->table, true);
+    int changed = 0;
+    bool behind = false;
+
+    for (int i = 0; i < n; i++) {
+        dlc_lane *lane = (dlc_lane *)l->parts[i];
+
+        if (l->sink->calls->durable != NULL) {
+            lane->durable = l->sink->calls->durable(l->sink, &lane->part);
+        }
+        behind = behind || lane->durable < lane->part.next;
+        if (lane->durable > lane->shown) {
+            lane->shown = lane->durable;
+            l->parts[changed] = l->parts[i];
+            l->next[changed++] = lane->durable;
+        }
+    }
+    if (changed > 0) {
+        l->source->calls->show(l->source, l->parts, l->next, changed);
+    }
+    if (changed > 0 || (!behind && now - l->read_us > 2 * DLC_SECOND_US)) {
+        dlc_loop_recovered(l);
+    }
+}
+
 /* Look for new topics and partitions; read them too. */
 static void look_for_partitions(dlc_loop *l)
 {
@@ -65,10 +95,8 @@ void dlc_loop_clock(dlc_loop *l)
     }
     if (now >= l->second_us) {
         l->second_us = now + DLC_SECOND_US;
-        /* Nothing came to prove it, but nothing has failed either. */
-        if (l->state == DLC_LOOP_READING &&
-            now - l->read_us > 2 * DLC_SECOND_US) {
-            dlc_loop_recovered(l);
+        if (l->state == DLC_LOOP_READING) {
+            show_offsets(l, now);
         }
         publish(l, now);
         if (l->o->alive != NULL) {
@@ -118,6 +146,7 @@ static dl_status resume_topic(dlc_loop *l, dlc_topic *topic)
         lane->window_messages = 0;
         lane->window_dead = 0;
         lane->shown = -1;
+        lane->durable = -1;
     }
     dl_log(DL_LOG_NOTICE, "DL0714 %s: %s resumed%s", l->sink->name, topic->name,
            anew ? " as the next generation" : "");

@@ -107,6 +107,7 @@ static dl_status check_offsets(dlc_loop *l)
         }
         if (((dlc_lane *)part)->durable < 0) {
             ((dlc_lane *)part)->durable = part->next;
+            ((dlc_lane *)part)->shown = part->next;
         }
         if (part->next < low) {
             dlc_lane_stop((dlc_lane *)part,

@@ -56,7 +56,6 @@ typedef struct dlc_loop {
     int64_t tick_us;           /* monotonic times of the next duties */
     int64_t second_us;         /* numbers, watchdog */
     int64_t topics_us;         /* partition counts */
-    int64_t show_us;           /* offsets for lag displays */
     uint32_t random;           /* state of the jitter */
     dl_stats_value *degraded;  /* datalake_sink_degraded */
     dlc_message batch[DLC_TAKE_MAX]; /* messages in hand */
