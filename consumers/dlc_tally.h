@@ -11,13 +11,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dl_decimal.h"
+
 /* Most bytes a key has. */
 #define DLC_TALLY_KEY 4096
 
 /* What is added up. */
 typedef struct dlc_sums {
-    __int128 amount;     /* in the record's currency, 10^-10 units */
-    __int128 base;       /* converted */
+    dl_int128 amount;    /* in the record's currency, 10^-10 units */
+    dl_int128 base;      /* converted */
     int64_t n;           /* records */
     int64_t unconverted; /* amounts without a rate */
     int64_t quantity;    /* pieces */

@@ -268,6 +268,9 @@ static void statements_fill(dlc_wh_table *table, const word *words,
     table->sql_supersede = fill(STMT_SUPERSEDE, words, pool);
     table->sql_add = fill(STMT_STAGING_ADD, words, pool);
     table->sql_spend_range = fill(STMT_SPEND_RANGE, words, pool);
+    table->sql_rate_day = fill(STMT_RATE_DAY, words, pool);
+    table->sql_rate_rows = fill(STMT_RATE_ROWS, words, pool);
+    table->sql_rate_apply = fill(STMT_RATE_APPLY, words, pool);
 }
 
 dl_status dlc_wh_table_load(const dlc_wh_table **table, struct dl_wh *wh,

@@ -76,6 +76,9 @@ typedef struct dlc_wh_table {
     const char *sql_supersede;      /* later rows replace known keys */
     const char *sql_add;            /* unknown keys are inserted */
     const char *sql_spend_range;    /* rows of an offset range, for rollups */
+    const char *sql_rate_day;       /* next day with rows */
+    const char *sql_rate_rows;      /* rows of a day */
+    const char *sql_rate_apply;     /* convert a day's rows of a currency */
 } dlc_wh_table;
 
 /* Set *TABLE to the table of DATASET as the database WH has it; in POOL.

@@ -720,3 +720,49 @@ FROM (
 GROUP BY user_id, transaction_type, product_category
 HAVING SUM(n) > 0
 ORDER BY user_id, transaction_type, product_category;
+
+-- --- Loads of rates (dlc_rates.c) --------------------------------------------
+
+-- STMT_RATES_LOCK: no loader commits rows of a topic meanwhile
+SELECT `partition` FROM sink_offset
+WHERE sink = 'warehouse' AND topic = ?
+FOR UPDATE;
+
+-- STMT_RATE_PUT: one rate
+INSERT INTO currency_rate (base, currency, valid_from, rate)
+VALUES (?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE rate = VALUES(rate);
+
+-- STMT_RATES_RAISE: loaders read their rates anew
+UPDATE sink_offset SET next_offset = next_offset + 1
+WHERE sink = 'rates' AND topic = '' AND `partition` = 0;
+
+-- STMT_WATERMARKS_LOCK: no rollup moves meanwhile
+SELECT `partition`, generation, next_offset FROM sink_offset
+WHERE sink = 'rollup' AND topic = ?
+FOR UPDATE;
+
+-- STMT_RATE_DAY: the next day that has rows
+SELECT MIN(`timestamp`) FROM {table} WHERE `timestamp` >= ?;
+
+-- STMT_RATE_ROWS: the rows of a day, to see which amounts change
+SELECT src_generation, src_partition, src_offset, `timestamp`, user_id,
+  product_id, currency, transaction_type, status, product_category, amount,
+  amount_base
+FROM {table}
+WHERE `timestamp` >= ? AND `timestamp` < ? AND amount IS NOT NULL
+FOR UPDATE;
+
+-- STMT_RATE_APPLY: convert the rows of a day and currency anew; a parameter is
+-- a text, which would make the product a double without the CAST
+UPDATE {table} SET amount_base = CASE
+  WHEN ABS(ROUND(amount * CAST(? AS DECIMAL(28,10)), 10)) >
+    999999999999999999.9999999999 THEN NULL
+  ELSE ROUND(amount * CAST(? AS DECIMAL(28,10)), 10) END
+WHERE `timestamp` >= ? AND `timestamp` < ? AND UPPER(currency) = ?;
+
+-- STMT_RATE_ADJUST: the difference of a row past the watermark
+INSERT INTO rollup_adjust (topic, generation, `partition`, `offset`, revision,
+  second, user_id, product_id, currency, transaction_type, status,
+  product_category, n, amount, amount_base, unconverted, quantity)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0);

@@ -14,9 +14,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* 128 bits with the alignment that APR pools give, 8 bytes: the compiler may
+ * use aligned moves for a plain __int128, and a pool's block faults then. */
+typedef __int128 dl_int128 __attribute__((aligned(8)));
+
 /* A decimal; compare and add with the functions below. */
 typedef struct dl_decimal {
-    __int128 units; /* the value times 10^10 */
+    dl_int128 units; /* the value times 10^10 */
 } dl_decimal;
 
 /* Digits after the point. */
