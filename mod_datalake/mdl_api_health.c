@@ -52,19 +52,23 @@ static bool look_at_sink(health *h, const mdl_request *q, const char *name)
 {
     apr_pool_t *pool = q->r->pool;
     const char *label = apr_pstrcat(pool, "sink=\"", name, "\"", NULL);
+    const char *program =
+        apr_pstrcat(pool, "program=\"datalake-", name, "\"", NULL);
     int64_t value;
     bool up;
 
-    if (!dl_stats_find_max(&value, q->site->run_fd,
-                           "datalake_kafka_lag_records", label, pool)) {
+    if (!dl_stats_find(&value, q->site->run_fd, "datalake_build_info", program,
+                       pool)) {
         add_reason(h,
                    apr_pstrcat(pool, "The ", name,
                                " sink is not running on this server.", NULL));
         return false;
     }
-    up = !dl_stats_find_max(&value, q->site->run_fd, "datalake_kafka_broker_up",
-                            label, pool) ||
-         value > 0;
+    up = dl_stats_find_max(&value, q->site->run_fd, "datalake_kafka_broker_up",
+                           label, pool)
+             ? value > 0
+             : dl_stats_find_max(&value, q->site->run_fd,
+                                 "datalake_kafka_lag_records", label, pool);
     if (dl_stats_find_max(&value, q->site->run_fd,
                           "datalake_ingest_freshness_seconds", label, pool) &&
         value > BEHIND_MAX_S * DL_SECOND_US) {

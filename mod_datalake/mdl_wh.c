@@ -175,7 +175,7 @@ void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome)
         pool->alive_us = dl_time_monotonic_us();
         mdl_wh_slot_set(s, MDL_WH_SLOT_IDLE);
     }
-    pthread_cond_signal(&pool->available);
+    pthread_cond_broadcast(&pool->available);
     pthread_mutex_unlock(&pool->mutex);
 }
 

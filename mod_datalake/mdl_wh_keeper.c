@@ -170,7 +170,7 @@ static int keeper_connect(mdl_wh_pool *pool)
         pool->failures = 0;
         pool->next_try_us = 0;
         pool->alive_us = dl_time_monotonic_us();
-        pthread_cond_signal(&pool->available);
+        pthread_cond_broadcast(&pool->available);
         return 1;
     }
     pool->next_try_us = dl_time_monotonic_us() + CONNECT_US;
