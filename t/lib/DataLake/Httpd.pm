@@ -103,7 +103,8 @@ sub start {
 sub check {
     my ($self) = @_;
     $self->configure;
-    my $command = join ' ', map { "'$_'" } $self->command('-t');
+    my $command = join ' ', map { "'$_'" } 'env',
+      'LD_PRELOAD=' . ($self->{preload} // ''), $self->command('-t');
     return scalar qx($command 2>&1);
 }
 
