@@ -97,6 +97,7 @@ void dlc_loop_clock(dlc_loop *l)
         l->second_us = now + DLC_SECOND_US;
         if (l->state == DLC_LOOP_READING) {
             show_offsets(l, now);
+            dlc_loop_reopen(l, false);
         }
         publish(l, now);
         if (l->o->alive != NULL) {
@@ -212,6 +213,7 @@ static void loop_reload(dlc_loop *l)
     }
     if (status == DL_OK) {
         resume_topics(l);
+        dlc_loop_reopen(l, true);
     }
     dlc_loop_decide(l, status, NULL);
     if (l->o->reloading != NULL) {

@@ -30,6 +30,7 @@ typedef struct dlc_lane {
     bool given;              /* ours to read: by the group, or it exists */
     bool held;               /* the sink has taken it */
     const char *stopped;     /* why it waits for an operator, or NULL */
+    int64_t closed_us;       /* when the sink could not store it, 0: it can */
     int64_t durable;         /* first offset that is not, -1: not known */
     int64_t shown;           /* offset last shown to Kafka */
     int64_t window_messages; /* put since the window began */

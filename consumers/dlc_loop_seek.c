@@ -5,6 +5,9 @@
 #include "dl_time.h"
 #include "dlc_loop_state.h"
 
+/* A partition the sink cannot store is offered again after this. */
+#define REOPEN_US (30 * DLC_SECOND_US)
+
 /* --- Seeking: from nothing to an assignment --------------------------------- */
 
 /* Learn which partitions the topics have now; set *NEW when one came. */
@@ -81,7 +84,11 @@ static dl_status take_parts(dlc_loop *l)
     for (int i = 0; i < n; i++) {
         dlc_lane *lane = (dlc_lane *)l->parts[i];
 
-        lane->held = true;
+        lane->held = lane->part.next != DLC_PART_CLOSED;
+        if (!lane->held) {
+            lane->closed_us = dl_time_monotonic_us();
+            lane->stopped = "the sink cannot store its records now";
+        }
         if (lane->part.next == DLC_PART_FOREIGN) {
             dlc_lane_stop(lane, "its offsets count in another Kafka cluster");
         }
@@ -120,6 +127,26 @@ static dl_status check_offsets(dlc_loop *l)
         }
     }
     return DL_OK;
+}
+
+void dlc_loop_reopen(dlc_loop *l, bool all)
+{
+    int64_t before_us = dl_time_monotonic_us() - (all ? 0 : REOPEN_US);
+    bool any = false;
+
+    for (int i = 0; i < l->table->n_lanes; i++) {
+        dlc_lane *lane = l->table->lanes[i];
+
+        if (lane->closed_us != 0 && lane->closed_us <= before_us) {
+            lane->closed_us = 0;
+            lane->stopped = NULL;
+            any = true;
+        }
+    }
+    if (any && l->state == DLC_LOOP_READING) {
+        dlc_loop_decide(l, dlc_loop_flush(l), NULL);
+        dlc_loop_again(l, 0);
+    }
 }
 
 static dl_status seek_steps(dlc_loop *l)

@@ -87,6 +87,10 @@ void dlc_loop_seek(dlc_loop *l);
  * DL_UNAVAILABLE: the broker was not reached. */
 DL_MUSTCHECK dl_status dlc_loop_learn_partitions(dlc_loop *l, bool *new_lanes);
 
+/* Offer the sink again what it could not store half a minute ago, or, with
+ * ALL, what it cannot store at all. */
+void dlc_loop_reopen(dlc_loop *l, bool all);
+
 /* What a source tells, from inside take(). */
 extern const dlc_source_events dlc_loop_events;
 

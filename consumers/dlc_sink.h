@@ -149,6 +149,10 @@ typedef struct dlc_sink_calls {
 /* take(): the stored offset counts in another Kafka cluster. */
 #define DLC_PART_FOREIGN INT64_C(-2)
 
+/* take(): the sink cannot store this one now (its table is missing) and has
+ * said so; the loop leaves it out and offers it again half a minute later. */
+#define DLC_PART_CLOSED INT64_C(-3)
+
 /* A sink. */
 struct dlc_sink {
     const char *name;            /* "lake" or "warehouse": label of numbers */

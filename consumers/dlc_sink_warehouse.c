@@ -389,16 +389,6 @@ static dl_status warehouse_tick(dlc_sink *sink, dl_error *err)
 /* --- The rest --------------------------------------------------------------
  */
 
-static dl_status warehouse_reload(dlc_sink *sink, const dl_dataset_set *set,
-                                  dl_error *err)
-{
-    /* the loop drops and takes partitions whose declaration has changed */
-    (void)sink;
-    (void)set;
-    (void)err;
-    return DL_OK;
-}
-
 static void warehouse_close(dlc_sink *sink)
 {
     dlc_warehouse *w = wh_of(sink);
@@ -439,7 +429,7 @@ static const dlc_sink_calls warehouse_calls = {
     .drop = dlc_warehouse_drop,
     .tick = warehouse_tick,
     .seal = NULL,
-    .reload = warehouse_reload,
+    .reload = dlc_warehouse_reload,
     .renew = dlc_warehouse_renew,
     .close = warehouse_close,
 };

@@ -62,6 +62,11 @@ DL_MUSTCHECK dl_status dlc_warehouse_renew(dlc_sink *sink,
                                            dlc_part *const *parts, int n,
                                            const char *cluster, dl_error *err);
 
+/* Use the declarations of SET for the partitions that are taken. */
+DL_MUSTCHECK dl_status dlc_warehouse_reload(dlc_sink *sink,
+                                            const dl_dataset_set *set,
+                                            dl_error *err);
+
 /* Load the rates when they are not; waits for the loader then. */
 DL_MUSTCHECK dl_status dlc_warehouse_rates_load(dlc_warehouse *w,
                                                 dl_error *err);

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_sink_warehouse.h"
 
+#include "dl_log.h"
 #include "dl_statements.h"
 
 #include <stdlib.h>
@@ -125,6 +126,24 @@ static void rollup_take(dlc_warehouse *w, const dlc_wh_part *p)
     }
 }
 
+/* Make DATASET known.  DL_NOT_FOUND: its table is not there as declared,
+ * which is logged. */
+static dl_status dataset_meet(dlc_warehouse *w, const dl_dataset *dataset,
+                              dl_error *err)
+{
+    dl_status status;
+
+    if (known_find(w, dataset) != NULL) {
+        return DL_OK;
+    }
+    status = known_add(w, dataset, err);
+    if (status == DL_UNSUPPORTED && !dl_wh_lost(w->fact.wh)) {
+        dl_log(DL_LOG_ERROR, "DL0504 warehouse: %s", err->text);
+        return DL_NOT_FOUND;
+    }
+    return status;
+}
+
 static dl_status part_take(dlc_warehouse *w, dlc_part *part,
                            const char *cluster, dl_error *err)
 {
@@ -139,18 +158,14 @@ static dl_status part_take(dlc_warehouse *w, dlc_part *part,
     p->place.partition = part->partition;
     p->place.unknown = -1;
     p->first = -1;
-    if (known_find(w, part->dataset) == NULL) {
-        status = known_add(w, part->dataset, err);
-    }
-    else {
-        status = DL_OK;
-    }
+    status = dataset_meet(w, part->dataset, err);
     if (status == DL_OK) {
         status = offsets_read(w, p, cluster, err);
     }
     if (status != DL_OK) {
         free(p);
-        return status;
+        part->next = DLC_PART_CLOSED;
+        return status == DL_NOT_FOUND ? DL_OK : status;
     }
     k = known_find(w, part->dataset);
     p->place.table = k->table;
@@ -207,6 +222,36 @@ dl_status dlc_warehouse_take(dlc_sink *sink, dlc_part *const *parts, int n,
             dlc_warehouse_drop(sink, parts, i);
             return status;
         }
+    }
+    return DL_OK;
+}
+
+/* A dataset whose table does not fit its new declaration keeps the old. */
+dl_status dlc_warehouse_reload(dlc_sink *sink, const dl_dataset_set *set,
+                               dl_error *err)
+{
+    dlc_warehouse *w = wh_of(sink);
+
+    dlc_wh_loader_wait(w->loader);
+    DL_TRY(dlc_warehouse_check(w, err));
+    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    for (int i = 0; i < w->n_parts; i++) {
+        dlc_wh_part *p = w->parts[i];
+        const dl_dataset *ds = dl_dataset_find_topic(set, p->place.topic);
+        const dlc_wh_known *k;
+        dl_status status;
+
+        if (ds == NULL) {
+            continue;
+        }
+        status = dataset_meet(w, ds, err);
+        if (status == DL_NOT_FOUND) {
+            continue;
+        }
+        DL_TRY(status);
+        k = known_find(w, ds);
+        p->place.table = k->table;
+        p->judge = k->judge;
     }
     return DL_OK;
 }

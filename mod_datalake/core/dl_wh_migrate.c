@@ -209,15 +209,35 @@ static dl_status line_run(const words *w, const char *line, dl_error *err)
                    mysql_errno(w->wh->mysql));
 }
 
+/* Set *EXISTS to whether the database has TABLE. */
+static dl_status table_look(bool *exists, dl_wh *wh, const char *table,
+                            dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_TABLE_COLUMNS, err));
+    dl_wh_bind_str(st, 0, table);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(exists, st, err));
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
 static dl_status line_run_tables(words *w, const char *line,
                                  const dl_dataset_set *set, dl_error *err)
 {
+    bool exists;
+
     if (strstr(line, "{table}") == NULL) {
         return line_run(w, line, err);
     }
     for (int i = 0; set != NULL && i < set->n; i++) {
         w->table = set->datasets[i]->table;
-        if (w->table != NULL) {
+        if (w->table == NULL) {
+            continue;
+        }
+        DL_TRY(table_look(&exists, w->wh, w->table, err));
+        if (exists) {
             DL_TRY(line_run(w, line, err));
         }
     }
@@ -266,7 +286,7 @@ static const char *rights_mark(const dl_wh_migration_options *options,
     for (; *text != '\0'; text++) {
         hash = (hash ^ (unsigned char)*text) * 0x100000001b3U;
     }
-    return apr_psprintf(pool, "accounts.sql %016llx", (unsigned long long)hash);
+    return apr_psprintf(pool, "accounts.sql %016lx", (unsigned long)hash);
 }
 
 static dl_status accounts_setup(dl_wh *wh,
@@ -313,6 +333,30 @@ static dl_status accounts_setup(dl_wh *wh,
     return DL_OK;
 }
 
+/* Tell which tables of declared datasets are not there. */
+static dl_status tables_check(dl_wh *wh, const dl_wh_migration_options *options,
+                              dl_error *err, apr_pool_t *pool)
+{
+    const dl_dataset_set *set = options->set;
+
+    for (int i = 0; set != NULL && i < set->n; i++) {
+        const dl_dataset *ds = set->datasets[i];
+        bool exists = true;
+
+        if (ds->table != NULL) {
+            DL_TRY(table_look(&exists, wh, ds->table, err));
+        }
+        if (!exists) {
+            say(options,
+                apr_psprintf(pool,
+                             "table %s of dataset %s is not there: create it, "
+                             "then run migrate again",
+                             ds->table, ds->name));
+        }
+    }
+    return DL_OK;
+}
+
 static dl_status migrate_locked(dl_wh *wh,
                                 const dl_wh_migration_options *options,
                                 dl_error *err, apr_pool_t *pool)
@@ -330,6 +374,7 @@ static dl_status migrate_locked(dl_wh *wh,
             apr_psprintf(pool, "applied %s", dl_migrations[version - 1].name));
     }
     DL_TRY(base_currency_set(wh, options->cfg->warehouse.base_currency, err));
+    DL_TRY(tables_check(wh, options, err, pool));
     return accounts_setup(wh, options, err, pool);
 }
 
