@@ -71,7 +71,7 @@ subtest 'manuals of the programs' => sub {
             like($text, qr/^\.Sh $heading$/m, "$name.$heading is there");
         }
         my $help    = qx($program --help);
-        my @printed = $help =~ /(?:^|\s)(--[a-z][a-z-]+)/mg;
+        my @printed = $help =~ /(?<![\w-])(--[a-z][a-z-]+)/g;
         my @written = map { s/\\//gr } $text =~ /(?:Fl Fl|Fl \\-|Fl -|--)\s*([a-z][a-z\\-]+)/g;
         same("the manual of $name has the options of --help, and no other",
             \@printed, [ map { "--$_" } @written ]);
@@ -89,7 +89,7 @@ subtest 'make targets' => sub {
     is(join(' ', grep { !$known{$_} } @asked),
         '', 'make help names every target of the house');
     for my $file (grep { /README\.md$|^\.ci/ } tracked()) {
-        my @named = slurp($file) =~ /\bmake ([a-z][a-z-]*)\b/g;
+        my @named = slurp($file) =~ /(?:^|`)make ([a-z][a-z-]*)(?![\w/-])/mg;
         is(
             join(' ', grep { !$known{$_} && !/^(?:start|stop)-/ } @named),
             '', "$file names no target that is not there"
