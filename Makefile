@@ -51,6 +51,7 @@ UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
+FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c)
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
 BENCHES        := $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
@@ -88,8 +89,9 @@ $(MIGRATIONS): sql/migrations.awk $(wildcard sql/[0-9]*.sql) sql/accounts.sql
 # --- Objects ----------------------------------------------------------------
 # Each folder gets its own compiler flags and no others: core and the unit
 # tests cannot see httpd or Kafka, the request side cannot see consumers.
-includes_of = $(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/bench/%,$(1)),$(CORE_INCLUDES),\
-$(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES)))
+includes_of = $(if $(filter $(FUZZ_PURE),$(1)),-Imod_datalake $(CORE_INCLUDES),\
+$(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/bench/%,$(1)),$(CORE_INCLUDES),\
+$(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES))))
 
 $(BUILD)/obj/%.o: %.c | $(STATEMENTS) $(MIGRATIONS)
 	@mkdir -p $(@D)
@@ -141,7 +143,12 @@ FUZZ_LINK :=
 $(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/engine.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) $(LDFLAGS_ALL) $(FUZZ_LINK) -o $@ $^ $(CORE_LIBS)
+	@$(CC) $(LDFLAGS_ALL) $(FUZZ_LINK) -o $@ $(filter %.o,$^) $(CORE_LIBRARY) \
+	  $(CORE_LIBS)
+
+# Parsers of the request side that know nothing of httpd.
+$(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_PURE)): \
+  $(call objects,$(addprefix mod_datalake/mdl_,path.c query.c value.c format.c))
 
 fuzz-built: $(FUZZERS)
 
