@@ -1,0 +1,327 @@
+# f01-exactly-once.t - kill -9 of every part while messages flow: each message
+# is once in the lake and once in the warehouse, unchanged and in order.
+#
+# Size: DL_F01_MESSAGES (100000), DL_F01_KILLS of each daemon (20),
+# DL_F01_MARIADB and DL_F01_BROKER kills (1 each).  DL_RUN repeats a run.
+# --self-test: the checker finds every kind of planted damage.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use DataLake::Ledger qw(no_faults total);
+use DataLake::Process qw(wait_until);
+use DataLake::Stack;
+use List::Util qw(shuffle);
+use Time::HiRes qw(sleep time);
+
+my $TOPIC = 'transaction_log';
+my $RUN   = hex($ENV{DL_RUN} // sprintf '%04x', int rand 65536);
+my %SIZE  = (
+    messages => $ENV{DL_F01_MESSAGES} // 100_000,
+    kills    => $ENV{DL_F01_KILLS}    // 20,
+    mariadb  => $ENV{DL_F01_MARIADB}  // 1,
+    broker   => $ENV{DL_F01_BROKER}   // 1,
+);
+
+# --- The checker finds planted damage ------------------------------------------
+
+# What a perfect lake would give for LEDGER: records and rejects.
+sub perfect_lake {
+    my ($ledger) = @_;
+    my (@records, @rejects, %line);
+    for my $message (@{ $ledger->{messages} }) {
+        my @place = @$message{qw(partition offset)};
+        if ($message->{reason}) {
+            push @rejects, [ @place, @$message{qw(reason sha)} ];
+        }
+        else {
+            push @records,
+              [ $message->{day}, ++$line{ $message->{day} }, @place,
+                $message->{sha} ];
+        }
+    }
+    return (\@records, \@rejects);
+}
+
+sub perfect_table {
+    my ($ledger) = @_;
+    return [
+        map {
+            [
+                $_->{id},
+                sprintf('%d.%02d00000000', $_->{cents} / 100,
+                    $_->{cents} % 100),
+                @$_{qw(currency partition offset)}
+            ]
+        } values %{ $ledger->winners }
+    ];
+}
+
+sub small_ledger {
+    my $ledger = DataLake::Ledger->new(run => 1, bad => 0.1);
+    my %next;
+    $ledger->generate(400);
+    $ledger->placed(
+        [ map { [ $_->{partition}, $next{ $_->{partition} }++ ] }
+              @{ $ledger->{messages} } ]
+    );
+    return $ledger;
+}
+
+# Each damage: what it is called, what must be reported, how it is planted.
+sub self_test {
+    my $ledger = small_ledger();
+    my ($records, $rejects) = perfect_lake($ledger);
+    my $rows = perfect_table($ledger);
+    is(total($ledger->check_lake($records, $rejects)),
+        0, 'a perfect lake has no fault');
+    is(total($ledger->check_table($rows)), 0, 'a perfect table has no fault');
+
+    my @lake_damage = (
+        [ 'a dropped record', lost => sub { splice @{ $_[0] }, 7, 1 } ],
+        [ 'a doubled record', dup  => sub { push @{ $_[0] }, $_[0][7] } ],
+        [ 'a flipped byte', torn => sub { $_[0][7][4] =~ tr/0-9a-f/1-9a-f0/ } ],
+        [ 'a record on a wrong day', wrong => sub { $_[0][7][0] = '2001-01-01' } ],
+        [ 'a dropped dead letter', lost => sub { shift @{ $_[1] } } ],
+        [ 'a wrong reason', wrong => sub { $_[1][0][2] = 'too-big' } ],
+        [ 'two swapped records', reordered => \&swap_two ],
+    );
+    for my $damage (@lake_damage) {
+        my ($name, $kind, $plant) = @$damage;
+        my ($bad_records, $bad_rejects) = perfect_lake($ledger);
+        $plant->($bad_records, $bad_rejects);
+        cmp_ok($ledger->check_lake($bad_records, $bad_rejects)->{$kind},
+            '>', 0, "$name is reported");
+    }
+    my @table_damage = (
+        [ 'a lost row', lost => sub { splice @{ $_[0] }, 3, 1 } ],
+        [ 'a doubled row', dup => sub { push @{ $_[0] }, $_[0][3] } ],
+        [ 'an amount off by a cent', wrong => sub { $_[0][3][1] =~ s/\.(\d)/'.' . ($1 + 1) % 10/e } ],
+        [ 'a row of the earlier record', wrong => sub { $_[0][3][4] -= 1 } ],
+    );
+    for my $damage (@table_damage) {
+        my ($name, $kind, $plant) = @$damage;
+        my $bad = perfect_table($ledger);
+        $plant->($bad);
+        cmp_ok($ledger->check_table($bad)->{$kind}, '>', 0,
+            "$name is reported");
+    }
+    return;
+}
+
+# Exchange the places of two records of one day and one partition.
+sub swap_two {
+    my ($records) = @_;
+    my %first;
+    for my $i (0 .. $#$records) {
+        my $key = "$records->[$i][0] $records->[$i][2]";
+        if (defined(my $j = $first{$key})) {
+            my @later = @{ $records->[$i] }[ 3, 4 ];
+            @{ $records->[$i] }[ 3, 4 ] = @{ $records->[$j] }[ 3, 4 ];
+            @{ $records->[$j] }[ 3, 4 ] = @later;
+            return;
+        }
+        $first{$key} = $i;
+    }
+    return;
+}
+
+# --- The run -----------------------------------------------------------------
+
+# Start producing in the background; returns the handle that prints places.
+sub produce_slowly {
+    my ($stack, $messages, $seconds) = @_;
+    my $file = "$stack->{dir}/messages";
+    open my $out, '>:raw', $file or die "$file: $!\n";
+    for my $message (@$messages) {
+        print $out join("\t",
+            $message->{partition}, $message->{timestamp},
+            map({ DataLake::Kafka::escaped($_) } $message->{key}), '-',
+            DataLake::Kafka::escaped($message->{value})), "\n";
+    }
+    close $out or die "$file: $!\n";
+    my $rate = int(@$messages / $seconds) + 1;
+    open my $in, '-|', "$stack->{top}/build/tools/kproduce", '-o', '-r',
+      $rate, $stack->kafka->brokers, $TOPIC, $file
+      or die "kproduce: $!\n";
+    return $in;
+}
+
+# The kills of this run in random order.
+sub kill_plan {
+    return shuffle(
+        ('datalake-lake') x $SIZE{kills},
+        ('datalake-warehouse') x $SIZE{kills},
+        'both',
+        ('mariadb') x $SIZE{mariadb},
+        ('broker') x $SIZE{broker}
+    );
+}
+
+# Kill WHAT and start it again; the daemons are not waited for, so that some
+# are killed again while they recover.
+sub kill_and_start {
+    my ($stack, $what) = @_;
+    if ($what eq 'mariadb' || $what eq 'broker') {
+        my $server = $what eq 'mariadb' ? $stack->mariadb : $stack->kafka;
+        $server->kill_now;
+        sleep rand 0.5;
+        $server->start;
+        return;
+    }
+    my @programs =
+      $what eq 'both' ? qw(datalake-lake datalake-warehouse) : $what;
+    for my $program (@programs) {
+        $stack->daemon($program)->kill_now;
+    }
+    for my $program (@programs) {
+        $stack->start_daemon($program, wait => 0);
+    }
+    return;
+}
+
+# Records and rejects of the lake as the reader sees them.
+sub read_lake {
+    my ($stack) = @_;
+    my (@records, @rejects);
+    open my $in, '-|', "$stack->{top}/build/tools/lake_dump",
+      "$stack->{dir}/lake", $TOPIC
+      or die "lake_dump: $!\n";
+    while (my $line = <$in>) {
+        chomp $line;
+        my ($kind, @field) = split /\t/, $line;
+        if ($kind eq 'R') {
+            push @records, [ @field[ 0, 1, 3, 4, 5 ] ];
+        }
+        else {
+            push @rejects, [ @field[ 1, 2, 3, 4 ] ];
+        }
+    }
+    close $in or die "lake_dump failed\n";
+    return (\@records, \@rejects);
+}
+
+# The lines of the sealed files, read without the product: [sha256, ...].
+sub sealed_lines {
+    my ($stack) = @_;
+    my @shas;
+    for my $file (glob "$stack->{dir}/lake/$TOPIC/dt=*/*.json") {
+        open my $in, '<:raw', $file or die "$file: $!\n";
+        while (my $line = <$in>) {
+            $line =~ s/\n\z// or push @shas, "no newline in $file";
+            push @shas, Digest::SHA::sha256_hex($line);
+        }
+        close $in;
+    }
+    return @shas;
+}
+
+# Wait until the sink SINK of the database has everything up to the ends.
+sub wait_for_sink {
+    my ($stack, $sink) = @_;
+    my $p    = 0;
+    my %high = map { $p++ => $_->[1] } $stack->kafka->watermarks($TOPIC);
+    wait_until(
+        "$sink does not catch up",
+        sub {
+            my @rows = $stack->mariadb->rows(
+                'SELECT `partition`, next_offset FROM sink_offset'
+                  . ' WHERE sink = ? AND topic = ?', $sink, $TOPIC);
+            my %next = map { @$_ } @rows;
+            return !grep { ($next{$_} // 0) < $high{$_} } keys %high;
+        },
+        90
+    );
+    return;
+}
+
+# Wait until the lake holds COUNT messages, records and rejects together.
+sub wait_for_lake {
+    my ($stack, $count) = @_;
+    wait_until(
+        'the lake does not catch up',
+        sub {
+            my ($records, $rejects) = eval { read_lake($stack) };
+            return $records && @$records + @$rejects >= $count;
+        },
+        60
+    );
+    return;
+}
+
+sub check_everything {
+    my ($stack, $ledger) = @_;
+    my ($records, $rejects) = read_lake($stack);
+    my $lake  = $ledger->check_lake($records, $rejects);
+    my $table = $ledger->check_table(
+        [ $stack->mariadb->rows(
+            'SELECT transaction_id, amount, currency, src_partition,'
+              . ' src_offset FROM transaction_record') ]
+    );
+    my $rollup = $ledger->check_rollup(
+        [ $stack->mariadb->rows(
+            'SELECT user_id, currency, transaction_type, status,'
+              . ' product_category, n, amount FROM spend_user') ]
+    );
+    is_deeply($lake,   no_faults(), 'the lake has every message once');
+    is_deeply($table,  no_faults(), 'the table has the later record of an id');
+    is_deeply($rollup, no_faults(), 'the rollup is the sum of the rows');
+    my ($status, $said) = $stack->try_ctl('fsck', $TOPIC);
+    is($status, 0, 'fsck finds nothing') or diag $said;
+    $stack->ctl('seal', $TOPIC);
+    my @sealed = sort(sealed_lines($stack));
+    my @sent   = sort map { $_->{sha} }
+      grep { !$_->{reason} } @{ $ledger->{messages} };
+    is_deeply(\@sealed, \@sent, 'the sealed files are what was sent');
+    return map { my $kind = $_; ($kind => $lake->{$kind} + $table->{$kind}
+              + $rollup->{$kind}) } keys %$lake;
+}
+
+sub run_kills {
+    my $ledger = DataLake::Ledger->new(run => $RUN);
+    my @messages = $ledger->generate($SIZE{messages});
+    my $stack    = DataLake::Stack->new(
+        name    => 'f01',
+        kafka   => 1,
+        mariadb => 1,
+        daemons => [qw(datalake-lake datalake-warehouse)],
+        ini     => { lake => { seal_age => '10s' } },
+    );
+    my @plan    = kill_plan();
+    my $seconds = 1 + 1.0 * @plan;
+    my $begin   = time;
+    my $in      = produce_slowly($stack, \@messages, $seconds * 0.8);
+    for my $what (@plan) {
+        sleep 0.1 + rand 0.9;
+        kill_and_start($stack, $what);
+    }
+    my @placed = map { [ split ' ' ] } <$in>;
+    ok(close $in, 'every message was acknowledged by the broker');
+    $ledger->placed(\@placed);
+    for my $program (qw(datalake-lake datalake-warehouse)) {
+        $stack->daemon($program)->kill_now;
+        $stack->start_daemon($program);
+    }
+    wait_for_lake($stack, scalar @messages);
+    wait_for_sink($stack, $_) for qw(warehouse rollup);
+    my %fault = check_everything($stack, $ledger);
+    my $goal  = total(\%fault) == 0 ? 'met' : 'missed';
+    printf "# %d messages, %d kills in %.0f s\n", scalar @messages,
+      @plan + 3, time - $begin;
+    printf "F01 lost=%d dup=%d reordered=%d torn=%d wrong=%d kills=%d"
+      . " run=%04x goal=%s\n",
+      @fault{qw(lost dup reordered torn wrong)}, @plan + 3, $RUN, $goal;
+    return;
+}
+
+if (@ARGV && $ARGV[0] eq '--self-test') {
+    self_test();
+}
+else {
+    printf "# DL_RUN=%04x\n", $RUN;
+    run_kills();
+}
+done_testing;
