@@ -89,10 +89,8 @@ static dl_status open_all(joiner *j, const dl_lake_compaction *job,
     j->place.io = j->io;
     j->place.meta = j->meta;
     j->place.dataset = job->dataset;
-    if (j->io->flock(j->compact, LOCK_EX | LOCK_NB) != 0) {
-        return dl_fail(err, errno == EWOULDBLOCK ? DL_BUSY : DL_IO, 0,
-                       "another compaction of %s runs", job->dataset);
-    }
+    DL_TRY(dl_lake_lock(j->io, j->compact, LOCK_EX | LOCK_NB, DL_LAKE_COMPACT,
+                        err));
     return dl_lake_head_join(&j->head, j->io, j->meta, err, pool);
 }
 
@@ -344,11 +342,8 @@ static dl_status lock_and_record(joiner *j, joining *d, dl_error *err,
 {
     dl_status status;
 
-    while (j->io->flock(j->place.manifests, LOCK_EX) != 0) {
-        if (errno != EINTR) {
-            return dl_fail(err, DL_IO, errno, "cannot lock the manifests");
-        }
-    }
+    DL_TRY(dl_lake_lock(j->io, j->place.manifests, LOCK_EX, DL_LAKE_MANIFESTS,
+                        err));
     status = record(j, d, err, pool);
     j->io->flock(j->place.manifests, LOCK_UN);
     return status;
@@ -428,11 +423,8 @@ static dl_status roll_forward(joiner *j, dl_error *err, apr_pool_t *pool)
     dl_lake_manifest *m;
     dl_status status;
 
-    while (j->io->flock(j->place.manifests, LOCK_EX) != 0) {
-        if (errno != EINTR) {
-            return dl_fail(err, DL_IO, errno, "cannot lock the manifests");
-        }
-    }
+    DL_TRY(dl_lake_lock(j->io, j->place.manifests, LOCK_EX, DL_LAKE_MANIFESTS,
+                        err));
     status = load_manifest(&m, j, err, pool);
     if (status == DL_OK && m->number > 0) {
         status = dl_lake_compact_roll(m, &j->place, j->data, j->compact, err);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,16 @@ dl_status dl_lake_errno_status(int os_error)
     return DL_IO;
 }
 
+/* Times an interrupted call is tried again: a signal cannot do this to a
+ * regular file for ever, a broken file system can. */
+#define INTERRUPTS 100
+
+/* Whether the call that failed is to be tried again; *TRIES counts. */
+static bool again(int *tries)
+{
+    return errno == EINTR && (*tries)++ < INTERRUPTS;
+}
+
 static dl_status fail(dl_error *err, const char *what, const char *name)
 {
     int os_error = errno;
@@ -62,10 +73,12 @@ static dl_status fail(dl_error *err, const char *what, const char *name)
 dl_status dl_lake_file_open(int *fd, const dl_lake_io *io, int dir,
                             const char *path, int flags, dl_error *err)
 {
+    int tries = 0;
+
     do {
         *fd = io->openat(dir, path, flags | O_CLOEXEC | O_NOFOLLOW,
                          DL_LAKE_FILE_MODE);
-    } while (*fd < 0 && errno == EINTR);
+    } while (*fd < 0 && again(&tries));
     return *fd < 0 ? fail(err, "cannot open", path) : DL_OK;
 }
 
@@ -88,11 +101,12 @@ dl_status dl_lake_file_write(const dl_lake_io *io, int fd, const void *data,
                              size_t len, uint64_t at, dl_error *err)
 {
     const char *from = data;
+    int tries = 0;
 
     while (len > 0) {
         ssize_t n = io->pwrite(fd, from, len, (off_t)at);
 
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && again(&tries)) {
             continue;
         }
         if (n <= 0) {
@@ -110,11 +124,12 @@ dl_status dl_lake_file_read(const dl_lake_io *io, int fd, void *data,
                             size_t len, uint64_t at, dl_error *err)
 {
     char *to = data;
+    int tries = 0;
 
     while (len > 0) {
         ssize_t n = io->pread(fd, to, len, (off_t)at);
 
-        if (n < 0 && errno == EINTR) {
+        if (n < 0 && again(&tries)) {
             continue;
         }
         if (n < 0) {
@@ -146,11 +161,12 @@ dl_status dl_lake_file_size(uint64_t *size, const dl_lake_io *io, int fd,
 dl_status dl_lake_file_cut(const dl_lake_io *io, int fd, uint64_t len,
                            dl_error *err)
 {
+    int tries = 0;
     int result;
 
     do {
         result = io->ftruncate(fd, (off_t)len);
-    } while (result != 0 && errno == EINTR);
+    } while (result != 0 && again(&tries));
     return result != 0 ? fail(err, "cannot cut", "lake file") : DL_OK;
 }
 
@@ -184,26 +200,43 @@ dl_status dl_lake_rename(const dl_lake_io *io, int from_dir, const char *from,
                          int to_dir, const char *to, unsigned flags,
                          dl_error *err)
 {
+    int tries = 0;
     int result;
 
     do {
         result = io->renameat2(from_dir, from, to_dir, to, flags);
-    } while (result != 0 && errno == EINTR);
+    } while (result != 0 && again(&tries));
     return result != 0 ? fail(err, "cannot rename", from) : DL_OK;
 }
 
 dl_status dl_lake_remove(const dl_lake_io *io, int dir, const char *path,
                          int flags, dl_error *err)
 {
+    int tries = 0;
     int result;
 
     do {
         result = io->unlinkat(dir, path, flags);
-    } while (result != 0 && errno == EINTR);
+    } while (result != 0 && again(&tries));
     if (result != 0 && errno != ENOENT) {
         return fail(err, "cannot remove", path);
     }
     return DL_OK;
+}
+
+dl_status dl_lake_lock(const dl_lake_io *io, int fd, int operation,
+                       const char *name, dl_error *err)
+{
+    int tries = 0;
+    int result;
+
+    do {
+        result = io->flock(fd, operation);
+    } while (result != 0 && again(&tries));
+    if (result != 0 && errno == EWOULDBLOCK) {
+        return dl_fail(err, DL_BUSY, 0, "another process holds %s", name);
+    }
+    return result != 0 ? fail(err, "cannot lock", name) : DL_OK;
 }
 
 /* --- Crash points ---------------------------------------------------------- */

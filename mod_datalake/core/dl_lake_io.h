@@ -103,6 +103,11 @@ DL_MUSTCHECK dl_status dl_lake_remove(const dl_lake_io *io, int dir,
                                       const char *path, int flags,
                                       dl_error *err);
 
+/* flock FD with OPERATION; NAME is for the sentence.  DL_BUSY: another process
+ * holds it and OPERATION has LOCK_NB. */
+DL_MUSTCHECK dl_status dl_lake_lock(const dl_lake_io *io, int fd, int operation,
+                                    const char *name, dl_error *err);
+
 /* The dl_status that the errno OS_ERROR means. */
 dl_status dl_lake_errno_status(int os_error);
 

@@ -8,7 +8,6 @@
 
 #include "dl_lake_compact_roll.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,16 +206,6 @@ static dl_status list_parts(dl_lake_writer *w, dl_lake_part *listed,
     return DL_OK;
 }
 
-static dl_status take_lock(dl_lake_writer *w, dl_error *err)
-{
-    while (w->io->flock(w->place.manifests, LOCK_EX) != 0) {
-        if (errno != EINTR) {
-            return dl_fail(err, DL_IO, errno, "cannot lock the manifests");
-        }
-    }
-    return DL_OK;
-}
-
 /* Note in the journal that the N sealed parts of the state are listed, and
  * forget them. */
 static dl_status forget_listed(dl_lake_writer *w, dl_error *err)
@@ -263,7 +252,8 @@ dl_status dl_lake_seal_finish(dl_lake_writer *w, dl_error *err)
     if (!some_sealed(w)) {
         return DL_OK;
     }
-    DL_TRY(take_lock(w, err));
+    DL_TRY(dl_lake_lock(w->io, w->place.manifests, LOCK_EX, DL_LAKE_MANIFESTS,
+                        err));
     listed = calloc((size_t)w->state.n_parts, sizeof *listed);
     if (listed == NULL) {
         abort();

@@ -72,10 +72,8 @@ static dl_lake_writer *make_writer(const dl_lake_options *o, apr_pool_t *pool)
 
 static dl_status open_root(dl_lake_writer *w, const char *root, dl_error *err)
 {
-    do {
-        w->root = w->io->openat(AT_FDCWD, root,
-                                O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-    } while (w->root < 0 && errno == EINTR);
+    w->root =
+        w->io->openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (w->root < 0) {
         return dl_fail(err, dl_lake_errno_status(errno), errno,
                        "cannot open lake %s", root);
@@ -101,16 +99,7 @@ static dl_status take_lock(dl_lake_writer *w, dl_error *err)
 {
     DL_TRY(dl_lake_file_open(&w->lock, w->io, w->meta, DL_LAKE_LOCK,
                              O_RDWR | O_CREAT, err));
-    while (w->io->flock(w->lock, LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) {
-            return dl_fail(err, DL_BUSY, 0, "another process writes dataset %s",
-                           w->dataset);
-        }
-        if (errno != EINTR) {
-            return dl_fail(err, DL_IO, errno, "cannot lock dataset %s",
-                           w->dataset);
-        }
-    }
+    DL_TRY(dl_lake_lock(w->io, w->lock, LOCK_EX | LOCK_NB, w->dataset, err));
     sign_lock(w);
     return DL_OK;
 }

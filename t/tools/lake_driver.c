@@ -18,10 +18,14 @@
  *     appends records of 650 bytes to three days, a commit each 64 MB, and
  *     prints how fast that was.
  *
+ * lake_driver ROOT DATASET --check
+ *     recovers the dataset, closes it and checks it; prints what is wrong.
+ *
  * Exit status: 0 done, 1 a call failed, 2 wrong usage.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_compact.h"
+#include "dl_lake_fsck.h"
 #include "dl_lake_writer.h"
 
 #include <inttypes.h>
@@ -263,6 +267,33 @@ static int bench(driver *d, long records)
     return 0;
 }
 
+/* --- Checking -------------------------------------------------------------- */
+
+static void print_problem(void *context, const char *file, const char *text)
+{
+    (void)context;
+    printf("%s: %s\n", file, text);
+}
+
+static int check(driver *d)
+{
+    dl_lake_check what = {
+        .root = d->root, .dataset = d->dataset, .problem = print_problem};
+    dl_lake_findings found;
+    dl_error err = {.status = DL_OK};
+    dl_status status = open_writer(d, &err);
+
+    apr_pool_clear(d->pool);
+    if (status == DL_OK) {
+        status = dl_lake_fsck(&found, &what, &err, d->pool);
+    }
+    if (status != DL_OK) {
+        printf("%s: %s\n", dl_status_name(status), err.text);
+        return 1;
+    }
+    return found.problems == 0 ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     driver d = {.w = NULL};
@@ -270,7 +301,8 @@ int main(int argc, char **argv)
 
     if (argc < 4) {
         fprintf(stderr, "usage: lake_driver ROOT DATASET SCRIPT [RETRIES]\n"
-                        "       lake_driver ROOT DATASET --bench RECORDS\n");
+                        "       lake_driver ROOT DATASET --bench RECORDS\n"
+                        "       lake_driver ROOT DATASET --check\n");
         return 2;
     }
     d.root = argv[1];
@@ -279,6 +311,9 @@ int main(int argc, char **argv)
     apr_pool_create(&d.pool, NULL);
     if (argc == 5 && strcmp(argv[3], "--bench") == 0) {
         result = bench(&d, strtol(argv[4], NULL, 10));
+    }
+    else if (strcmp(argv[3], "--check") == 0) {
+        result = check(&d);
     }
     else {
         result = run(&d, argv[3], argc > 4 ? strtol(argv[4], NULL, 10) : 0);

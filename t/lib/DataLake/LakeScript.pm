@@ -1,0 +1,109 @@
+# DataLake::LakeScript - a script for lake_driver, and what must come of it.
+#
+#   my $script = DataLake::LakeScript->new(batches => 20, records => 10);
+#   $script->save($file);
+#   $script->judge($dump, $acked);    # '' or what is wrong
+#
+# The script appends records of three partitions, some of them set aside, to
+# two days, seals twice and compacts once.  After commit number I the lake must
+# hold exactly $script->expected($i), as `lake_dump ROOT d lines` prints it.
+#
+# SPDX-License-Identifier: Apache-2.0
+package DataLake::LakeScript;
+use strict;
+use warnings;
+
+use constant { DAY => 20591, US => 86_400_000_000 };
+
+my %NAME = (DAY, '2026-05-18', DAY + 1, '2026-05-19');
+
+sub new {
+    my ($class, %o) = @_;
+    my $self = bless { lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
+    my $state = { next => [ 0, 0, 0 ], now => DAY * US + 3_600_000_000, days => {}, aside => [] };
+    for my $batch (1 .. $o{batches}) {
+        $self->add_record($state) for 1 .. $o{records};
+        $self->add_commit($state);
+        $self->add_work($state, $batch, $o{batches});
+    }
+    return $self;
+}
+
+sub add_record {
+    my ($self, $state) = @_;
+    my $p = int rand 3;
+    my $o = $state->{next}[$p];
+    $state->{next}[$p] += 1 + (rand() < 0.2);
+    $state->{seen}[$p] = $o + 1;
+    if (rand() < 0.1) {
+        push @{ $self->{lines} }, "Q $p $o schema bad-$o";
+        push @{ $state->{aside} }, "Q\t0\t$p\t$o\tschema\tbad-$o\n";
+        return;
+    }
+    my $day  = rand() < 0.5 ? DAY : DAY + 1;
+    my $text = sprintf '{"p":%d,"o":%d,"pad":"%s"}', $p, $o, 'x' x rand 300;
+    push @{ $self->{lines} }, sprintf 'R %d %d %d %s', $p, $o, $day * US + int rand 1e10, $text;
+    push @{ $state->{days}{$day} }, "0\t$p\t$o\t$text\n";
+}
+
+sub add_commit {
+    my ($self, $state) = @_;
+    $state->{now} += 100_000;
+    push @{ $self->{lines} }, "C $state->{now}";
+    push @{ $self->{expected} }, dump_of($state);
+    my @seen = grep { defined $state->{seen}[$_] } 0 .. 2;
+    my $ack  = join ' ', 'ack', map { "$_:$state->{seen}[$_]" } @seen;
+    $self->{ack}{$ack} = $#{ $self->{expected} };
+}
+
+sub add_work {
+    my ($self, $state, $batch, $batches) = @_;
+    my %at = map { $_ => 1 } int($batches * 0.35), int($batches * 0.6);
+    push @{ $self->{lines} }, "S $state->{now}" if $at{$batch};
+    push @{ $self->{lines} }, sprintf 'K %d', (DAY + 9) * US
+      if $batch == int $batches * 0.7;
+}
+
+sub dump_of {
+    my ($state) = @_;
+    my $text = '';
+    for my $day (sort keys %{ $state->{days} }) {
+        my $line = 0;
+        $text .= "R\t$NAME{$day}\t" . ++$line . "\t$_" for @{ $state->{days}{$day} };
+    }
+    return $text . join '', @{ $state->{aside} };
+}
+
+sub save {
+    my ($self, $file) = @_;
+    open my $out, '>', $file or die "$file: $!\n";
+    print {$out} "$_\n" for @{ $self->{lines} };
+    close $out or die "$file: $!\n";
+}
+
+sub expected { return $_[0]{expected}[ $_[1] ] }
+sub last     { return $_[0]{expected}[-1] }
+sub commits  { return $#{ $_[0]{expected} } }
+
+# The number of the commit that the line ACK of the driver tells about.
+sub acked {
+    my ($self, $ack) = @_;
+    $ack =~ s/\s+$//;
+    return $self->{ack}{$ack} // die "no commit says '$ack'\n";
+}
+
+# '' when DUMP is what some commit left, not before number ACKED; else a
+# sentence.
+sub judge {
+    my ($self, $dump, $acked) = @_;
+    my $expected = $self->{expected};
+    for my $i ($acked .. $#$expected) {
+        return '' if $dump eq $expected->[$i];
+    }
+    for my $i (0 .. $acked - 1) {
+        return 'acknowledged commit ' . ($i + 1) . ' is lost' if $dump eq $expected->[$i];
+    }
+    return 'the content is that of no commit';
+}
+
+1;
