@@ -65,6 +65,9 @@ sub start {
         spit("$self->{dir}/first.sql", root_sql(password($secret)), 0600);
         @first = ("--init-file=$self->{dir}/first.sql");
     }
+    # A server deletes foreign temporary tables in its tmpdir when it starts:
+    # two servers must not share /tmp.
+    make_path("$self->{dir}/tmp");
     $self->{root_password} = password($secret);
     $self->{port} //= free_port();
     $self->{process} = $self->process(@first);
@@ -89,7 +92,7 @@ sub process {
             '/usr/sbin/mariadbd',
             "--defaults-file=$self->{top}/conf/mariadb/server.cnf",
             account(),
-            "--datadir=$self->{dir}/data",
+            "--datadir=$self->{dir}/data", "--tmpdir=$self->{dir}/tmp",
             '--socket=server.sock',    # in the data folder: paths may be long
             '--pid-file=server.pid',
             "--port=$self->{port}", @more,

@@ -113,18 +113,30 @@ sub selected {
         next if defined $query{currency} && $currency ne uc $query{currency};
         my %found = (row => $row, sum => undef, unconverted => 0);
         if (defined $row->{amount}) {
-            my $day = POSIX::strftime('%Y-%m-%d',
-                gmtime POSIX::floor($row->{_event} / 1e6));
-            my $rate =
-              defined $query{currency} ? UNIT : $self->rate($currency, $day);
-            $found{unconverted} = defined $rate ? 0 : 1;
-            $found{sum} = product(units($row->{amount}), $rate)
-              if defined $rate;
+            $self->convert($row) if !$row->{_units};
+            $found{sum} =
+              defined $query{currency} ? $row->{_units} : $row->{_base};
+            $found{unconverted} = defined $found{sum} ? 0 : 1;
         }
         push @rows, \%found;
     }
     return @rows;
 }
+
+# Give ROW, which has an amount, its units and, where there is a rate, its
+# units of the base currency.
+sub convert {
+    my ($self, $row) = @_;
+    my $day = POSIX::strftime('%Y-%m-%d',
+        gmtime POSIX::floor($row->{_event} / 1e6));
+    my $rate = $self->rate(uc($row->{currency} // ''), $day);
+    $row->{_units} = units($row->{amount});
+    $row->{_base}  = product($row->{_units}, $rate) if defined $rate;
+    return;
+}
+
+# The rows that count: the latest of each transaction_id.
+sub rows { my ($self) = @_; return values %{ $self->{row} }; }
 
 # Whether VALUE is in LIST; an undefined list is everything.
 sub chosen {
