@@ -337,7 +337,8 @@ dl_status dl_config_load(dl_config **cfg, const char *path, dl_error *err,
     dl_ini *ini;
 
     if (path == NULL) {
-        path = getenv("DATALAKE_CONFIG");
+        /* At start and reload nothing changes the environment. */
+        path = getenv("DATALAKE_CONFIG"); /* NOLINT(concurrency-mt-unsafe) */
     }
     if (path == NULL || *path == '\0') {
         path = DL_CONFIG_FILE;

@@ -324,7 +324,8 @@ INLINE const unsigned char *scan_other(dl_json_scanner *s,
 
 /* Keep what stands from FIRST of the line to LAST of the text. */
 INLINE void keep(dl_json_scanner *s, const dl_json_member *member,
-                 dl_json_kind kind, char *first, const unsigned char *last)
+                 dl_json_kind kind, const char *first,
+                 const unsigned char *last)
 {
     dl_json_slice *slot;
 
@@ -354,7 +355,7 @@ INLINE const unsigned char *scan_value(dl_json_scanner *s,
 {
     dl_json_kind kind = DL_JSON_ABSENT;
     uint8_t escaped = 0;
-    char *first;
+    const char *first;
 
     if (p == s->end) {
         return dl_json_fail_syntax(s, p, "");
@@ -483,12 +484,10 @@ dl_json_fault dl_json_scan(dl_json_result *result, dl_json_slice *slots,
     static const unsigned char nothing[1];
     const unsigned char *begin =
         text == NULL ? nothing : (const unsigned char *)text;
-    dl_json_scanner s = {.pending = begin,
-                         .end = begin + len,
-                         .scratch = scratch,
-                         .slots = slots,
-                         .at = begin};
+    dl_json_scanner s = {
+        .pending = begin, .end = begin + len, .slots = slots, .at = begin};
 
+    s.scratch = scratch;
     memset(slots, 0, (size_t)shape->slots * sizeof *slots);
     if (len > DL_JSON_MAX_BYTES) {
         dl_json_fail(&s, begin, DL_JSON_TOO_BIG, "more than 1048576 bytes");

@@ -23,12 +23,8 @@ static const unit sizes[] = {
 };
 
 static const unit times[] = {
-    {"ms", 1},
-    {"s", 1000},
-    {"min", 60 * 1000},
-    {"h", 3600 * 1000},
-    {"d", 24 * 3600 * 1000},
-    {NULL, 0},
+    {"ms", 1},      {"s", 1000},     {"min", 60000},
+    {"h", 3600000}, {"d", 86400000}, {NULL, 0},
 };
 
 /* Read the digits at *S and step behind them. */
@@ -142,7 +138,9 @@ static bool parse_currency(const char **member, const char *text,
         return false;
     }
     for (char *c = code; *c != '\0'; c++) {
-        *c = *c >= 'a' && *c <= 'z' ? (char)(*c - 'a' + 'A') : *c;
+        if (*c >= 'a' && *c <= 'z') {
+            *c = (char)(*c & ~0x20);
+        }
         if (*c < 'A' || *c > 'Z') {
             return false;
         }

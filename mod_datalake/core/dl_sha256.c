@@ -75,7 +75,7 @@ void dl_sha256_save(unsigned char out[DL_SHA256_STATE], const dl_sha256 *sum)
     uint64_t bits = (uint64_t)context->Nh << 32 | context->Nl;
 
     memset(out, 0, DL_SHA256_STATE);
-    for (int i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         put_u32(out + 4 * i, context->h[i]);
     }
     put_u32(out + STATE_COUNT, (uint32_t)(bits / 8));
@@ -90,7 +90,7 @@ void dl_sha256_load(dl_sha256 *sum, const unsigned char in[DL_SHA256_STATE])
                      get_u32(in + STATE_COUNT);
 
     SHA256_Init(context);
-    for (int i = 0; i < 8; i++) {
+    for (size_t i = 0; i < 8; i++) {
         context->h[i] = get_u32(in + 4 * i);
     }
     context->Nl = (SHA_LONG)(count * 8);
