@@ -471,6 +471,7 @@ dl_status dl_lake_compact(dl_lake_compacted *done,
 
     memset(done, 0, sizeof *done);
     memset(&j, 0, sizeof j);
+    dl_lake_crash_arm();
     if (!dl_lake_name_valid(job->dataset)) {
         return dl_fail(err, DL_NOT_FOUND, 0, "no such dataset");
     }
