@@ -82,7 +82,8 @@ sub acked {
 sub judge_fault {
     my ($fault) = @_;
     my $root = fresh();
-    my ($status, $output) = capture("timeout -s KILL 20 strace -f -o /dev/null -e trace=none"
+    my ($call) = $fault =~ /^(\w+)/;    # what is not traced is not injected
+    my ($status, $output) = capture("timeout -s KILL 20 strace -f -o /dev/null -e trace=$call"
           . " -e inject=$fault $DRIVER $root d $scratch/script $TRIES 2>$scratch/err");
     return 'it hangs' if $status == 137 << 8 || ($status & 127) == 9;
     my $acked = acked($output);
@@ -172,6 +173,7 @@ for my $fault (faults(count_calls())) {
 }
 is($violations, 0, 'no fault loses, doubles or hides anything');
 cmp_ok($injections, '>=', $GOAL, "at least $GOAL faults were injected");
+cmp_ok($outcomes{$_}, '>', 0, "faults made the driver end as '$_'") for sort keys %outcomes;
 diag keys(%kinds) . " kinds of call and error; the driver was done $outcomes{done} times, failed"
   . " $outcomes{failed}, aborted $outcomes{aborted}";
 done_testing();
