@@ -51,7 +51,7 @@ dl_status dl_lake_aside_flush(dl_lake_writer *w, dl_error *err)
                               a->after.length, err));
     a->after.length += a->buffer.len;
     a->buffer.len = 0;
-    if (a->buffer.size > 2 * DL_LAKE_BUFFER_PART) {
+    if (a->buffer.size > (size_t)2 * DL_LAKE_BUFFER_PART) {
         dl_lake_bytes_free(&a->buffer);
     }
     return DL_OK;

@@ -85,7 +85,7 @@ static dl_status write_journal(int *fd, dl_lake_writer *w, dl_error *err)
         dl_lake_file_sync(w->io, *fd, DL_LAKE_JOURNAL ".new");
         DL_LAKE_CRASH("rotate-written");
         status = dl_lake_rename(w->io, w->meta, DL_LAKE_JOURNAL ".new", w->meta,
-                                DL_LAKE_JOURNAL, 0, err);
+                                DL_LAKE_JOURNAL, err);
     }
     if (status != DL_OK) {
         w->io->close(*fd);

@@ -319,7 +319,7 @@ static dl_status record(joiner *j, joining *d, dl_error *err, apr_pool_t *pool)
 
     DL_TRY(load_manifest(&m, j, err, pool));
     DL_TRY(link_newer(j, d, m, err));
-    DL_TRY(dl_lake_rename(j->io, j->compact, d->fresh, j->compact, d->folder, 0,
+    DL_TRY(dl_lake_rename(j->io, j->compact, d->fresh, j->compact, d->folder,
                           err));
     dl_lake_dir_sync(j->io, j->compact, DL_LAKE_COMPACT);
     memset(&sum, 0, sizeof sum);

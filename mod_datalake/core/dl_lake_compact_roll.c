@@ -11,10 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifndef RENAME_EXCHANGE
-#define RENAME_EXCHANGE 2
-#endif
-
 /* The size of NAME in the folder FOLDER of DIR, 0 when it is not there. */
 static dl_status size_of(uint64_t *size, const dl_lake_io *io, int dir,
                          const char *folder, const char *name, dl_error *err)
@@ -84,8 +80,7 @@ static dl_status exchange_if_recorded(const dl_lake_manifest *m,
     DL_TRY(size_of(&prepared, io, compact, folder, name, err));
     DL_TRY(size_of(&standing, io, data, folder, name, err));
     if (prepared == first->bytes && standing != first->bytes) {
-        DL_TRY(dl_lake_rename(io, compact, folder, data, folder,
-                              RENAME_EXCHANGE, err));
+        DL_TRY(dl_lake_exchange(io, compact, data, folder, err));
         DL_LAKE_CRASH("compact-exchanged");
         dl_lake_dir_sync(io, data, folder);
         dl_lake_dir_sync(io, compact, folder);

@@ -159,15 +159,16 @@ static void check_journal(dl_lake_checking *c, apr_pool_t *pool)
     dl_lake_bytes *file = apr_palloc(pool, sizeof *file);
     dl_error err = {.status = DL_OK};
     dl_status status;
-    size_t end;
+    dl_lake_in in;
 
     dl_lake_bytes_own(file, pool);
     c->state = apr_palloc(pool, sizeof *c->state);
     dl_lake_state_begin(c->state, 0, pool);
     status = read_journal(file, c, &err);
     if (status == DL_OK) {
-        status = dl_lake_journal_replay(c->state, &end, file->data, file->len,
-                                        c->check->dataset, &err, pool);
+        in = dl_lake_in_make(file->data, file->len);
+        status = dl_lake_journal_replay(c->state, &in, c->check->dataset, &err,
+                                        pool);
     }
     if (status != DL_OK) {
         complain_meta(c, DL_LAKE_JOURNAL, err.text);

@@ -142,7 +142,7 @@ dl_status dl_lake_head_create(dl_lake_head **head, const dl_lake_io *io,
     DL_TRY(open_sized(&fd, &size, io, meta, O_RDWR | O_CREAT, err));
     DL_TRY(size_head(fd, size, io, err));
     DL_TRY(map_head(head, io, fd, PROT_READ | PROT_WRITE, err, pool));
-    (*head)->scratch = malloc(DL_LAKE_COPY_WORDS * 8);
+    (*head)->scratch = malloc((size_t)DL_LAKE_COPY_WORDS * 8);
     if ((*head)->scratch == NULL) {
         abort();
     }
@@ -173,7 +173,7 @@ static size_t build_copy(uint64_t *words, const dl_lake_state *state,
     size_t n = DL_LAKE_COPY_FIXED;
     int i;
 
-    memset(words, 0, DL_LAKE_COPY_FIXED * 8);
+    memset(words, 0, (size_t)DL_LAKE_COPY_FIXED * 8);
     words[LSN] = state->lsn;
     words[LAST_COMMIT] = (uint64_t)state->last_commit_ms * 1000;
     words[GENERATION] = (uint64_t)state->generation;

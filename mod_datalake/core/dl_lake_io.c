@@ -196,9 +196,12 @@ void dl_lake_all_sync(const dl_lake_io *io, int fd, const char *name)
     require_synced(io->syncfs(fd), name);
 }
 
-dl_status dl_lake_rename(const dl_lake_io *io, int from_dir, const char *from,
-                         int to_dir, const char *to, unsigned flags,
-                         dl_error *err)
+#ifndef RENAME_EXCHANGE
+#define RENAME_EXCHANGE 2
+#endif
+
+static int rename_again(const dl_lake_io *io, int from_dir, const char *from,
+                        int to_dir, const char *to, unsigned flags)
 {
     int tries = 0;
     int result;
@@ -206,7 +209,23 @@ dl_status dl_lake_rename(const dl_lake_io *io, int from_dir, const char *from,
     do {
         result = io->renameat2(from_dir, from, to_dir, to, flags);
     } while (result != 0 && again(&tries));
-    return result != 0 ? fail(err, "cannot rename", from) : DL_OK;
+    return result;
+}
+
+dl_status dl_lake_rename(const dl_lake_io *io, int from_dir, const char *from,
+                         int to_dir, const char *to, dl_error *err)
+{
+    return rename_again(io, from_dir, from, to_dir, to, 0) != 0
+               ? fail(err, "cannot rename", from)
+               : DL_OK;
+}
+
+dl_status dl_lake_exchange(const dl_lake_io *io, int a, int b, const char *name,
+                           dl_error *err)
+{
+    return rename_again(io, a, name, b, name, RENAME_EXCHANGE) != 0
+               ? fail(err, "cannot exchange", name)
+               : DL_OK;
 }
 
 dl_status dl_lake_remove(const dl_lake_io *io, int dir, const char *path,

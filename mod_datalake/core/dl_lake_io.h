@@ -92,11 +92,14 @@ void dl_lake_dir_sync(const dl_lake_io *io, int fd, const char *name);
 /* syncfs the file system of FD; an error is logged and ends the process. */
 void dl_lake_all_sync(const dl_lake_io *io, int fd, const char *name);
 
-/* Rename FROM in FROM_DIR to TO in TO_DIR with FLAGS of renameat2. */
+/* Rename FROM in FROM_DIR to TO in TO_DIR. */
 DL_MUSTCHECK dl_status dl_lake_rename(const dl_lake_io *io, int from_dir,
                                       const char *from, int to_dir,
-                                      const char *to, unsigned flags,
-                                      dl_error *err);
+                                      const char *to, dl_error *err);
+
+/* Exchange NAME in the folder A with NAME in the folder B, in one step. */
+DL_MUSTCHECK dl_status dl_lake_exchange(const dl_lake_io *io, int a, int b,
+                                        const char *name, dl_error *err);
 
 /* Remove PATH in DIR; flags as unlinkat.  That it is not there is fine. */
 DL_MUSTCHECK dl_status dl_lake_remove(const dl_lake_io *io, int dir,

@@ -102,21 +102,18 @@ void dl_lake_uids_add(dl_lake_bytes *bytes, uint8_t type,
 typedef dl_status
 dl_lake_trail_seen(void *context, const dl_lake_change *change, dl_error *err);
 
-/* Check the header frame PAYLOAD of LEN bytes against KIND and NAME; set *ID
- * and *NUMBER.  DL_CORRUPT, DL_UNSUPPORTED. */
+/* Check the payload IN of a header frame against KIND and NAME; set *ID and
+ * *NUMBER.  DL_CORRUPT, DL_UNSUPPORTED. */
 DL_MUSTCHECK dl_status dl_lake_header_get(uint64_t *id, uint64_t *number,
-                                          const uint8_t *payload, size_t len,
-                                          char kind, const char *name,
-                                          dl_error *err);
+                                          dl_lake_in in, char kind,
+                                          const char *name, dl_error *err);
 
-/* Replay the journal in DATA of LEN bytes of the dataset NAME into *STATE,
- * which dl_lake_state_begin has made and whose parts live in POOL; set *END
- * to where its last whole frame ends.
- * DL_CORRUPT: it is damaged before its end. */
-DL_MUSTCHECK dl_status dl_lake_journal_replay(dl_lake_state *state, size_t *end,
-                                              const uint8_t *data, size_t len,
-                                              const char *name, dl_error *err,
-                                              apr_pool_t *pool);
+/* Replay the journal in *IN of the dataset NAME into *STATE, which
+ * dl_lake_state_begin has made and whose parts live in POOL; *IN stands behind
+ * its last whole frame then.  DL_CORRUPT: it is damaged before its end. */
+DL_MUSTCHECK dl_status dl_lake_journal_replay(dl_lake_state *state,
+                                              dl_lake_in *in, const char *name,
+                                              dl_error *err, apr_pool_t *pool);
 
 /* Tell SEEN, with CONTEXT, of every stretch of trail in the journal in DATA,
  * which was replayed before.  Stops at the first failure. */

@@ -12,11 +12,9 @@
 
 /* --- Header ---------------------------------------------------------------- */
 
-dl_status dl_lake_header_get(uint64_t *id, uint64_t *number,
-                             const uint8_t *payload, size_t len, char kind,
-                             const char *name, dl_error *err)
+dl_status dl_lake_header_get(uint64_t *id, uint64_t *number, dl_lake_in in,
+                             char kind, const char *name, dl_error *err)
 {
-    dl_lake_in in = dl_lake_in_make(payload, len);
     bool same = dl_lake_get_u8(&in) == DL_LAKE_TYPE_HEADER;
     const uint8_t *text;
     size_t text_len;
@@ -301,8 +299,8 @@ static dl_status replay_first(dl_lake_state *state, dl_lake_in *in,
     if (!dl_lake_get_frame(&payload, &len, in)) {
         return damaged(data, in->p, "no header", err);
     }
-    DL_TRY(dl_lake_header_get(&state->id, &state->journal, payload, len, 'J',
-                              name, err));
+    DL_TRY(dl_lake_header_get(&state->id, &state->journal,
+                              dl_lake_in_make(payload, len), 'J', name, err));
     if (!dl_lake_get_frame(&payload, &len, in)) {
         return damaged(data, in->p, "no checkpoint", err);
     }
@@ -317,25 +315,23 @@ static dl_status replay_first(dl_lake_state *state, dl_lake_in *in,
     return DL_OK;
 }
 
-dl_status dl_lake_journal_replay(dl_lake_state *state, size_t *end,
-                                 const uint8_t *data, size_t len,
+dl_status dl_lake_journal_replay(dl_lake_state *state, dl_lake_in *in,
                                  const char *name, dl_error *err,
                                  apr_pool_t *pool)
 {
-    dl_lake_in in = dl_lake_in_make(data, len);
+    const uint8_t *data = in->p;
     const uint8_t *payload;
-    size_t payload_len;
+    size_t len;
 
-    DL_TRY(replay_first(state, &in, data, name, err, pool));
-    while (dl_lake_get_frame(&payload, &payload_len, &in)) {
-        if (!apply(state, payload, payload_len, pool)) {
+    DL_TRY(replay_first(state, in, data, name, err, pool));
+    while (dl_lake_get_frame(&payload, &len, in)) {
+        if (!apply(state, payload, len, pool)) {
             return damaged(data, payload, "record does not follow", err);
         }
     }
-    if (dl_lake_frame_follows(in)) {
-        return damaged(data, in.p, "record has a wrong checksum", err);
+    if (dl_lake_frame_follows(*in)) {
+        return damaged(data, in->p, "record has a wrong checksum", err);
     }
-    *end = (size_t)(in.p - data);
     return DL_OK;
 }
 

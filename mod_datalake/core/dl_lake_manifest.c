@@ -251,15 +251,15 @@ static dl_status parse(dl_lake_manifest *m, const char *dataset,
                        const dl_lake_bytes *file, dl_error *err)
 {
     dl_lake_in in = dl_lake_in_make(file->data, file->len);
-    const uint8_t *payload;
+    const uint8_t *payload = NULL;
     uint64_t number;
     size_t len;
 
     if (!dl_lake_get_frame(&payload, &len, &in)) {
         return dl_fail(err, DL_CORRUPT, 0, "manifest has no header");
     }
-    DL_TRY(
-        dl_lake_header_get(&m->id, &number, payload, len, 'M', dataset, err));
+    DL_TRY(dl_lake_header_get(&m->id, &number, dl_lake_in_make(payload, len),
+                              'M', dataset, err));
     if (number != m->number) {
         return dl_fail(err, DL_CORRUPT, 0, "manifest is of another number");
     }

@@ -60,7 +60,7 @@ static dl_status put_file(const dl_lake_io *io, int dir, const char *name,
     }
     io->close(fd);
     DL_TRY(status);
-    DL_TRY(dl_lake_rename(io, dir, temporary, dir, name, 0, err));
+    DL_TRY(dl_lake_rename(io, dir, temporary, dir, name, err));
     dl_lake_dir_sync(io, dir, name);
     return DL_OK;
 }

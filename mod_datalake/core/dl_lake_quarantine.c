@@ -137,18 +137,18 @@ static dl_status open_file(dl_lake_quarantine_walk *walk, dl_error *err)
 {
     char name[DL_LAKE_PATH_MAX];
     uint64_t place = walk->place.at;
-    const uint8_t *payload;
+    const uint8_t *payload = NULL;
     uint64_t number;
     uint64_t id;
-    size_t len;
+    size_t len = 0;
 
     dl_lake_number_name(name, walk->place.number);
     DL_TRY(dl_lake_file_open(&walk->fd, walk->io, walk->folder, name, O_RDONLY,
                              err));
     walk->place.at = 0;
     DL_TRY(read_frame(&payload, &len, walk, err));
-    DL_TRY(dl_lake_header_get(&id, &number, payload, len, 'Q', walk->dataset,
-                              err));
+    DL_TRY(dl_lake_header_get(&id, &number, dl_lake_in_make(payload, len), 'Q',
+                              walk->dataset, err));
     if (id != walk->id || number != walk->place.number) {
         return damaged(walk, err);
     }
@@ -208,8 +208,8 @@ static bool at_end(const dl_lake_quarantine_walk *walk)
 dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
                                   dl_lake_quarantine_walk *walk, dl_error *err)
 {
-    const uint8_t *payload;
-    size_t len;
+    const uint8_t *payload = NULL;
+    size_t len = 0;
 
     memset(q, 0, sizeof *q);
     while (walk->end.number > 0) {

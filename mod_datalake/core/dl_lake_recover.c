@@ -68,7 +68,7 @@ static dl_status replay(dl_lake_state *state, dl_lake_bytes *file,
                         apr_pool_t *scratch_pool)
 {
     dl_status status = read_journal(file, w, err);
-    size_t end = 0;
+    dl_lake_in in;
 
     dl_lake_state_begin(state, 0, scratch_pool);
     if (status == DL_NOT_FOUND) {
@@ -76,10 +76,11 @@ static dl_status replay(dl_lake_state *state, dl_lake_bytes *file,
     }
     else {
         DL_TRY(status);
-        DL_TRY(dl_lake_journal_replay(state, &end, file->data, file->len,
-                                      w->dataset, err, scratch_pool));
+        in = dl_lake_in_make(file->data, file->len);
+        DL_TRY(
+            dl_lake_journal_replay(state, &in, w->dataset, err, scratch_pool));
+        file->len = (size_t)(in.p - file->data);
     }
-    file->len = end;
     DL_LAKE_CRASH("recover-read");
     return check_published(w, state->lsn, err, scratch_pool);
 }

@@ -112,7 +112,7 @@ static dl_status move_part(dl_lake_writer *w, const dl_lake_part *part,
     dl_lake_day_folder(folder, part->day);
     dl_lake_part_name(name, part);
     DL_TRY(dl_lake_dir_open(&dir, w->io, w->data, folder, 1, err));
-    status = dl_lake_rename(w->io, w->open, name, dir, name, 0, err);
+    status = dl_lake_rename(w->io, w->open, name, dir, name, err);
     if (status == DL_NOT_FOUND) {
         status = dl_lake_file_open(&fd, w->io, dir, name, O_RDONLY, err);
         if (status == DL_OK) {

@@ -14,9 +14,11 @@
 static dl_status damaged(const dl_lake_trail_walk *walk, const char *what,
                          dl_error *err)
 {
-    return dl_fail(err, DL_CORRUPT, 0, "trail %016llx at %llu: %s",
-                   (unsigned long long)walk->part.uid,
-                   (unsigned long long)(walk->page_at + walk->at), what);
+    unsigned long long uid = walk->part.uid;
+    unsigned long long at = walk->page_at + walk->at;
+
+    return dl_fail(err, DL_CORRUPT, 0, "trail %016llx at %llu: %s", uid, at,
+                   what);
 }
 
 static apr_status_t free_page(void *context)
