@@ -32,6 +32,9 @@ void mdl_answer_begin(mdl_request *q, const mdl_answer *answer)
     apr_table_t *out = r->headers_out;
 
     r->status = answer->status == 0 ? HTTP_OK : answer->status;
+    if (r->prev != NULL && ap_is_HTTP_ERROR(r->prev->status)) {
+        r->status = r->prev->status; /* we are its ErrorDocument */
+    }
     ap_set_content_type(r, answer->content_type != NULL
                                ? answer->content_type
                                : mdl_format_type(q->format));

@@ -90,6 +90,10 @@ int mdl_gate_route(request_rec *r)
     if (q->resource == NULL) {
         return route_unknown(q, verdict);
     }
+    if (q->site == NULL || !q->site->open) {
+        return mdl_problem(q, MDL_PROBLEM_OVERLOADED,
+                           "This process could not be started.");
+    }
     r->filename = r->uri;
     r->handler = "datalake";
     q->route = mdl_route_method(q->resource, r->method_number);

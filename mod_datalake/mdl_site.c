@@ -128,5 +128,16 @@ dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)
         mdl_cache_create((size_t)site->config->cache_bytes, child_pool);
     site->commit = mdl_commit_create(site->run_fd, child_pool);
     site->lake = mdl_lake_create(site->lake_fd, child_pool);
-    return mdl_watcher_start(site->mirror, site->wh, err, child_pool);
+    DL_TRY(mdl_watcher_start(site->mirror, site->wh, err, child_pool));
+    site->open = true;
+    return DL_OK;
+}
+
+void mdl_site_share(mdl_site *site, const mdl_site *other)
+{
+    site->wh = other->wh;
+    site->cache = other->cache;
+    site->commit = other->commit;
+    site->lake = other->lake;
+    site->open = true;
 }

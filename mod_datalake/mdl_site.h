@@ -11,6 +11,8 @@
 #ifndef MDL_SITE_H
 #define MDL_SITE_H
 
+#include <stdbool.h>
+
 #include <httpd.h>
 
 #include "dl_error.h"
@@ -43,6 +45,7 @@ typedef struct mdl_site {
     mdl_cache *cache;                     /* this child's; NULL in the parent */
     mdl_lake *lake;                       /* this child's; NULL in the parent */
     mdl_commit *commit;                   /* this child's; NULL in the parent */
+    bool open; /* the members of this child are there */
 } mdl_site;
 
 /* Set *SITE to what SERVER serves from; *SITE is NULL when DataLakeEngine is
@@ -63,6 +66,10 @@ DL_MUSTCHECK dl_status mdl_site_prepare(mdl_site *site,
  * thread.  Thread: child start only. */
 DL_MUSTCHECK dl_status mdl_site_open(mdl_site *site, dl_error *err,
                                      apr_pool_t *child_pool);
+
+/* Give SITE what this child has opened for OTHER.  Thread: child start
+ * only. */
+void mdl_site_share(mdl_site *site, const mdl_site *other);
 
 /* Return the site of SERVER, or NULL where DataLakeEngine is off.
  * Thread: any. */

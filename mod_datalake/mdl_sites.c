@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_sites.h"
 
+#include <string.h>
+
 #include <httpd.h>
 
 #include <http_config.h>
@@ -28,6 +30,38 @@ static const char *source_of(const mdl_config *config, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, config->file, "\n", config->token_key_file, "\n",
                        config->issuer, "\n", config->audience, NULL);
+}
+
+/* Whether the settings of any server mention the data lake. */
+static bool is_mentioned(const server_rec *main_server)
+{
+    const server_rec *server;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        const mdl_config *config = mdl_config_get(server);
+
+        if (config->engine != MDL_UNSET || config->file != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Put the defaults in.  When some server mentions the data lake, those that
+ * do not (the main server around a virtual host, say) have none. */
+static void finish_configs(server_rec *main_server, apr_pool_t *pconf)
+{
+    bool mentioned = is_mentioned(main_server);
+    server_rec *server;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        mdl_config *config = mdl_config_get(server);
+
+        if (mentioned && config->engine == MDL_UNSET && config->file == NULL) {
+            config->engine = 0;
+        }
+        mdl_config_finish(config, pconf);
+    }
 }
 
 /* Read the sites of all servers into FRESH. */
@@ -86,11 +120,13 @@ static bool reuse_sites(const kept_sites *kept, server_rec *main_server)
     return true;
 }
 
-dl_status mdl_sites_load(server_rec *main_server, dl_error *err)
+dl_status mdl_sites_load(server_rec *main_server, apr_pool_t *pconf,
+                         dl_error *err)
 {
     kept_sites *kept = ap_retained_data_get(KEPT);
     kept_sites fresh;
 
+    finish_configs(main_server, pconf);
     if (kept == NULL) {
         kept = ap_retained_data_create(KEPT, sizeof *kept);
     }
@@ -108,4 +144,47 @@ dl_status mdl_sites_load(server_rec *main_server, dl_error *err)
     }
     dl_log(DL_LOG_ERROR, "DL1004 the former settings go on: %s", err->text);
     return DL_OK;
+}
+
+/* --- In the child ----------------------------------------------------------- */
+
+/* The site of a server before SERVER that reads the same datalake.ini and is
+ * open, or NULL. */
+static const mdl_site *find_open(server_rec *main_server,
+                                 const server_rec *server)
+{
+    const mdl_site *wanted = mdl_site_get(server);
+    const server_rec *other;
+
+    for (other = main_server; other != server; other = other->next) {
+        const mdl_site *site = mdl_site_get(other);
+
+        if (site != NULL && site->open &&
+            strcmp(site->config->file, wanted->config->file) == 0) {
+            return site;
+        }
+    }
+    return NULL;
+}
+
+void mdl_sites_open(server_rec *main_server, apr_pool_t *child_pool)
+{
+    server_rec *server;
+    dl_error err;
+
+    for (server = main_server; server != NULL; server = server->next) {
+        mdl_site *site = mdl_site_get(server);
+        const mdl_site *shared;
+
+        if (site == NULL) {
+            continue;
+        }
+        shared = find_open(main_server, server);
+        if (shared != NULL) {
+            mdl_site_share(site, shared);
+        }
+        else if (mdl_site_open(site, &err, child_pool) != DL_OK) {
+            dl_log(DL_LOG_ERROR, "DL1003 a child cannot serve: %s", err.text);
+        }
+    }
 }

@@ -37,7 +37,6 @@ static int refuse_start(server_rec *server, const dl_error *err)
 static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
                         server_rec *main_server)
 {
-    server_rec *server;
     dl_error err;
 
     (void)plog;
@@ -46,10 +45,7 @@ static int check_config(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp,
     if (mdl_route_compile(&err, pconf) != DL_OK) {
         return refuse_start(main_server, &err);
     }
-    for (server = main_server; server != NULL; server = server->next) {
-        mdl_config_finish(mdl_config_get(server), pconf);
-    }
-    if (mdl_sites_load(main_server, &err) != DL_OK) {
+    if (mdl_sites_load(main_server, pconf, &err) != DL_OK) {
         return refuse_start(main_server, &err);
     }
     return OK;
@@ -89,19 +85,9 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
  * begin here.  Their clean-ups hang under the child's pool. */
 static void start_child(apr_pool_t *pchild, server_rec *main_server)
 {
-    server_rec *server;
-    dl_error err;
-
     mdl_log_install(main_server);
     mdl_request_id_start();
-    for (server = main_server; server != NULL; server = server->next) {
-        mdl_site *site = mdl_site_get(server);
-
-        if (site != NULL && mdl_site_open(site, &err, pchild) != DL_OK) {
-            ap_log_error(APLOG_MARK, APLOG_CRIT | APLOG_NOERRNO, 0, server,
-                         "DL1003 %s", err.text);
-        }
-    }
+    mdl_sites_open(main_server, pchild);
 }
 
 static void register_hooks(apr_pool_t *pool)
