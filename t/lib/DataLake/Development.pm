@@ -261,7 +261,7 @@ sub feed_sample {
             my $lag  = $self->numbers('kafka_lag_records');
             return !grep {
                 ($seen->{$_} // 0) - ($before->{$_} // 0) < $fed
-                  || $lag->{$_}
+                  || ($lag->{$_} // 1)
             } @sinks;
         },
         60

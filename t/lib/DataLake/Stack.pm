@@ -304,6 +304,10 @@ sub ini {
         datasets => { dir  => "$self->{top}/conf/datasets" },
     );
     $ini{kafka} = { brokers => $self->brokers } if $self->brokers;
+    if ($self->{brokers}) {    # a broker that others may use as well
+        $ini{kafka}{group} =
+          'datalake-warehouse-' . substr $self->secret('group'), 0, 8;
+    }
     if (my $at = $self->{foreign_database}) {
         $ini{warehouse} = $self->ini_warehouse($at, $at->{user});
     }
