@@ -38,8 +38,8 @@ typedef struct dl_decl_word {
 __attribute__((format(printf, 3, 4))) dl_status
 dl_decl_wrong(const dl_decl *r, const char *pointer, const char *format, ...);
 
-#ifdef __clang_analyzer__
-#define dl_decl_wrong(...) dl_never_ok((dl_decl_wrong)(__VA_ARGS__))
+#ifdef DL_ANALYZER
+#define dl_decl_wrong(...) dl_analyzed((dl_decl_wrong)(__VA_ARGS__), DL_INVALID)
 #endif
 
 /* Return POINTER with one step more: NAME, or element I. */

@@ -16,8 +16,8 @@ static void append_os_text(char *text, int os_error)
     snprintf(text + used, DL_ERROR_TEXT - used, ": %s", message);
 }
 
-dl_status(dl_fail)(dl_error *err, dl_status status, int os_error,
-                   const char *format, ...)
+dl_status dl_fail(dl_error *err, dl_status status, int os_error,
+                  const char *format, ...)
 {
     va_list args;
 
@@ -35,7 +35,7 @@ dl_status(dl_fail)(dl_error *err, dl_status status, int os_error,
     return status;
 }
 
-dl_status(dl_wrap)(dl_error *err, const char *format, ...)
+dl_status dl_wrap(dl_error *err, const char *format, ...)
 {
     char fact[DL_ERROR_TEXT];
     char text[DL_ERROR_TEXT];

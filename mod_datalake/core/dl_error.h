@@ -57,19 +57,6 @@ dl_status dl_fail(dl_error *err, dl_status status, int os_error,
 dl_status dl_wrap(dl_error *err, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-#ifdef __clang_analyzer__
-/* Tell clang's analyzer what it cannot see: neither returns DL_OK. */
-static inline dl_status dl_never_ok(dl_status status)
-{
-    if (status == DL_OK) {
-        __builtin_unreachable();
-    }
-    return status;
-}
-#define dl_fail(...) dl_never_ok((dl_fail)(__VA_ARGS__))
-#define dl_wrap(...) dl_never_ok((dl_wrap)(__VA_ARGS__))
-#endif
-
 /* The short name of STATUS in lower case ("not-found"), for logs and JSON.
  * Static text.  Thread: any. */
 const char *dl_status_name(dl_status status);
