@@ -1,0 +1,284 @@
+# 30-sql.t - the schema loads twice, every statement of sql/statements.sql
+# prepares against it, nothing leaves the subset that MariaDB, MySQL and TiDB
+# share, and no account may do more than sql/accounts.sql says.
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use DataLake::Process qw(slurp);
+use DataLake::Stack;
+
+my $TOP = $DataLake::Stack::TOP;
+
+# --- The files ------------------------------------------------------------------
+
+# SQL without comments.
+sub plain {
+    my ($text) = @_;
+    $text =~ s/^\s*--.*\n//mg;
+    return $text;
+}
+
+# The statements of a script.
+sub statements {
+    my ($text) = @_;
+    return grep { /\S/ } split /;\s*\n/, plain($text) . "\n";
+}
+
+# {name => text} of sql/statements.sql, and the names in order.
+sub named {
+    my (%text, @order, $name);
+    for (split /\n/, slurp("$TOP/sql/statements.sql")) {
+        if (/^-- (STMT_\w+): ./) { push @order, $name = $1; next; }
+        next if /^\s*--/ || !/\S/ || !$name;
+        $text{$name} .= "$_\n";
+        undef $name if /;\s*$/;
+    }
+    s/;\s*\z// for values %text;
+    return (\%text, \@order);
+}
+
+my @scripts = sort glob "$TOP/sql/[0-9]*.sql";
+my ($text, $order) = named();
+cmp_ok(scalar @scripts, '>=', 5,  'there are migrations');
+cmp_ok(scalar @$order,  '>=', 50, 'there are named statements');
+
+# --- The shared subset (sql.md) ---------------------------------------------------
+
+my @FORBIDDEN = (
+    [ qr/\bRETURNING\b/i,                          'RETURNING' ],
+    [ qr/\bSKIP\s+LOCKED\b|\bNOWAIT\b/i,           'SKIP LOCKED, NOWAIT' ],
+    [ qr/\bLOCK\s+IN\s+SHARE\b|\bFOR\s+SHARE\b/i,  'share locks' ],
+    [ qr/\bLOCK\s+TABLES\b/i,                      'LOCK TABLES' ],
+    [ qr/\bLATERAL\b|\bJSON_TABLE\b/i,             'LATERAL, JSON_TABLE' ],
+    [ qr/\bEXCEPT\b|\bINTERSECT\b/i,               'EXCEPT, INTERSECT' ],
+    [ qr/\bREPLACE\s+INTO\b|\bINSERT\s+IGNORE\b/i, 'REPLACE, IGNORE' ],
+    [ qr/\bTRUNCATE\b/i,                           'TRUNCATE' ],
+    [ qr/_0900_/,                                  '0900 collations' ],
+    [ qr/\bSQL_CALC_FOUND_ROWS\b/i,                'SQL_CALC_FOUND_ROWS' ],
+    [ qr/\bFULLTEXT\b/i,                           'full-text indexes' ],
+    [ qr/\bCREATE\s+(?:OR\s+REPLACE\s+)?(?:TRIGGER|PROCEDURE|FUNCTION|EVENT|SEQUENCE)\b/i,
+        'stored programs' ],
+    [ qr/\bSERIALIZABLE\b/i,                       'SERIALIZABLE' ],
+    [ qr/\bTRANSACTION\s+READ\s+ONLY\b/i,          'READ ONLY transactions' ],
+    [ qr/\)\s*(?:<=?|>=?)\s*\(\s*\?/,              'row constructors compared' ],
+    [ qr/\bVALUES\s*\([^)]*\)\s*AS\s+new\b/i,      'AS new' ],
+    [ qr/(?<![\w(.])\*\s+FROM\b/i,                 'SELECT *' ],
+    [ qr/\bCREATE\s+TEMPORARY\s+TABLE\b[^;]*\bAS\s+SELECT\b/i,
+        'CREATE ... AS SELECT' ],
+);
+
+# What of the list is in SQL.
+sub offences {
+    my ($sql) = @_;
+    return map { $_->[1] } grep { $sql =~ $_->[0] } @FORBIDDEN;
+}
+
+for my $planted (
+    'INSERT INTO t (a) VALUES (1) RETURNING a',
+    'SELECT a FROM t FOR UPDATE SKIP LOCKED',
+    'SELECT * FROM t',
+    'SELECT a FROM t WHERE (a, b) > (?, ?)',
+    'START TRANSACTION READ ONLY',
+  )
+{
+    isnt(join(',', offences($planted)), '', "the check finds: $planted");
+}
+for my $name (@$order) {
+    is(join(', ', offences($text->{$name})), '', "$name is in the subset");
+}
+for my $script (@scripts, "$TOP/sql/accounts.sql") {
+    my ($base) = $script =~ m{([^/]+)$};
+    my $sql = plain(slurp($script));
+    is(join(', ', offences($sql)), '', "$base is in the subset");
+    for my $create (grep { /^CREATE TABLE/ } statements($sql)) {
+        my ($table) = $create =~ /EXISTS (\w+)/;
+        like($create,
+            qr/PRIMARY KEY.*CHARSET=utf8mb4 COLLATE=utf8mb4_bin/s,
+            "$table has a primary key, character set and collation");
+    }
+}
+
+# --- No SQL in C ------------------------------------------------------------------
+
+my @sql_in_c;
+for my $file (glob("$TOP/mod_datalake/*.c $TOP/mod_datalake/core/*.c"),
+    glob("$TOP/consumers/*.c"))
+{
+    next if $file =~ /dlc_ctl_schema/;    # prints definitions for others
+    my $c = slurp($file);
+    push @sql_in_c, "$file: $1"
+      while $c =~
+      /"((?:SELECT|INSERT INTO|UPDATE|DELETE FROM|CREATE TABLE|SET SESSION) \w[^"]*)"/g;
+}
+is(join("\n", @sql_in_c), '', 'C has no SQL of its own');
+
+# --- Against the real schema ------------------------------------------------------
+
+my $stack = DataLake::Stack->new(name => '30-sql', mariadb => 1, durable => 0);
+my $db    = $stack->mariadb;
+
+is($db->value('SELECT MAX(version) FROM schema_version'),
+    scalar @scripts, 'every migration is recorded');
+my $before = join "\n", map { @$_ } $db->rows('SELECT * FROM schema_version');
+$stack->ctl('migrate');
+is(join("\n", map { @$_ } $db->rows('SELECT * FROM schema_version')),
+    $before, 'migrating again changes nothing');
+for my $script (@scripts) {
+    my ($base) = $script =~ m{([^/]+)$};
+    ok(
+        eval {
+            for (1, 2) { $db->run($_) for statements(slurp($script)); }
+            1;
+        },
+        "$base runs twice more"
+    ) or diag $@;
+}
+
+$db->run('INSERT INTO schema_version (version, name, applied_at) '
+      . "VALUES (9999, 'from the future', UTC_TIMESTAMP(6))");
+my ($status, $out) = $stack->try_ctl('migrate');
+isnt($status, 0, 'a newer schema is refused');
+like($out, qr/newer than this program/, 'the refusal says why');
+$db->run('DELETE FROM schema_version WHERE version = 9999');
+
+my @silent = map { $_->[0] } $db->rows(
+    q{SELECT table_name FROM information_schema.tables
+      WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+        AND table_comment = ''}
+);
+is("@silent", '', 'each table says what a row is');
+@silent = map { "$_->[0].$_->[1]" } $db->rows(
+    q{SELECT c.table_name, c.column_name FROM information_schema.columns c
+      JOIN information_schema.tables t ON t.table_schema = c.table_schema
+        AND t.table_name = c.table_name
+      WHERE c.table_schema = DATABASE() AND t.table_type = 'BASE TABLE'
+        AND c.column_comment = ''}
+);
+is("@silent", '', 'each column has a comment');
+is($db->value(q{SELECT CONCAT(base, currency, rate) FROM currency_rate}),
+    'EUREUR1.0000000000', 'the base currency alone has a rate');
+
+# What the templates' words stand for, as dlc_wh_table.c fills them.
+my @columns = map { $_->[0] } $db->rows(
+    q{SELECT column_name FROM information_schema.columns
+      WHERE table_schema = DATABASE() AND table_name = 'transaction_record'
+      ORDER BY ordinal_position}
+);
+my %word = (
+    table   => '`transaction_record`',
+    into    => '`transaction_record`',
+    staging => '`staging_transaction_record`',
+    columns => join(', ', map { "`$_`" } @columns),
+    values  => join(', ', map { "s.`$_`" } @columns),
+    assign  => join(', ', map { "f.`$_` = s.`$_`" } @columns),
+    match   => 'f.`transaction_id` = s.`transaction_id`',
+    key     => '`transaction_id`',
+    later   => $text->{STMT_WORD_LATER},
+);
+my $dbh = $db->dbh;
+$dbh->do('CREATE TEMPORARY TABLE staging_transaction_record '
+      . 'LIKE transaction_record');
+for my $name (@$order) {
+    my $sql = $text->{$name};
+    next if $name =~ /^STMT_WORD_/;
+    $sql =~ s/\{(\w+)\}/$word{$1} \/\/ ''/ge;
+    SKIP: {
+        skip "$name goes as text", 1
+          if $sql !~ /^(?:SELECT|INSERT|UPDATE|DELETE)\b/ || $sql =~ /VALUES$/;
+        ok(
+            eval {
+                $dbh->do('PREPARE s FROM ?', undef, $sql);
+                $dbh->do('DEALLOCATE PREPARE s');
+                1;
+            },
+            "$name prepares"
+        ) or diag $@;
+    }
+}
+
+# --- Rights -----------------------------------------------------------------------
+
+my %MAY_NOT = (
+    ingest => [
+        'SELECT password_hash FROM app_user',
+        'INSERT INTO app_user (username) VALUES (1)',
+        'DELETE FROM sink_offset',
+        'DELETE FROM dead_letter',
+        'UPDATE currency_rate SET rate = 2',
+        'INSERT INTO currency_rate (base) VALUES (1)',
+        'UPDATE schema_version SET version = 0',
+        'SELECT sid FROM session',
+    ],
+    api => [
+        'SELECT user_name FROM transaction_record',
+        'SELECT amount FROM transaction_record',
+        'UPDATE transaction_record SET amount = 0',
+        'INSERT INTO transaction_record (transaction_id) VALUES (1)',
+        'DELETE FROM transaction_record',
+        'UPDATE spend_user SET n = 0',
+        'DELETE FROM app_user',
+        'UPDATE sink_offset SET next_offset = 0',
+        'UPDATE api_watermark SET next_offset = 0',
+        'DELETE FROM api_dead_letter',
+        'INSERT INTO currency_rate (base) VALUES (1)',
+        'DELETE FROM identity_change',
+    ],
+    jobs => [
+        'INSERT INTO transaction_record (transaction_id) VALUES (1)',
+        'UPDATE schema_version SET version = 0',
+        'UPDATE product SET name = 1',
+        'DELETE FROM sink_offset',
+        'UPDATE identity_change SET user_id = 0',
+    ],
+);
+my @NOBODY = (
+    'CREATE TABLE x (a INT PRIMARY KEY)',
+    'DROP TABLE transaction_record',
+    'ALTER TABLE transaction_record ADD x INT',
+    'CREATE INDEX x ON transaction_record (city)',
+    'TRUNCATE TABLE transaction_record',
+    'CREATE VIEW x AS SELECT 1',
+    'CREATE TRIGGER x BEFORE INSERT ON product FOR EACH ROW SET @a = 1',
+    'CREATE PROCEDURE x() SELECT 1',
+    'CREATE EVENT x ON SCHEDULE EVERY 1 DAY DO SELECT 1',
+    'CREATE USER x',
+    'DROP USER datalake_api',
+    'GRANT SELECT ON product TO datalake_api',
+    'SET GLOBAL max_connections = 1',
+    'SET PASSWORD FOR datalake_migrate = PASSWORD(\'x\')',
+    "SELECT user FROM mysql.user",
+    "SELECT 1 INTO OUTFILE '/tmp/datalake-forbidden'",
+    "SELECT LOAD_FILE('/etc/passwd') IS NOT NULL AND 1/0",
+    "LOAD DATA INFILE '/etc/passwd' INTO TABLE product",
+    'LOCK TABLES product WRITE',
+    'FLUSH TABLES',
+    'SHUTDOWN',
+    'CREATE DATABASE x',
+    'DROP DATABASE datalake',
+    'USE mysql',
+);
+for my $role (sort keys %MAY_NOT) {
+    my $secret = slurp("$stack->{dir}/secrets/db-$role");
+    chomp $secret;
+    my $as = $db->dbh('datalake', "datalake_$role", $secret);
+    for my $sql (@{ $MAY_NOT{$role} }, @NOBODY) {
+        my $done = eval { $as->do($sql); 1 };
+        my $denied = !$done && $@ =~ /denied|privilege|command/i;
+        # without FILE the function answers NULL instead of failing
+        $denied ||= $sql =~ /LOAD_FILE/ && $done;
+        ok($denied, "$role may not: $sql") or diag($@ || 'it did');
+    }
+    my @grants = map { $_->[0] }
+      @{ $as->selectall_arrayref('SHOW GRANTS') };
+    is(scalar(grep { /GRANT OPTION|ALL PRIVILEGES|SUPER|FILE/ } @grants),
+        0, "$role has no GRANT, ALL, SUPER or FILE");
+    my $said = () = slurp("$TOP/sql/accounts.sql") =~
+      /^GRANT .* TO \{$role\};/mg;
+    is(scalar(@grants) - 1,
+        $said, "$role has exactly the rights of accounts.sql");
+}
+
+done_testing;
