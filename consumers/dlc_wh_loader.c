@@ -190,6 +190,7 @@ static void item_do(dlc_wh_loader *loader)
     bool failed = loader->failure.status != DL_OK;
     bool commit = i->chunk == NULL;
     size_t bytes = i->bytes;
+    dl_status status = DL_OK;
     dl_error err = {0};
 
     loader->first = i->next;
@@ -198,13 +199,16 @@ static void item_do(dlc_wh_loader *loader)
     }
     loader->busy = true;
     pthread_mutex_unlock(&loader->mutex);
-    if (!failed && item_run(loader, i, &err) != DL_OK) {
+    if (!failed) {
+        status = item_run(loader, i, &err);
+    }
+    if (status != DL_OK) {
         dlc_wh_fact_abort(loader->with.fact);
     }
     item_free(i);
     pthread_mutex_lock(&loader->mutex);
-    if (!failed) {
-        loader->failure = err;
+    if (status != DL_OK) {
+        loader->failure = err; /* a handled failure leaves its text in err */
     }
     loader->bytes -= bytes;
     loader->batches -= commit ? 1 : 0;

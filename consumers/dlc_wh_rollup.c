@@ -428,6 +428,7 @@ static void job_finish(dlc_wh_rollup *rollup, const job *j)
         pthread_mutex_lock(&rollup->mutex);
         if (!is_passing(status)) {
             rollup->failure = err;
+            rollup->failure.status = status;
             pthread_cond_broadcast(&rollup->change);
         }
         else if (status != DL_RETRY || tries > 20) {

@@ -269,6 +269,7 @@ static dl_status dead_letter_add(dlc_wh_fact *fact, const dlc_wh_chunk *chunk,
     size_t len =
         line->payload_len < DEAD_BYTES ? line->payload_len : DEAD_BYTES;
     dl_wh_stmt *st;
+    dl_status status;
 
     DL_TRY(dl_wh_prepare(&st, fact->wh, STMT_DEAD_LETTER_ADD, err));
     dl_wh_bind_str(st, 0, chunk->place->topic);
@@ -279,7 +280,8 @@ static dl_status dead_letter_add(dlc_wh_fact *fact, const dlc_wh_chunk *chunk,
     dl_wh_bind_str(st, 5, "the database refused a value of the row");
     dl_wh_bind_bytes(st, 6, chunk->payloads + line->payload_at, len);
     dl_wh_bind_time(st, 7, line->time);
-    return dl_wh_run(st, err);
+    status = dl_wh_run(st, err);
+    return status == DL_CONFLICT ? DL_OK : status; /* it is listed already */
 }
 
 /* Set aside the one LINE of CHUNK that is refused. */
@@ -356,22 +358,26 @@ static size_t line_find(const dlc_wh_chunk *chunk, int64_t offset)
     return low;
 }
 
-/* Take the staged rows out that are not later than the known ones. */
+/* Lock the known rows of staged keys; take the staged rows out that do not
+ * replace them. */
 static dl_status earlier_exclude(size_t *n, dlc_wh_fact *fact,
                                  dlc_wh_batch *batch, dlc_wh_chunk *chunk,
                                  dl_error *err)
 {
+    const dlc_wh_table *table = chunk->place->table;
+    bool supersedes = table->dataset->on_repeat == DL_REPEAT_SUPERSEDE;
     dl_wh_stmt *st;
     bool more;
 
     *n = 0;
-    DL_TRY(dl_wh_prepare(&st, fact->wh, chunk->place->table->sql_earlier, err));
+    DL_TRY(dl_wh_prepare(&st, fact->wh, table->sql_repeats, err));
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more) {
-        size_t at = line_find(chunk, dl_wh_int(st, 2));
+        size_t at = line_find(chunk, dl_wh_int(st, 0));
+        bool later = dl_wh_int(st, 1) != 0;
 
-        if (at < chunk->n && !chunk->lines[at].out) {
+        if (at < chunk->n && !chunk->lines[at].out && !(later && supersedes)) {
             line_exclude(batch, chunk, at);
             (*n)++;
         }

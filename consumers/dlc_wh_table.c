@@ -260,10 +260,7 @@ static void statements_fill(dlc_wh_table *table, const word *words,
     table->sql_create_staging = fill(STMT_STAGING_CREATE, words, pool);
     table->sql_drop_staging = fill(STMT_STAGING_DROP, words, pool);
     table->sql_empty_staging = fill(STMT_STAGING_EMPTY, words, pool);
-    table->sql_earlier = fill(table->dataset->on_repeat == DL_REPEAT_IGNORE
-                                  ? STMT_REPEATS_ALL
-                                  : STMT_REPEATS_EARLIER,
-                              words, pool);
+    table->sql_repeats = fill(STMT_REPEATS, words, pool);
     table->sql_adjust = fill(STMT_ADJUST_ADD, words, pool);
     table->sql_supersede = fill(STMT_SUPERSEDE, words, pool);
     table->sql_add = fill(STMT_STAGING_ADD, words, pool);

@@ -71,7 +71,7 @@ typedef struct dlc_wh_table {
     const char *sql_create_staging; /* CREATE TEMPORARY TABLE */
     const char *sql_drop_staging;   /* DROP TEMPORARY TABLE */
     const char *sql_empty_staging;  /* DELETE FROM */
-    const char *sql_earlier;        /* coordinates of rows that lose */
+    const char *sql_repeats;        /* which staged keys are known */
     const char *sql_adjust;         /* old values to rollup_adjust */
     const char *sql_supersede;      /* later rows replace known keys */
     const char *sql_add;            /* unknown keys are inserted */

@@ -250,14 +250,11 @@ DROP TEMPORARY TABLE IF EXISTS {staging};
 -- STMT_STAGING_EMPTY: the next chunk
 DELETE FROM {staging};
 
--- STMT_REPEATS_EARLIER: new rows that are not later than the known one
-SELECT s.src_generation, s.src_partition, s.src_offset
+-- STMT_REPEATS: known keys, and whether the new row is later; the known rows
+-- are locked, because an INSERT ... SELECT reads them without a lock
+SELECT s.src_offset, CASE WHEN {later} THEN 1 ELSE 0 END
 FROM {staging} s JOIN {table} f ON {match}
-WHERE NOT {later};
-
--- STMT_REPEATS_ALL: new rows whose key is known, where the first one stays
-SELECT s.src_generation, s.src_partition, s.src_offset
-FROM {staging} s JOIN {table} f ON {match};
+FOR UPDATE;
 
 -- STMT_ADJUST_ADD: what the rollups have to take back; the parameter is the topic
 INSERT INTO rollup_adjust (topic, generation, `partition`, `offset`, revision,
@@ -330,8 +327,7 @@ WHERE sink = 'warehouse' AND topic = ? AND `partition` = ? AND generation = ?;
 -- STMT_DEAD_LETTER_ADD: a row that the database refused
 INSERT INTO dead_letter (topic, generation, `partition`, `offset`, reason,
   detail, value, received_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-ON DUPLICATE KEY UPDATE detail = VALUES(detail);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
 -- --- Rollups and their watermark (dlc_wh_advance.c) -------------------------
 

@@ -62,6 +62,10 @@ static dl_status stmt_fail(dl_wh_stmt *st, dl_error *err)
     char what[64];
 
     (void)snprintf(what, sizeof what, "%.60s", st->sql);
+    if (mysql_stmt_errno(st->stmt) == 0) {
+        /* a failure in the middle of a result stays with the connection */
+        return dl_wh_fail(st->wh, err, what);
+    }
     return dl_wh_fail_number(st->wh, err, what, mysql_stmt_errno(st->stmt),
                              mysql_stmt_error(st->stmt));
 }
