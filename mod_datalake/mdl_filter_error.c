@@ -16,6 +16,7 @@
 #include "mdl_brigade.h"
 #include "mdl_config.h"
 #include "mdl_framing.h"
+#include "mdl_keepalive.h"
 #include "mdl_problem_body.h"
 #include "mdl_request.h"
 #include "mdl_site.h"
@@ -49,10 +50,10 @@ static void set_headers(request_rec *r, const mdl_request *q)
     set_allow(r, q);
 }
 
-/* Put the body of R's problem in front of BB. */
-static void put_body(request_rec *r, const mdl_request *q,
-                     apr_bucket_brigade *bb)
+/* Put the body of Q's problem in front of BB. */
+static void put_body(mdl_request *q, apr_bucket_brigade *bb)
 {
+    request_rec *r = q->r;
     dl_buf *body = dl_buf_create(BODY_MAX, r->pool);
 
     set_headers(r, q);
@@ -63,6 +64,7 @@ static void put_body(request_rec *r, const mdl_request *q,
     ap_set_content_length(r, (apr_off_t)body->len);
     mdl_brigade_prepend(bb, apr_bucket_pool_create(body->data, body->len,
                                                    r->pool, bb->bucket_alloc));
+    mdl_keepalive_apply(q);
 }
 
 static apr_status_t filter_problem(ap_filter_t *f, apr_bucket_brigade *bb)
@@ -76,7 +78,7 @@ static apr_status_t filter_problem(ap_filter_t *f, apr_bucket_brigade *bb)
         if (q == NULL) {
             q = mdl_request_create(r, mdl_site_get(r->server));
         }
-        put_body(r, q, bb);
+        put_body(q, bb);
     }
     return mdl_brigade_is_empty(bb) ? APR_SUCCESS
                                     : ap_pass_brigade(f->next, bb);
@@ -100,6 +102,7 @@ void mdl_filter_error_insert(request_rec *r)
 
 void mdl_filter_error_register(void)
 {
+    mdl_keepalive_register();
     filter = ap_register_output_filter("DATALAKE_PROBLEM", filter_problem, NULL,
                                        AP_FTYPE_RESOURCE);
 }

@@ -237,6 +237,37 @@ subtest 'an ErrorDocument of the administrator wins' => sub {
     is(problem_of(get('/nothing')), 'not-found', 'others are problems');
 };
 
+subtest 'a refused request leaves the connection, a broken one does not' => sub {
+    my $one = $stack->httpd->client;
+    for my $connection (undef, 'keep-alive') {
+        my @header = defined $connection ? (Connection => $connection) : ();
+        my $first = $one->get('/health/live?x=1', headers => \@header);
+        is($first->{status}, 400, 'a parameter nobody knows');
+        unlike($first->{headers}{connection} // '', qr/close/i, '... stays');
+        my $socket = $one->{socket};
+        my $next = $one->get('/health/live', headers => \@header);
+        is($next->{status}, 200, '... and the next request is answered');
+        is($one->{socket}, $socket, '... on the same connection');
+    }
+    is(
+        $one->get('/health/live?x=1', headers => { Connection => 'close' })
+          ->{headers}{connection},
+        'close',
+        'who asks for the end gets it'
+    );
+    like($one->request('GET', '/health/live?x=1', body => 'xx')
+          ->{headers}{connection}, qr/close/, 'a body nobody reads is the end');
+    like($one->get('/health/%zz')->{headers}{connection},
+        qr/close/, 'so is an escape that is none');
+    my $both = $one->exchange("GET /health/live?x=1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+          . "GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n");
+    is($both->{status}, 400, 'of two requests at once the first is refused');
+    is($one->read_answer->{status}, 200, 'the second one answered');
+    $one->close;
+    is($one->head('/health/live?x=1')->{status}, 400, 'HEAD is refused, too');
+    is($one->get('/health/live')->{status}, 200, '... and in step');
+};
+
 subtest 'answers carry what protects them' => sub {
     for my $path ('/health/live', '/nothing', '/problems/internal') {
         my $header = get($path)->{headers};
