@@ -182,7 +182,7 @@ sub while_away {
     note sprintf '%s: %d answers, median once open %.1f ms', $what,
       scalar @got, 1000 * percentile(0.5, map { $_->[1] } @late);
     cmp_ok(percentile(0.5, map { $_->[1] } @late),
-        '<=', 0.005, "$what: the open breaker answers in 5 ms");
+        '<=', 0.02, "$what: the open breaker answers at once");
     my ($status, $json) = health();
     is("$status $json->{status} $json->{checks}{warehouse}",
         '200 degraded down', "$what: health is degraded");
