@@ -182,23 +182,24 @@ static dl_status make(dl_buf *buf, mdl_request *q, writer *write, dl_error *err)
 /* Answer what WRITE makes of the newest look; NAME tells the two apart. */
 static int answer(mdl_request *q, const char *name, writer *write)
 {
-    const char *key =
-        apr_psprintf(q->r->pool, "%s %" PRId64, name,
+    const char *stamp =
+        apr_psprintf(q->r->pool, "%" PRId64,
                      dl_time_monotonic_us() / (LOOK_MS * (int64_t)1000));
     dl_buf *buf = mdl_answer_buf(q, ANSWER_MAX);
     mdl_answer whole = {.life = MDL_LIFE_REQUEST, .cache = "no-store"};
     mdl_cache_answer kept;
     mdl_cache_verdict found =
-        mdl_cache_find(&kept, q->site->cache, key, q->r->pool);
+        mdl_cache_find(&kept, q->site->cache, name, stamp, q->r->pool);
 
     if (found != MDL_CACHE_HIT) {
         if (make(buf, q, write, NULL) != DL_OK) {
+            mdl_cache_abandon(q->site->cache, name);
             return HTTP_INTERNAL_SERVER_ERROR;
         }
         kept.body = buf->data;
         kept.len = buf->len;
         if (found == MDL_CACHE_MINE) {
-            mdl_cache_put(q->site->cache, key, &kept);
+            mdl_cache_put(q->site->cache, name, stamp, &kept);
         }
     }
     whole.status = kept.body[0] == '5' ? HTTP_SERVICE_UNAVAILABLE : HTTP_OK;

@@ -1,8 +1,7 @@
 /* mdl_cache.c - The answer cache: a hash table in order of last use.
  *
- * An entry is one malloc block: the struct, the key, the body and the
- * cursor.  `making` entries have no body yet; those who wait for one sleep on
- * the cache's condition variable.
+ * An entry is a malloc block for the key and one for the answer.  Those who
+ * wait for an answer sleep on the cache's condition variable.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_cache.h"
@@ -18,21 +17,28 @@
 
 #define BUCKETS 1024 /* a power of two; chains stay short at any bound */
 
-/* One answer, or the promise of one. */
+/* A finished answer; one malloc block with its texts. */
+typedef struct made {
+    mdl_cache_answer answer; /* pointers into this block */
+    const char *stamp;       /* the state it was made from, in this block */
+    int64_t born_us;         /* monotonic, when it was stored */
+    size_t size;             /* bytes of the block */
+} made;
+
+/* What is known under one key. */
 typedef struct entry {
     struct entry *chain;         /* next in the bucket */
     struct entry *newer, *older; /* in order of last use */
-    mdl_cache_answer answer;     /* pointers into this block */
-    int64_t born_us;             /* monotonic, when made or promised */
-    size_t size;                 /* bytes of the block */
+    made *kept;                  /* the newest answer, NULL: none yet */
+    int64_t promised_us;         /* when a thread began to make one; 0: none */
+    size_t size;                 /* bytes of this block */
     unsigned hash;               /* of the key */
-    int making;                  /* 1: promised, no answer yet */
-    char key[];                  /* NUL-terminated, the answer behind it */
+    char key[];                  /* NUL-terminated */
 } entry;
 
 struct mdl_cache {
     pthread_mutex_t mutex;  /* guards everything below */
-    pthread_cond_t made;    /* a promise was kept or given up */
+    pthread_cond_t wake;    /* a promise was kept or given up */
     size_t max_bytes;       /* bound of stats.bytes */
     mdl_cache_stats stats;  /* bytes and entries are kept here too */
     entry *newest, *oldest; /* by last use */
@@ -90,19 +96,15 @@ static void drop(mdl_cache *cache, entry *e)
     }
     *at = e->chain;
     unlink_use(cache, e);
-    cache->stats.bytes -= e->size;
+    cache->stats.bytes -= e->size + (e->kept != NULL ? e->kept->size : 0);
     cache->stats.entries--;
+    free(e->kept);
     free(e);
 }
 
-/* Put E, filled but for its links, into the table. */
-static void insert(mdl_cache *cache, entry *e)
+/* Drop what was unused for longest until the bound holds; E stays. */
+static void shrink(mdl_cache *cache, const entry *e)
 {
-    e->chain = cache->bucket[e->hash % BUCKETS];
-    cache->bucket[e->hash % BUCKETS] = e;
-    link_newest(cache, e);
-    cache->stats.bytes += e->size;
-    cache->stats.entries++;
     while (cache->stats.bytes > cache->max_bytes && cache->oldest != e) {
         drop(cache, cache->oldest);
     }
@@ -118,19 +120,24 @@ static entry *find(mdl_cache *cache, const char *key, unsigned hash)
     return e;
 }
 
-/* Return a new block for KEY with MORE bytes behind the key; NULL when there
- * is no memory, and then nothing is cached. */
-static entry *entry_create(const char *key, unsigned hash, size_t more)
+/* Return a new entry for KEY; NULL when there is no memory. */
+static entry *entry_create(mdl_cache *cache, const char *key, unsigned hash)
 {
     size_t key_len = strlen(key) + 1;
-    entry *e = calloc(1, sizeof(*e) + key_len + more);
+    entry *e = calloc(1, sizeof(*e) + key_len);
 
-    if (e != NULL) {
-        memcpy(e->key, key, key_len);
-        e->hash = hash;
-        e->size = sizeof(*e) + key_len + more;
-        e->born_us = dl_time_monotonic_us();
+    if (e == NULL) {
+        return NULL;
     }
+    memcpy(e->key, key, key_len);
+    e->hash = hash;
+    e->size = sizeof(*e) + key_len;
+    e->chain = cache->bucket[hash % BUCKETS];
+    cache->bucket[hash % BUCKETS] = e;
+    link_newest(cache, e);
+    cache->stats.bytes += e->size;
+    cache->stats.entries++;
+    shrink(cache, e);
     return e;
 }
 
@@ -141,7 +148,7 @@ static apr_status_t cache_cleanup(void *data)
     while (cache->oldest != NULL) {
         drop(cache, cache->oldest);
     }
-    pthread_cond_destroy(&cache->made);
+    pthread_cond_destroy(&cache->wake);
     pthread_mutex_destroy(&cache->mutex);
     return APR_SUCCESS;
 }
@@ -155,55 +162,61 @@ mdl_cache *mdl_cache_create(size_t max_bytes, apr_pool_t *pool)
     pthread_mutex_init(&cache->mutex, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->made, &attributes);
+    pthread_cond_init(&cache->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     apr_pool_cleanup_register(pool, cache, cache_cleanup,
                               apr_pool_cleanup_null);
     return cache;
 }
 
-/* Copy the answer of E to ANSWER. */
-static void copy_out(mdl_cache_answer *answer, const entry *e, apr_pool_t *pool)
+/* Copy the answer that E keeps to ANSWER. */
+static mdl_cache_verdict hit(mdl_cache_answer *answer, mdl_cache *cache,
+                             entry *e, apr_pool_t *pool)
 {
-    answer->body = apr_pmemdup(pool, e->answer.body, e->answer.len);
-    answer->len = e->answer.len;
-    answer->cursor = apr_pstrdup(pool, e->answer.cursor);
+    const mdl_cache_answer *kept = &e->kept->answer;
+
+    unlink_use(cache, e);
+    link_newest(cache, e);
+    cache->stats.hits++;
+    answer->body = apr_pmemdup(pool, kept->body, kept->len);
+    answer->len = kept->len;
+    answer->cursor = apr_pstrdup(pool, kept->cursor);
+    return MDL_CACHE_HIT;
 }
 
-/* Promise the answer of KEY; the caller found none and holds the mutex. */
-static mdl_cache_verdict promise(mdl_cache *cache, const char *key,
-                                 unsigned hash)
+/* Return whether E keeps an answer for STAMP that still lives, or, with STAMP
+ * NULL, one that will do while another is made. */
+static int good(const entry *e, const char *stamp)
 {
-    entry *e = entry_create(key, hash, 0);
+    int64_t age_us;
 
-    cache->stats.misses++;
-    if (e == NULL) {
-        return MDL_CACHE_ALONE;
+    if (e == NULL || e->kept == NULL) {
+        return 0;
     }
-    e->making = 1;
-    insert(cache, e);
-    return MDL_CACHE_MINE;
+    age_us = dl_time_monotonic_us() - e->kept->born_us;
+    if (stamp == NULL) {
+        return age_us < MDL_CACHE_OLD_MS * INT64_C(1000) ? 1 : 0;
+    }
+    return age_us < MDL_CACHE_LIFE_MS * INT64_C(1000) &&
+                   strcmp(e->kept->stamp, stamp) == 0
+               ? 1
+               : 0;
 }
 
-/* Wait for the answer promised under KEY, but no longer than MDL_CACHE_WAIT_MS
- * after the promise.  Return its entry, or NULL when there is none; *LATE is 1
- * when a promise took too long. */
-static entry *wait_for(mdl_cache *cache, const char *key, unsigned hash,
-                       int *late)
+/* Wait while somebody makes the answer of E, no longer than MDL_CACHE_WAIT_MS
+ * after the promise.  Return the entry of KEY then, NULL when it is gone. */
+static entry *wait_for(mdl_cache *cache, entry *e, const char *key,
+                       unsigned hash)
 {
-    entry *e = find(cache, key, hash);
-
-    *late = 0;
-    while (e != NULL && e->making != 0) {
-        int64_t until_us = e->born_us + MDL_CACHE_WAIT_MS * INT64_C(1000);
+    while (e != NULL && e->promised_us != 0) {
+        int64_t until_us = e->promised_us + MDL_CACHE_WAIT_MS * INT64_C(1000);
         struct timespec until = {.tv_sec = until_us / DL_SECOND_US,
                                  .tv_nsec = until_us % DL_SECOND_US * 1000};
 
         if (dl_time_monotonic_us() >= until_us) {
-            *late = 1;
-            return NULL;
+            return e;
         }
-        pthread_cond_timedwait(&cache->made, &cache->mutex, &until);
+        pthread_cond_timedwait(&cache->wake, &cache->mutex, &until);
         e = find(cache, key, hash);
     }
     return e;
@@ -211,95 +224,106 @@ static entry *wait_for(mdl_cache *cache, const char *key, unsigned hash,
 
 /* mdl_cache_find with the mutex held. */
 static mdl_cache_verdict find_locked(mdl_cache_answer *answer, mdl_cache *cache,
-                                     const char *key, apr_pool_t *pool)
+                                     const char *key, const char *stamp,
+                                     apr_pool_t *pool)
 {
     unsigned hash = hash_key(key);
-    int64_t now_us = dl_time_monotonic_us();
-    int late;
-    entry *e = wait_for(cache, key, hash, &late);
+    entry *e = find(cache, key, hash);
 
-    if (e != NULL && now_us - e->born_us < MDL_CACHE_LIFE_MS * INT64_C(1000)) {
-        unlink_use(cache, e);
-        link_newest(cache, e);
-        cache->stats.hits++;
-        copy_out(answer, e, pool);
-        return MDL_CACHE_HIT;
+    if (good(e, stamp) != 0 ||
+        (e != NULL && e->promised_us != 0 && good(e, NULL) != 0)) {
+        return hit(answer, cache, e, pool);
     }
-    if (late != 0) {
-        cache->stats.misses++;
+    e = wait_for(cache, e, key, hash);
+    if (good(e, stamp) != 0) {
+        return hit(answer, cache, e, pool);
+    }
+    cache->stats.misses++;
+    if (e == NULL) {
+        e = entry_create(cache, key, hash);
+    }
+    if (e == NULL || e->promised_us != 0) {
         return MDL_CACHE_ALONE;
     }
-    if (e != NULL) {
-        drop(cache, e);
-    }
-    return promise(cache, key, hash);
+    e->promised_us = dl_time_monotonic_us();
+    return MDL_CACHE_MINE;
 }
 
 mdl_cache_verdict mdl_cache_find(mdl_cache_answer *answer, mdl_cache *cache,
-                                 const char *key, apr_pool_t *result_pool)
+                                 const char *key, const char *stamp,
+                                 apr_pool_t *result_pool)
 {
     mdl_cache_verdict verdict;
 
     memset(answer, 0, sizeof(*answer));
     pthread_mutex_lock(&cache->mutex);
-    verdict = find_locked(answer, cache, key, result_pool);
+    verdict = find_locked(answer, cache, key, stamp, result_pool);
     pthread_mutex_unlock(&cache->mutex);
     return verdict;
 }
 
-/* Return an entry that holds a copy of ANSWER under KEY, or NULL. */
-static entry *entry_fill(const char *key, const mdl_cache_answer *answer)
+/* Return a block with a copy of ANSWER and STAMP, or NULL. */
+static made *made_create(const mdl_cache_answer *answer, const char *stamp)
 {
+    size_t stamp_len = strlen(stamp) + 1;
     size_t cursor_len = answer->cursor != NULL ? strlen(answer->cursor) + 1 : 0;
-    entry *e = entry_create(key, hash_key(key), answer->len + cursor_len);
+    size_t size = sizeof(made) + stamp_len + cursor_len + answer->len;
+    made *m = malloc(size);
     char *at;
 
-    if (e == NULL) {
+    if (m == NULL) {
         return NULL;
     }
-    at = e->key + strlen(key) + 1;
+    memset(m, 0, sizeof(*m));
+    at = (char *)(m + 1);
+    m->stamp = memcpy(at, stamp, stamp_len);
     if (cursor_len > 0) {
-        memcpy(at, answer->cursor, cursor_len);
-        e->answer.cursor = at;
+        m->answer.cursor = memcpy(at + stamp_len, answer->cursor, cursor_len);
     }
-    memcpy(at + cursor_len, answer->body, answer->len);
-    e->answer.body = at + cursor_len;
-    e->answer.len = answer->len;
-    return e;
+    m->answer.body =
+        memcpy(at + stamp_len + cursor_len, answer->body, answer->len);
+    m->answer.len = answer->len;
+    m->born_us = dl_time_monotonic_us();
+    m->size = size;
+    return m;
 }
 
-/* Drop the promise under KEY, if the bound has not already, and wake those
- * who wait.  The mutex is held. */
-static void promise_end(mdl_cache *cache, const char *key)
+/* Keep M (NULL: nothing) as the answer of KEY, whose promise is over; return
+ * what has to be freed.  The mutex is held. */
+static made *keep(mdl_cache *cache, const char *key, made *m)
 {
     entry *e = find(cache, key, hash_key(key));
+    made *old = m;
 
-    if (e != NULL && e->making != 0) {
-        drop(cache, e);
+    if (e != NULL) {
+        e->promised_us = 0;
+        if (m != NULL && m->size <= cache->max_bytes / 4) {
+            old = e->kept;
+            cache->stats.bytes -= old != NULL ? old->size : 0;
+            cache->stats.bytes += m->size;
+            e->kept = m;
+            shrink(cache, e);
+        }
     }
-    pthread_cond_broadcast(&cache->made);
+    pthread_cond_broadcast(&cache->wake);
+    return old;
 }
 
-void mdl_cache_put(mdl_cache *cache, const char *key,
+void mdl_cache_put(mdl_cache *cache, const char *key, const char *stamp,
                    const mdl_cache_answer *answer)
 {
-    entry *e = entry_fill(key, answer);
+    made *m = made_create(answer, stamp);
 
     pthread_mutex_lock(&cache->mutex);
-    promise_end(cache, key);
-    if (e != NULL && e->size <= cache->max_bytes / 4 &&
-        find(cache, key, e->hash) == NULL) {
-        insert(cache, e);
-        e = NULL;
-    }
+    m = keep(cache, key, m);
     pthread_mutex_unlock(&cache->mutex);
-    free(e);
+    free(m);
 }
 
 void mdl_cache_abandon(mdl_cache *cache, const char *key)
 {
     pthread_mutex_lock(&cache->mutex);
-    promise_end(cache, key);
+    (void)keep(cache, key, NULL);
     pthread_mutex_unlock(&cache->mutex);
 }
 

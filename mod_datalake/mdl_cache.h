@@ -1,14 +1,16 @@
 /* mdl_cache.h - Finished answers, kept while the data stands still.
  *
- * The key of an answer names the route, its parameters, the loader's commit
- * counter and the time window, so an answer is never older than the counter
- * that was read before it was made; nothing is ever invalidated.  An entry
- * also dies MDL_CACHE_LIFE_MS after it was stored, which bounds what a change
- * without a commit (currency rates, a loader on another host) can hide.
+ * The key of an answer names the route and its parameters, its stamp the state
+ * of the data it was made from: the loader's commit counter, the time window.
+ * An answer is found while its stamp is the asker's; nothing is ever
+ * invalidated.  It also dies MDL_CACHE_LIFE_MS after it was stored, which
+ * bounds what a change without a commit (currency rates, a loader on another
+ * host) can hide.
  *
- * One thread makes an answer, the others that want the same one wait for it:
+ * One thread makes an answer; who asks meanwhile gets the one before it, when
+ * that is younger than MDL_CACHE_OLD_MS, and otherwise waits:
  *
- *     mdl_cache_find(&hit, cache, key, pool)
+ *     mdl_cache_find(&hit, cache, key, stamp, pool)
  *       MDL_CACHE_HIT    answer with hit
  *       MDL_CACHE_MINE   make it, then mdl_cache_put or mdl_cache_abandon
  *       MDL_CACHE_ALONE  make it, do not store it (the maker took too long)
@@ -27,6 +29,9 @@
 
 /* An answer is found for at most this long, whatever its key says. */
 #define MDL_CACHE_LIFE_MS 2000
+
+/* While a newer one is made, an answer of at most this age will do. */
+#define MDL_CACHE_OLD_MS 1200
 
 /* A second asker waits this long for the first one's answer. */
 #define MDL_CACHE_WAIT_MS 200
@@ -60,14 +65,16 @@ typedef struct mdl_cache_stats {
  * freed with POOL.  Thread: child start only. */
 mdl_cache *mdl_cache_create(size_t max_bytes, apr_pool_t *pool);
 
-/* Look KEY up.  On MDL_CACHE_HIT *ANSWER is a copy in RESULT_POOL; otherwise
- * it is zeroed.  Thread: any. */
+/* Look KEY up for the state STAMP.  On MDL_CACHE_HIT *ANSWER is a copy in
+ * RESULT_POOL; otherwise it is zeroed.  Thread: any. */
 mdl_cache_verdict mdl_cache_find(mdl_cache_answer *answer, mdl_cache *cache,
-                                 const char *key, apr_pool_t *result_pool);
+                                 const char *key, const char *stamp,
+                                 apr_pool_t *result_pool);
 
-/* Store a copy of ANSWER under KEY, which mdl_cache_find called MINE, and wake
- * those who wait for it.  Too large an answer is not kept.  Thread: any. */
-void mdl_cache_put(mdl_cache *cache, const char *key,
+/* Store a copy of ANSWER, made from the state STAMP, under KEY, which
+ * mdl_cache_find called MINE, and wake those who wait for it.  Too large an
+ * answer is not kept.  Thread: any. */
+void mdl_cache_put(mdl_cache *cache, const char *key, const char *stamp,
                    const mdl_cache_answer *answer);
 
 /* Give up making the answer of KEY: the next asker makes it.  Thread: any. */

@@ -52,7 +52,8 @@ int mdl_spend_parse(mdl_spend *spend, mdl_request *q)
                       .status = q->values[MDL_SPEND_STATUS].text,
                       .transaction_type = q->values[MDL_SPEND_TYPE].text,
                       .currency = code},
-        .parameters = ""};
+        .parameters = "",
+        .window = ""};
     mdl_spend_bind(spend, "status", spend->selection.status);
     mdl_spend_bind(spend, "transaction_type",
                    spend->selection.transaction_type);
@@ -95,12 +96,14 @@ static dl_status make(mdl_cache_answer *answer, mdl_spend *spend,
     return DL_OK;
 }
 
-/* Make the answer of SPEND and keep it under KEY when it is ours to keep. */
-static dl_status make_and_keep(mdl_cache_answer *answer, mdl_spend *spend,
-                               const mdl_spend_kind *kind, const char *key,
-                               dl_error *err)
+/* Make the answer of SPEND and keep it under KEY and STAMP when it is ours to
+ * keep, else KEY is NULL.  Returns OK or the status of a problem. */
+static int make_and_keep(mdl_cache_answer *answer, mdl_spend *spend,
+                         const mdl_spend_kind *kind, const char *key,
+                         const char *stamp)
 {
-    dl_status status = make(answer, spend, kind, err);
+    dl_error err = {DL_OK, 0, ""};
+    dl_status status = make(answer, spend, kind, &err);
 
     mdl_metrics_query(kind->statement, status == DL_OK ? MDL_METRICS_ANSWERED
                                                        : MDL_METRICS_FAILED);
@@ -108,33 +111,36 @@ static dl_status make_and_keep(mdl_cache_answer *answer, mdl_spend *spend,
         mdl_metrics_count(MDL_METRICS_SHED_WAREHOUSE);
     }
     if (key != NULL && status == DL_OK) {
-        mdl_cache_put(spend->q->site->cache, key, answer);
+        mdl_cache_put(spend->q->site->cache, key, stamp, answer);
     }
     else if (key != NULL) {
         mdl_cache_abandon(spend->q->site->cache, key);
     }
-    return status;
+    return status == DL_OK ? OK : mdl_http_fail(spend->q, MDL_WAREHOUSE, &err);
 }
 
 int mdl_spend_answer(mdl_spend *spend, const mdl_spend_kind *kind)
 {
     mdl_request *q = spend->q;
-    mdl_stamp stamp = mdl_commit_stamp(q->site->commit, q->r->pool);
+    mdl_stamp state = mdl_commit_stamp(q->site->commit, q->r->pool);
     const char *key =
-        apr_psprintf(q->r->pool, "%s" SEPARATOR "%d" SEPARATOR "%" PRId64 "%s",
-                     kind->name, stamp.counted, stamp.value, spend->parameters);
-    dl_error err = {DL_OK, 0, ""};
+        apr_pstrcat(q->r->pool, kind->name, SEPARATOR, spend->parameters, NULL);
+    const char *stamp = apr_psprintf(q->r->pool, "%d %" PRId64 " %s",
+                                     state.counted, state.value, spend->window);
     mdl_cache_answer answer;
     mdl_cache_verdict found =
-        mdl_cache_find(&answer, q->site->cache, key, q->r->pool);
+        mdl_cache_find(&answer, q->site->cache, key, stamp, q->r->pool);
+    int status = OK;
 
     if (found == MDL_CACHE_HIT) {
         mdl_metrics_query(kind->statement, MDL_METRICS_CACHED);
     }
-    else if (make_and_keep(&answer, spend, kind,
-                           found == MDL_CACHE_MINE ? key : NULL,
-                           &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
+    else {
+        status = make_and_keep(&answer, spend, kind,
+                               found == MDL_CACHE_MINE ? key : NULL, stamp);
+    }
+    if (status != OK) {
+        return status;
     }
     if (answer.cursor != NULL) {
         mdl_answer_link_next(q, answer.cursor);

@@ -70,6 +70,8 @@ typedef struct mdl_spend {
     dl_wh_selection selection; /* which transactions count */
     const char *parameters;    /* every parameter in one spelling: what cache
                                   and cursor are bound to */
+    const char *window;        /* the time window, "" when there is none: a
+                                  part of the state, not of the key */
     bool decimals_as_text;     /* decimals=string */
     const char *next_cursor;   /* set by the writer; NULL: last page */
     void *own;                 /* the metric's own state */

@@ -393,60 +393,54 @@ SELECT CAST(COALESCE(SUM(next_offset), 0) + COALESCE(SUM(generation), 0)
   + (SELECT COUNT(*) FROM api_adjust) AS SIGNED)
 FROM api_watermark WHERE topic = ? OR sink = 'rates';
 
--- STMT_METRIC_WINDOW: what happened in a window of event time; the inner
--- groups are there because MariaDB 10.11 refuses the second run without them
+-- STMT_METRIC_WINDOW: the rollup's part of a window of event time; three plain
+-- sums cost half of one over a UNION
 SELECT CAST(COALESCE(SUM(n), 0) AS SIGNED), COALESCE(SUM(amount), 0),
   COALESCE(SUM(amount_base), 0), CAST(COALESCE(SUM(unconverted), 0) AS SIGNED)
-FROM (
-  SELECT SUM(n) AS n, SUM(amount) AS amount,
-    SUM(amount_base) AS amount_base, SUM(unconverted) AS unconverted
-  FROM api_spend_second
-  WHERE second >= ? AND second < ?
-    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
-    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
-    AND (? = '' OR currency = ?)
-  GROUP BY currency
-  UNION ALL
-  SELECT COUNT(*) AS n, SUM(COALESCE(amount, 0)) AS amount,
-    SUM(COALESCE(amount_base, 0)) AS amount_base,
-    SUM(CASE WHEN amount IS NOT NULL AND amount_base IS NULL THEN 1 ELSE 0 END)
-      AS unconverted
-  FROM api_transaction
-  WHERE `timestamp` >= ? AND `timestamp` < ?
-    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
-    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
-    AND (? = '' OR currency = ?)
-    AND (
-      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
-  GROUP BY currency
-  UNION ALL
-  SELECT SUM(a.n) AS n, SUM(a.amount) AS amount,
-    SUM(a.amount_base) AS amount_base, SUM(a.unconverted) AS unconverted
-  FROM api_adjust a JOIN api_watermark w
+FROM api_spend_second
+WHERE second >= ? AND second < ?
+  AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+  AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+  AND (? = '' OR currency = ?);
+
+-- STMT_METRIC_WINDOW_TAIL: the tail's part
+SELECT COUNT(*), COALESCE(SUM(amount), 0), COALESCE(SUM(amount_base), 0),
+  CAST(COALESCE(SUM(CASE WHEN amount IS NOT NULL AND amount_base IS NULL
+    THEN 1 ELSE 0 END), 0) AS SIGNED)
+FROM api_transaction
+WHERE `timestamp` >= ? AND `timestamp` < ?
+  AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
+  AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+  AND (? = '' OR currency = ?)
+  AND (
+    (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
+    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?));
+
+-- STMT_METRIC_WINDOW_ADJUST: what the rollup still has to take back of it
+SELECT CAST(COALESCE(SUM(a.n), 0) AS SIGNED), COALESCE(SUM(a.amount), 0),
+  COALESCE(SUM(a.amount_base), 0), CAST(COALESCE(SUM(a.unconverted), 0) AS SIGNED)
+FROM api_adjust a JOIN api_watermark w
     ON w.sink = 'rollup' AND w.topic = a.topic AND w.`partition` = a.`partition`
-  WHERE a.topic = ? AND (a.generation < w.generation OR
-    (a.generation = w.generation AND a.`offset` < w.next_offset))
-    AND a.second >= ? AND a.second < ?
-    AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
-    AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
-    AND (? = '' OR a.currency = ?)
-  GROUP BY a.currency
-) x;
+WHERE a.topic = ? AND (a.generation < w.generation OR
+  (a.generation = w.generation AND a.`offset` < w.next_offset))
+  AND a.second >= ? AND a.second < ?
+  AND (? = '*' OR FIND_IN_SET(a.status, ?) > 0)
+  AND (? = '*' OR FIND_IN_SET(a.transaction_type, ?) > 0)
+  AND (? = '' OR a.currency = ?);
 
 -- STMT_METRIC_PRODUCTS: the products sold most, by the newest name that the
 -- rollup or the tail has: a place of 66 characters that sorts, then the name

@@ -1,4 +1,4 @@
-/* dl_wh_metrics.c - Reads the spend metrics: one snapshot, one statement each.
+/* dl_wh_metrics.c - Reads the spend metrics: in one snapshot each.
  *
  * The watermarks name the tail as ranges of the fact table's primary key; the
  * statements (sql/statements.sql, STMT_METRIC_*) add rollup, tail and
@@ -163,32 +163,42 @@ static void bind_tail(reading *read)
 
 /* --- Window ----------------------------------------------------------------- */
 
-static dl_status window_read(dl_wh_window *window, reading *read, dl_time from,
-                             dl_time to, dl_error *err)
+/* Add what the bound statement of READ says to *WINDOW. */
+static dl_status window_add(dl_wh_window *window, reading *read, dl_error *err)
 {
     bool all = read->currency[0] == '\0';
     bool more;
 
+    DL_TRY(dl_wh_run(read->st, err));
+    DL_TRY(dl_wh_fetch(&more, read->st, err));
+    if (more) {
+        window->transactions += dl_wh_int(read->st, 0);
+        dl_decimal_add(&window->total, dl_wh_decimal(read->st, all ? 2 : 1));
+        window->unconverted += all ? dl_wh_int(read->st, 3) : 0;
+    }
+    return DL_OK;
+}
+
+static dl_status window_read(dl_wh_window *window, reading *read, dl_time from,
+                             dl_time to, dl_error *err)
+{
     DL_TRY(prepare(read, STMT_METRIC_WINDOW, err));
     bind_time(read, from);
     bind_time(read, to);
     bind_selection(read);
+    DL_TRY(window_add(window, read, err));
+    DL_TRY(prepare(read, STMT_METRIC_WINDOW_TAIL, err));
     bind_time(read, from);
     bind_time(read, to);
     bind_selection(read);
     bind_tail(read);
+    DL_TRY(window_add(window, read, err));
+    DL_TRY(prepare(read, STMT_METRIC_WINDOW_ADJUST, err));
     bind_text(read, read->selection->topic);
     bind_time(read, from);
     bind_time(read, to);
     bind_selection(read);
-    DL_TRY(dl_wh_run(read->st, err));
-    DL_TRY(dl_wh_fetch(&more, read->st, err));
-    if (more) {
-        window->transactions = dl_wh_int(read->st, 0);
-        window->total = dl_wh_decimal(read->st, all ? 2 : 1);
-        window->unconverted = all ? dl_wh_int(read->st, 3) : 0;
-    }
-    return DL_OK;
+    return window_add(window, read, err);
 }
 
 dl_status dl_wh_window_sum(dl_wh_window *window, dl_wh *wh,
