@@ -435,7 +435,8 @@ dl_status dl_lake_datasets(const char *const **names, int *n, dl_lake *lake,
         return dl_fail(err, DL_IO, errno, "cannot list the lake");
     }
     while ((entry = readdir(dir)) != NULL) { /* NOLINT: DIR is ours alone */
-        if (dl_lake_name_valid(entry->d_name)) {
+        if (dl_lake_name_valid(entry->d_name) &&
+            (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)) {
             APR_ARRAY_PUSH(found, const char *) =
                 apr_pstrdup(result_pool, entry->d_name);
         }

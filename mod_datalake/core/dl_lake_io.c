@@ -42,7 +42,7 @@ const dl_lake_io dl_lake_io_real = {
 
 dl_status dl_lake_errno_status(int os_error)
 {
-    if (os_error == ENOENT) {
+    if (os_error == ENOENT || os_error == ENOTDIR || os_error == ELOOP) {
         return DL_NOT_FOUND;
     }
     if (os_error == ENOSPC || os_error == EDQUOT || os_error == EFBIG ||

@@ -2,8 +2,9 @@
  *
  * Unit tests replace the table to inject errors and clocks.  The functions
  * below it know interrupted calls, short writes, and what an errno means:
- * ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE are DL_NO_SPACE, ENOENT DL_NOT_FOUND,
- * all others DL_IO.  An error of a sync ends the process (FORMAT.md 10).
+ * ENOSPC, EDQUOT, EFBIG, EMFILE, ENFILE are DL_NO_SPACE; ENOENT, ENOTDIR and
+ * ELOOP (a thing that is no folder or no file of ours) DL_NOT_FOUND; all others
+ * DL_IO.  An error of a sync ends the process (FORMAT.md 10).
  *
  * Thread: any.
  *

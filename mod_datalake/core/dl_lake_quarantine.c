@@ -213,6 +213,7 @@ dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
 
     memset(q, 0, sizeof *q);
     while (walk->end.number > 0) {
+        uint8_t type;
         dl_lake_in in;
 
         if (walk->fd < 0 && !at_end(walk)) {
@@ -223,11 +224,12 @@ dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
         }
         DL_TRY(read_frame(&payload, &len, walk, err));
         in = dl_lake_in_make(payload, len);
-        if (dl_lake_get_u8(&in) == DL_LAKE_TYPE_END) {
+        type = dl_lake_get_u8(&in);
+        if (type == DL_LAKE_TYPE_END) {
             next_file(walk);
             continue;
         }
-        if (payload[0] != DL_LAKE_TYPE_REJECT || !get_record(q, walk, in)) {
+        if (type != DL_LAKE_TYPE_REJECT || !get_record(q, walk, in)) {
             return damaged(walk, err);
         }
         return DL_OK;

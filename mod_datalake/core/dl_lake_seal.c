@@ -16,7 +16,7 @@
 /* --- Steps 1 to 3: up to the seal record ----------------------------------- */
 
 static dl_status settle_part(dl_lake_writer *w, dl_lake_open_part *op,
-                             dl_error *err)
+                             bool each, dl_error *err)
 {
     DL_TRY(dl_lake_open_part_files(w, op, err));
     if (op->tail) {
@@ -24,8 +24,10 @@ static dl_status settle_part(dl_lake_writer *w, dl_lake_open_part *op,
         DL_TRY(dl_lake_file_cut(w->io, op->trail_fd, op->part.trail_len, err));
         op->tail = false;
     }
-    dl_lake_file_sync(w->io, op->data_fd, "part");
-    dl_lake_file_sync(w->io, op->trail_fd, "trail");
+    if (each) {
+        dl_lake_file_sync(w->io, op->data_fd, "part");
+        dl_lake_file_sync(w->io, op->trail_fd, "trail");
+    }
     return DL_OK;
 }
 
@@ -53,12 +55,16 @@ static dl_status record_seal(dl_lake_writer *w, uint8_t type,
 static dl_status seal_chosen(dl_lake_writer *w, dl_lake_part **chosen, int n,
                              dl_error *err)
 {
+    bool each = n <= DL_LAKE_SYNC_EACH;
     int i;
 
     DL_LAKE_CRASH("seal-begin");
     for (i = 0; i < n; i++) {
-        DL_TRY(settle_part(w, (dl_lake_open_part *)chosen[i], err));
+        DL_TRY(settle_part(w, (dl_lake_open_part *)chosen[i], each, err));
         DL_TRY(make_day(w, chosen[i]->day, err));
+    }
+    if (!each) {
+        dl_lake_all_sync(w->io, w->root, "parts");
     }
     dl_lake_dir_sync(w->io, w->idx, DL_LAKE_IDX);
     dl_lake_dir_sync(w->io, w->data, w->dataset);
@@ -100,7 +106,7 @@ dl_status dl_lake_seal_parts(dl_lake_writer *w, dl_lake_open_part **ops, int n,
 /* --- Steps 4 and 5: folder, manifest, listed ------------------------------- */
 
 static dl_status move_part(dl_lake_writer *w, const dl_lake_part *part,
-                           dl_error *err)
+                           bool each, dl_error *err)
 {
     char folder[DL_LAKE_PATH_MAX];
     char name[DL_LAKE_PATH_MAX];
@@ -128,11 +134,22 @@ static dl_status move_part(dl_lake_writer *w, const dl_lake_part *part,
                 dl_fail(err, DL_CORRUPT, 0, "sealed part %s is missing", name);
         }
     }
-    if (status == DL_OK) {
+    if (status == DL_OK && each) {
         dl_lake_dir_sync(w->io, dir, folder);
     }
     w->io->close(dir);
     return status;
+}
+
+static int count_sealed(const dl_lake_writer *w)
+{
+    int n = 0;
+    int i;
+
+    for (i = 0; i < w->state.n_parts; i++) {
+        n += w->state.parts[i]->state == DL_LAKE_PART_SEALED;
+    }
+    return n;
 }
 
 /* Move the sealed parts that the manifest does not have; list them in LISTED,
@@ -140,6 +157,7 @@ static dl_status move_part(dl_lake_writer *w, const dl_lake_part *part,
 static dl_status move_parts(dl_lake_part *listed, int *n, dl_lake_writer *w,
                             dl_error *err)
 {
+    bool each = count_sealed(w) <= DL_LAKE_SYNC_EACH;
     int i;
 
     *n = 0;
@@ -151,9 +169,12 @@ static dl_status move_parts(dl_lake_part *listed, int *n, dl_lake_writer *w,
                 NULL) {
             continue;
         }
-        DL_TRY(move_part(w, part, err));
+        DL_TRY(move_part(w, part, each, err));
         listed[*n] = *part;
         listed[(*n)++].state = DL_LAKE_PART_LISTED;
+    }
+    if (!each) {
+        dl_lake_all_sync(w->io, w->root, "day folders");
     }
     if (*n > 0) {
         dl_lake_dir_sync(w->io, w->data, w->dataset);
@@ -232,24 +253,12 @@ static dl_status forget_listed(dl_lake_writer *w, dl_error *err)
     return status;
 }
 
-static bool some_sealed(const dl_lake_writer *w)
-{
-    int i;
-
-    for (i = 0; i < w->state.n_parts; i++) {
-        if (w->state.parts[i]->state == DL_LAKE_PART_SEALED) {
-            return true;
-        }
-    }
-    return false;
-}
-
 dl_status dl_lake_seal_finish(dl_lake_writer *w, dl_error *err)
 {
     dl_lake_part *listed;
     dl_status status;
 
-    if (!some_sealed(w)) {
+    if (count_sealed(w) == 0) {
         return DL_OK;
     }
     DL_TRY(dl_lake_lock(w->io, w->place.manifests, LOCK_EX, DL_LAKE_MANIFESTS,
