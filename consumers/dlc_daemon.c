@@ -399,7 +399,7 @@ int dlc_daemon_main(const dlc_program *program, int argc,
     }
     d.instance = d.args.name == NULL ? program->name : d.args.name;
     /* Before any other thread is there. */
-    d.journal = getenv("JOURNAL_STREAM") != NULL; /* NOLINT(*-mt-unsafe) */
+    d.journal = getenv("JOURNAL_STREAM") != NULL; /* NOLINT(concurrency-mt-unsafe) */
     restrain();
     install_signals();
     if (apr_initialize() != APR_SUCCESS ||

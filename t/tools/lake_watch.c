@@ -1,0 +1,68 @@
+/* lake_watch - waits until a dataset of a lake has so many committed records.
+ *
+ * usage: lake_watch ROOT DATASET RECORDS [SECONDS]
+ *
+ * Looks every 2 ms, as a reader of the published lengths.  Prints the wall
+ * clock in seconds when the first record was seen and when all were, or fails
+ * after SECONDS (60).
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_lake.h"
+#include "dl_time.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <apr_general.h>
+
+/* Committed records of DATASET below ROOT now; 0 while there is no lake. */
+static unsigned long long records_now(dl_lake **lake, char **argv,
+                                      apr_pool_t *pool, apr_pool_t *scratch)
+{
+    dl_lake_snapshot *snap;
+    dl_error err = {0};
+
+    if (*lake == NULL && dl_lake_open(lake, argv[1], &err, pool) != DL_OK) {
+        *lake = NULL;
+        return 0;
+    }
+    if (dl_lake_snapshot_open(&snap, *lake, argv[2], &err, scratch) != DL_OK) {
+        return 0;
+    }
+    return dl_lake_snapshot_totals(snap)->records;
+}
+
+int main(int argc, char **argv)
+{
+    apr_pool_t *pool;
+    apr_pool_t *scratch;
+    dl_lake *lake = NULL;
+    unsigned long long want;
+    dl_time first = 0;
+    dl_time end;
+
+    if (argc < 4 || apr_initialize() != APR_SUCCESS ||
+        apr_pool_create(&pool, NULL) != APR_SUCCESS ||
+        apr_pool_create(&scratch, pool) != APR_SUCCESS) {
+        fprintf(stderr, "usage: lake_watch ROOT DATASET RECORDS [SECONDS]\n");
+        return 2;
+    }
+    want = strtoull(argv[3], NULL, 10);
+    end = dl_time_now() +
+          (argc > 4 ? strtoll(argv[4], NULL, 10) : 60) * INT64_C(1000000);
+    while (dl_time_now() < end) {
+        unsigned long long n = records_now(&lake, argv, pool, scratch);
+
+        first = first == 0 && n > 0 ? dl_time_now() : first;
+        if (n >= want) {
+            printf("%.6f %.6f %llu\n", (double)first / 1e6,
+                   (double)dl_time_now() / 1e6, n);
+            return 0;
+        }
+        apr_pool_clear(scratch);
+        usleep(2000);
+    }
+    fprintf(stderr, "lake_watch: fewer than %llu records in time\n", want);
+    return 1;
+}
