@@ -35,7 +35,7 @@ static const dlc_ctl_command COMMANDS[] = {
     {"seal", "[DATASET...]",
      "Move what is open into the folders that other programs read",
      dlc_ctl_seal},
-    {"token", "NAME [--ttl SECONDS] | --revoke SID",
+    {"token", "NAME [--ttl SECONDS] [--key-file FILE] | --revoke SID",
      "Print an access token of an account, or end the tokens of a log-in",
      dlc_ctl_token},
     {"topics", "[--replication N]",

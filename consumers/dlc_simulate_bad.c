@@ -73,10 +73,7 @@ static size_t fill(char *out, const char *format, const char *text)
 
 static size_t append(char *out, size_t used, const char *text)
 {
-    size_t len = strlen(text);
-
-    memcpy(out + used, text, len);
-    return used + len;
+    return (size_t)(stpcpy(out + used, text) - out);
 }
 
 /* More than 1 MiB, more than 64 levels, or more than 10,000 values. */

@@ -89,7 +89,7 @@ subtest 'make targets' => sub {
     is(join(' ', grep { !$known{$_} } @asked),
         '', 'make help names every target of the house');
     for my $file (grep { /README\.md$|^\.ci/ } tracked()) {
-        my @named = slurp($file) =~ /(?:^|`)make ([a-z][a-z-]*)(?![\w/-])/mg;
+        my @named = slurp($file) =~ m{(?:^|`)make ([a-z][a-z-]*)(?![\w/-])}mg;
         is(
             join(' ', grep { !$known{$_} && !/^(?:start|stop)-/ } @named),
             '', "$file names no target that is not there"
