@@ -214,11 +214,13 @@ tsan: packages ## unit tests of core under the thread sanitizer
 	@$(call variant,tsan) SANITIZE='-fsanitize=thread -Wno-tsan' HARDENING= tsan-built
 	TSAN_OPTIONS=halt_on_error=1 $(call suite_of,tsan)
 
-valgrind: packages ## unit tests under memcheck
-	@$(MAKE) -s --no-print-directory $(PARALLEL) $(UNIT_TESTS)
-	prove --exec 'valgrind -q --error-exitcode=9 --leak-check=full \
-	  --errors-for-leak-kinds=definite --suppressions=t/lib/valgrind.supp' \
-	  $(UNIT_TESTS)
+MEMCHECK := valgrind -q --error-exitcode=9 --suppressions=t/lib/valgrind.supp
+
+valgrind: packages ## unit tests and one server run under memcheck
+	@$(MAKE) -s --no-print-directory $(PARALLEL) all $(UNIT_TESTS)
+	prove --exec '$(MEMCHECK) --leak-check=full \
+	  --errors-for-leak-kinds=definite' $(UNIT_TESTS)
+	DL_HTTPD_UNDER='$(MEMCHECK)' t/lib/suite t/20-metrics.t
 
 fuzz: packages ## every fuzz target: its corpus, then SECONDS (5) each
 	@t/fuzz/run $(or $(SECONDS),5)

@@ -49,6 +49,15 @@ subtest 'a test that dies leaves nothing and fails' => sub {
     like(slurp("$dir.log"), qr/planted/, 'its message is kept');
 };
 
+subtest 'a crash in a log fails the test that looked elsewhere' => sub {
+    my $log = "$DataLake::Stack::TOP/build/t/02-crash/apache2/error.log";
+    my ($child) = sleeper('crash',
+            "open my \$o, '>>', '$log'; "
+          . 'print $o "child pid 7 exit signal Segmentation fault (11)\n"; '
+          . 'close $o; exit 0');
+    isnt($child->wait(20), 0, 'its exit status says so');
+};
+
 subtest 'a reused pid is not taken for ours' => sub {
     my $file    = "$DataLake::Stack::TOP/build/t/02-reused.pid";
     my $process = DataLake::Process->new(

@@ -85,7 +85,10 @@ sub start {
     $self->configure;
     $self->{process} = DataLake::Process->new(
         name        => 'apache2',
-        command     => [ $self->command('-DFOREGROUND') ],
+        command     => [
+            split(' ', $ENV{DL_HTTPD_UNDER} // ''),    # make valgrind
+            $self->command('-DFOREGROUND')
+        ],
         log         => "$self->{dir}/start.log",
         pid_file    => $self->{pid_file},
         keep        => $self->{keep},

@@ -451,11 +451,19 @@ sub stop {
     return;
 }
 
-# Forget a stack without stopping it (the tests of the runner do).
-sub release {
+# What sanitizers and memcheck said in the logs of this stack, and children of httpd that
+# crashed: nobody may miss it, so it fails the test whatever that looked at.
+sub reports {
     my ($self) = @_;
-    @living = grep { $_ != $self } @living;
-    return;
+    my $bad = qr/ERROR:\ \w+Sanitizer|runtime\ error:
+      |^==\d+==\ (?:Invalid|Conditional|Use\ of|Syscall|Process\ term)
+      |exit\ signal\ (?:Segmentation|Abort|Bus|Floating|Illegal)/x;
+    my @found;
+    for my $log (glob("$self->{dir}/log/*.log $self->{dir}/apache2/*.log")) {
+        push @found, map { "$log: $_" }
+          grep { /$bad/ } split /\n/, slurp($log) // '';
+    }
+    return @found;
 }
 
 END {
@@ -463,6 +471,10 @@ END {
         my $status = $?;
         for my $stack (reverse @living) {
             eval { $stack->stop; 1 } or warn $@;
+            if (my @reports = $stack->reports) {
+                warn "$_\n" for @reports;
+                $status ||= 1;
+            }
         }
         $? = $status;
     }
