@@ -6,6 +6,8 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Digest::SHA qw(hmac_sha256);
+use MIME::Base64 qw(decode_base64url encode_base64url);
 use POSIX qw(strftime floor);
 use Time::HiRes qw(time);
 use DataLake::Process qw(spit wait_until);
@@ -300,6 +302,49 @@ subtest 'a cursor is of one list, one set of parameters, one day' => sub {
         $wrong, 'one letter changed');
     is($try->("/api/metrics/total-by-user/?limit=2&cursor=abc"),
         $wrong, 'nonsense');
+};
+
+# CURSOR of the list ROUTE with PARAMETERS as if it were made SECONDS ago: signed
+# anew with the key that the server derives from the token key.
+sub aged {
+    my ($cursor, $route, $parameters, $seconds) = @_;
+    my $secret = $stack->secret('token.key');
+    my ($header) = $stack->token('alice') =~ /^([^.]+)/;
+    my $signed = "$header." . encode_base64url('datalake cursor key, version 1');
+    my $jws = "$signed." . encode_base64url(hmac_sha256($signed, $secret));
+    my $key = hmac_sha256("datalake page cursor 1\0", $jws);
+    my $raw = decode_base64url($cursor);
+    my $mac = substr $raw, -16, 16, '';
+    my $bound = "cursor\0$route\0$parameters\0";
+    return undef
+      if $mac ne substr hmac_sha256($bound . $raw, $key), 0, 16;
+    substr $raw, 1, 8, pack 'Q>', time - $seconds;
+    return encode_base64url(
+        $raw . substr hmac_sha256($bound . $raw, $key), 0, 16);
+}
+
+subtest 'a cursor is good for 24 hours' => sub {
+    my $path     = '/api/metrics/total-by-user/?limit=2';
+    my ($cursor) = $alice->get($path)->{headers}{link} =~ /cursor=([\w-]+)/;
+    my @of       = (
+        'total-by-user',
+        join '', map { "$_\x1f" } 'status=completed',
+        'transaction_type=purchase,payment', 'currency=', 'limit=2',
+        'decimals=number'
+    );
+    ok(aged($cursor, @of, 0), 'we can sign as the server does')
+      or return;
+    my %status = (
+        0      => 200,
+        86_340 => 200,
+        86_460 => 400,
+        -3600  => 400,
+    );
+    for my $seconds (sort { $a <=> $b } keys %status) {
+        my $old = aged($cursor, @of, $seconds);
+        is($alice->get("$path&cursor=$old")->{status},
+            $status{$seconds}, "made $seconds seconds ago");
+    }
 };
 
 # --- The window --------------------------------------------------------------------
