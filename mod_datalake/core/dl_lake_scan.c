@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Bytes of lines that are read at once, unless one entry is longer. */
 #define STRETCH 262144u
@@ -109,7 +110,8 @@ static dl_status open_data(int *fd, const dl_lake_io *io,
     if (status == DL_NOT_FOUND) {
         status = open_under(fd, io, dataset->data, folder, name, err);
     }
-    if (status == DL_NOT_FOUND && part->state == DL_LAKE_PART_WHOLE) {
+    if (status == DL_NOT_FOUND) {
+        /* A compaction exchanges first and publishes then. */
         snprintf(prepared, sizeof prepared, "%s/%s", DL_LAKE_COMPACT, folder);
         status = open_under(fd, io, dataset->meta, prepared, name, err);
     }
@@ -143,6 +145,9 @@ static dl_status open_files(dl_lake_scan *scan, const dl_lake_part *part,
 
 static dl_status take_layout(dl_lake_scan *scan, dl_error *err)
 {
+    const struct timespec moment = {.tv_nsec = 1000000};
+
+    nanosleep(&moment, NULL);
     apr_pool_clear(scan->layout_pool);
     scan->layout = scan->snap;
     return dl_lake_snapshot_open(&scan->layout, scan->snap->lake,

@@ -27,22 +27,22 @@ static bool same(const dl_lake_bytes *bytes, const char *want, size_t len)
 
 static void test_numbers(void)
 {
-    dl_lake_bytes b;
+    dl_lake_bytes *b = apr_palloc(pool, sizeof *b);
     dl_lake_in in;
 
-    dl_lake_bytes_own(&b, pool);
-    dl_lake_add_u32(&b, 0x01020304);
-    ok(same(&b, "\x04\x03\x02\x01", 4), "u32 is little-endian");
-    b.len = 0;
-    dl_lake_add_varint(&b, 300);
-    ok(same(&b, "\xac\x02", 2), "300 is the varint ac 02");
-    b.len = 0;
-    dl_lake_add_zigzag(&b, -1);
-    dl_lake_add_zigzag(&b, 1);
-    ok(same(&b, "\x01\x02", 2), "-1 and 1 are the zigzags 01 and 02");
-    b.len = 0;
-    dl_lake_add_zigzag(&b, INT64_MIN);
-    in = dl_lake_in_make(b.data, b.len);
+    dl_lake_bytes_own(b, pool);
+    dl_lake_add_u32(b, 0x01020304);
+    ok(same(b, "\x04\x03\x02\x01", 4), "u32 is little-endian");
+    b->len = 0;
+    dl_lake_add_varint(b, 300);
+    ok(same(b, "\xac\x02", 2), "300 is the varint ac 02");
+    b->len = 0;
+    dl_lake_add_zigzag(b, -1);
+    dl_lake_add_zigzag(b, 1);
+    ok(same(b, "\x01\x02", 2), "-1 and 1 are the zigzags 01 and 02");
+    b->len = 0;
+    dl_lake_add_zigzag(b, INT64_MIN);
+    in = dl_lake_in_make(b->data, b->len);
     ok(dl_lake_get_zigzag(&in) == INT64_MIN && !in.bad,
        "the smallest number comes back");
     in = dl_lake_in_make("\x80\x00", 2);
@@ -65,7 +65,7 @@ static void test_frames(void)
     unsigned char want[13];
     uint32_t crc = dl_crc32c_table(0, "\x01\x00\x00\x00x", 5);
     const uint8_t *payload;
-    dl_lake_bytes b;
+    dl_lake_bytes *b = apr_palloc(pool, sizeof *b);
     dl_lake_in in;
     size_t len;
     size_t at;
@@ -75,25 +75,25 @@ static void test_frames(void)
     for (i = 0; i < 4; i++) {
         want[8 + i] = (unsigned char)(crc >> (8 * i));
     }
-    dl_lake_bytes_own(&b, pool);
-    at = dl_lake_frame_begin(&b);
-    dl_lake_add_u8(&b, 'x');
-    dl_lake_frame_end(&b, at);
-    ok(same(&b, (const char *)want, sizeof want),
+    dl_lake_bytes_own(b, pool);
+    at = dl_lake_frame_begin(b);
+    dl_lake_add_u8(b, 'x');
+    dl_lake_frame_end(b, at);
+    ok(same(b, (const char *)want, sizeof want),
        "a frame is magic, length, crc of length and payload, payload");
-    in = dl_lake_in_make(b.data, b.len);
+    in = dl_lake_in_make(b->data, b->len);
     ok(dl_lake_get_frame(&payload, &len, &in) && len == 1 &&
            payload[0] == 'x' && in.p == in.end,
        "it is read back");
-    in = dl_lake_in_make(b.data, b.len - 1);
-    ok(!dl_lake_get_frame(&payload, &len, &in) && !in.bad && in.p == b.data &&
+    in = dl_lake_in_make(b->data, b->len - 1);
+    ok(!dl_lake_get_frame(&payload, &len, &in) && !in.bad && in.p == b->data &&
            !dl_lake_frame_follows(in),
        "a cut frame is no frame but a torn tail");
-    at = dl_lake_frame_begin(&b);
-    dl_lake_add_u8(&b, 'y');
-    dl_lake_frame_end(&b, at);
-    b.data[12] ^= 1;
-    in = dl_lake_in_make(b.data, b.len);
+    at = dl_lake_frame_begin(b);
+    dl_lake_add_u8(b, 'y');
+    dl_lake_frame_end(b, at);
+    b->data[12] ^= 1;
+    in = dl_lake_in_make(b->data, b->len);
     ok(!dl_lake_get_frame(&payload, &len, &in) && dl_lake_frame_follows(in),
        "a broken frame before a whole one is damage");
 }
@@ -198,32 +198,32 @@ static void test_journal(void)
     int64_t next[DL_LAKE_PARTITIONS_MAX];
     dl_lake_commit c = {.ms = 1000, .next = next};
     dl_error err = {.status = DL_OK};
-    dl_lake_bytes b;
+    dl_lake_bytes *b = apr_palloc(pool, sizeof *b);
     size_t whole;
 
-    dl_lake_bytes_own(&b, pool);
+    dl_lake_bytes_own(b, pool);
     dl_lake_state_begin(state, 77, pool);
     memcpy(state->cluster, "abc", 4);
     memset(next, 0xff, sizeof next);
     next[2] = 9;
     c.rejects = state->rejects;
-    dl_lake_header_add(&b, 'J', 77, 1, "d");
-    dl_lake_checkpoint_add(&b, state);
-    dl_lake_commit_add(&b, state, &c);
-    whole = b.len;
-    ok(replay(&b, back, &err) == DL_OK && back->id == 77 && back->lsn == 1 &&
+    dl_lake_header_add(b, 'J', 77, 1, "d");
+    dl_lake_checkpoint_add(b, state);
+    dl_lake_commit_add(b, state, &c);
+    whole = b->len;
+    ok(replay(b, back, &err) == DL_OK && back->id == 77 && back->lsn == 1 &&
            back->next[2] == 9 && back->next[1] == -1 &&
            back->last_commit_ms == 1000 && strcmp(back->cluster, "abc") == 0,
        "a checkpoint and a commit replay to the state they describe");
-    dl_lake_commit_add(&b, state, &c);
-    is_int(replay(&b, back, &err), DL_CORRUPT,
+    dl_lake_commit_add(b, state, &c);
+    is_int(replay(b, back, &err), DL_CORRUPT,
            "a record whose log number does not follow is damage");
-    b.len = whole + 5;
-    is_int(replay(&b, back, &err), DL_OK, "a torn tail is none");
-    b.len = whole;
-    is_int(replay(&b, back, &err), DL_OK, "the rest counts");
+    b->len = whole + 5;
+    is_int(replay(b, back, &err), DL_OK, "a torn tail is none");
+    b->len = whole;
+    is_int(replay(b, back, &err), DL_OK, "the rest counts");
     {
-        dl_lake_in in = dl_lake_in_make(b.data, b.len);
+        dl_lake_in in = dl_lake_in_make(b->data, b->len);
 
         dl_lake_state_begin(back, 0, pool);
         is_int(dl_lake_journal_replay(back, &in, "other", &err, pool),
