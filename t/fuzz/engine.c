@@ -136,6 +136,14 @@ static size_t count(const char *const *list)
     return n;
 }
 
+/* Return one of LIST, "" when it is empty. */
+static const char *choose(const char *const *list)
+{
+    size_t n = count(list);
+
+    return n == 0 ? "" : list[below(n)];
+}
+
 /* An input being changed. */
 typedef struct input {
     unsigned char bytes[MAX_BYTES]; /* its bytes */
@@ -188,11 +196,11 @@ static void change(input *in)
         cut(in, at, 1 + below(8));
         break;
     case 3:
-        word = fuzz_words[below(count(fuzz_words))];
+        word = choose(fuzz_words);
         insert(in, at, word, strlen(word));
         break;
     case 4:
-        word = fuzz_seeds[below(count(fuzz_seeds))];
+        word = choose(fuzz_seeds);
         insert(in, at, word, below(strlen(word) + 1));
         break;
     default:
@@ -249,7 +257,7 @@ static void run_random(double seconds)
 
     while (time(NULL) < end) {
         for (int i = 0; i < 1000; i++) {
-            set(&in, fuzz_seeds[below(count(fuzz_seeds))]);
+            set(&in, choose(fuzz_seeds));
             for (size_t n = 1 + below(6); n > 0; n--) {
                 change(&in);
             }

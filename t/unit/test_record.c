@@ -239,6 +239,7 @@ static void test_times(void)
 static void test_text(void)
 {
     static char big[DL_JSON_MAX_BYTES + 2];
+    static const char small[22] = "{\"transaction_id\":\"t\"}";
 
     is_str(verdict("{\"transaction_id\":"), "not-json", "cut off");
     is_str(verdict(""), "not-json", "an empty value");
@@ -253,7 +254,7 @@ static void test_text(void)
            "a lone surrogate");
     is_str(verdict("\xEF\xBB\xBF{}"), "not-json", "a byte order mark");
     memset(big, ' ', sizeof big);
-    memcpy(big, "{\"transaction_id\":\"t\"}", 22);
+    memcpy(big, small, sizeof small);
     dl_record_judge(&rec, judge, big, DL_JSON_MAX_BYTES, KAFKA_TIME);
     is_int(rec.verdict, DL_RECORD_GOOD, "1 MiB is allowed");
     dl_record_judge(&rec, judge, big, DL_JSON_MAX_BYTES + 1, KAFKA_TIME);

@@ -74,7 +74,7 @@ static void test_others(void)
            "half an hour counts");
     is_int(dl_zone_load(&zone, "America/Caracas", NULL, pool), DL_OK,
            "a zone with a name in angles");
-    is_int(dl_zone_offset_s(zone, 4102444800000000), -4 * 3600,
+    is_int(dl_zone_offset_s(zone, 4102444800000000), -14400,
            "its offset in 2100");
 }
 
@@ -127,9 +127,9 @@ static void test_rules(void)
     is_int(decode(&zone, ""), DL_OK, "no rule at all");
     is_int(dl_zone_offset_s(zone, 0), 3600, "... leaves the last type");
     is_int(decode(&zone, "AAA3BBB,J60/0,J300/0"), DL_OK, "Julian days");
-    is_int(dl_zone_offset_s(zone, 951868800000000), -3 * 3600,
+    is_int(dl_zone_offset_s(zone, 951868800000000), -10800,
            "2000-03-01 00:00 UTC is still winter three hours behind");
-    is_int(dl_zone_offset_s(zone, 951879600000000), -2 * 3600,
+    is_int(dl_zone_offset_s(zone, 951879600000000), -7200,
            "day 60 is March 1, also in a leap year");
     is_int(decode(&zone, "AAA0BBB,59/0,299/0"), DL_OK, "days from zero");
     is_int(dl_zone_offset_s(zone, 951782400000000), 3600,
