@@ -443,29 +443,41 @@ WHERE a.topic = ? AND (a.generation < w.generation OR
   AND (? = '' OR a.currency = ?);
 
 -- STMT_METRIC_PRODUCTS: the products sold most, by the newest name that the
--- rollup or the tail has: a place of 66 characters that sorts, then the name
+-- rollup or the tail has: a place of 66 characters that sorts, then the name.
+-- The tail is read once, for the names of all its rows and the sums of those
+-- selected
 SELECT x.product_id,
-  COALESCE(CASE WHEN p.name IS NULL OR LEFT(t.newest, 66) > CONCAT(
+  COALESCE(CASE WHEN p.name IS NULL OR LEFT(x.newest, 66) > CONCAT(
       CAST(p.updated_at AS CHAR(26)), LPAD(p.src_generation, 10, '0'),
       LPAD(p.src_partition, 10, '0'), LPAD(p.src_offset, 20, '0'))
-    THEN SUBSTRING(t.newest, 67) END, p.name, x.product_id),
+    THEN SUBSTRING(x.newest, 67) END, p.name, x.product_id),
   CAST(x.quantity AS SIGNED), CAST(x.n AS SIGNED)
 FROM (
-  SELECT product_id, SUM(quantity) AS quantity, SUM(n) AS n
+  SELECT product_id, SUM(quantity) AS quantity, SUM(n) AS n,
+    MAX(newest) AS newest
   FROM (
-    SELECT product_id, SUM(quantity) AS quantity, SUM(n) AS n
+    SELECT product_id, SUM(quantity) AS quantity, SUM(n) AS n, NULL AS newest
     FROM api_product_total
     WHERE (? = '*' OR FIND_IN_SET(status, ?) > 0)
     AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
     AND (? = '' OR currency = ?)
     GROUP BY product_id
     UNION ALL
-    SELECT product_id, SUM(quantity) AS quantity, COUNT(*) AS n
+    SELECT product_id,
+      SUM(CASE WHEN (? = '*' OR FIND_IN_SET(status, ?) > 0)
+        AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+        AND (? = '' OR currency = ?)
+        THEN quantity ELSE 0 END),
+      SUM(CASE WHEN (? = '*' OR FIND_IN_SET(status, ?) > 0)
+        AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
+        AND (? = '' OR currency = ?)
+        THEN 1 ELSE 0 END),
+      MAX(CASE WHEN product_name IS NULL THEN NULL ELSE CONCAT(
+        CAST(src_time AS CHAR(26)), LPAD(src_generation, 10, '0'),
+        LPAD(src_partition, 10, '0'), LPAD(src_offset, 20, '0'),
+        product_name) END)
     FROM api_transaction
     WHERE product_id IS NOT NULL
-    AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
-    AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
-    AND (? = '' OR currency = ?)
     AND (
       (src_generation = ? AND src_partition = ? AND src_offset >= ?)
       OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
@@ -485,7 +497,7 @@ FROM (
       OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
     GROUP BY product_id
     UNION ALL
-    SELECT a.product_id, SUM(a.quantity) AS quantity, SUM(a.n) AS n
+    SELECT a.product_id, SUM(a.quantity), SUM(a.n), NULL
     FROM api_adjust a JOIN api_watermark w
     ON w.sink = 'rollup' AND w.topic = a.topic AND w.`partition` = a.`partition`
   WHERE a.topic = ? AND (a.generation < w.generation OR
@@ -501,31 +513,6 @@ FROM (
   ORDER BY quantity DESC, product_id
   LIMIT ?
 ) x LEFT JOIN api_product p ON p.product_id = x.product_id
-LEFT JOIN (
-  SELECT product_id, MAX(CONCAT(CAST(src_time AS CHAR(26)),
-    LPAD(src_generation, 10, '0'), LPAD(src_partition, 10, '0'),
-    LPAD(src_offset, 20, '0'), product_name)) AS newest
-  FROM api_transaction
-  WHERE product_id IS NOT NULL AND product_name IS NOT NULL
-    AND (
-      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
-  GROUP BY product_id
-) t ON t.product_id = x.product_id
 ORDER BY x.quantity DESC, x.product_id;
 
 -- STMT_METRIC_USERS: users by what they spent, behind one of them

@@ -222,11 +222,11 @@ static dl_status products_read(dl_wh_products *ranking, reading *read, int x,
     DL_TRY(prepare(read, STMT_METRIC_PRODUCTS, err));
     bind_selection(read);
     bind_selection(read);
+    bind_selection(read);
     bind_tail(read);
     bind_text(read, read->selection->topic);
     bind_selection(read);
     bind_int(read, x);
-    bind_tail(read);
     DL_TRY(dl_wh_run(read->st, err));
     DL_TRY(dl_wh_fetch(&more, read->st, err));
     while (more && ranking->n < x) {
