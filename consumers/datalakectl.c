@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <apr_general.h>
 
@@ -128,10 +129,13 @@ static int run(dlc_ctl *ctl, int argc, const char *const *argv)
 int main(int argc, char **argv)
 {
     const char *const *strings = (const char *const *)argv;
+    const struct rlimit no_core = {0, 0};
     dlc_ctl ctl = {.command = NULL};
     int exit_status;
 
-    if (argc < 1 || apr_initialize() != APR_SUCCESS ||
+    /* Passwords and keys pass through here: a crash leaves no copy. */
+    if (argc < 1 || setrlimit(RLIMIT_CORE, &no_core) != 0 ||
+        apr_initialize() != APR_SUCCESS ||
         apr_pool_create(&ctl.pool, NULL) != APR_SUCCESS) {
         return DLC_CTL_FAILED;
     }
