@@ -12,15 +12,15 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use DataLake::Ledger qw(no_faults total);
+use DataLake::Figure qw(figure full_size run_number);
+use DataLake::Ledger qw(lake_dump no_faults total);
 use DataLake::Process qw(slurp wait_until);
 use DataLake::Stack;
 use File::Path qw(make_path remove_tree);
 
 my $TOPIC = 'transaction_log';
-my $RUN   = hex($ENV{DL_RUN} // sprintf '%04x', int rand 65536);
-my $OCCURRENCES = $ENV{DL_F01_OCCURRENCES} // 1;
-my $SYNCS       = $ENV{DL_F01_SYNCS}       // 20;
+my $OCCURRENCES = $ENV{DL_F01_OCCURRENCES} // (full_size() ? 5 : 1);
+my $SYNCS       = $ENV{DL_F01_SYNCS}       // (full_size() ? 100 : 20);
 my $COUNT       = 1500;
 my $TOP         = "$FindBin::Bin/..";
 my %fault       = %{ no_faults() };
@@ -37,7 +37,7 @@ my $stack = DataLake::Stack->new(
         },
     },
 );
-my $ledger = DataLake::Ledger->new(run => $RUN, partitions => 2);
+my $ledger = DataLake::Ledger->new(run => hex run_number(), partitions => 2);
 write_source();
 
 # Write the messages where the daemons read them.
@@ -75,20 +75,9 @@ sub new_lake {
     return;
 }
 
-sub read_lake {
-    my (@records, @rejects);
-    my $dump = "$TOP/build/tools/lake_dump";
-    for my $line (qx($dump @{[lake_dir()]} $TOPIC 2>&1)) {
-        chomp $line;
-        my ($kind, @field) = split /\t/, $line;
-        push @records, [ @field[ 0, 1, 3, 4, 5 ] ] if $kind eq 'R';
-        push @rejects, [ @field[ 1, 2, 3, 4 ] ] if $kind eq 'Q';
-    }
-    return (\@records, \@rejects);
-}
-
 sub stored {
-    my ($records, $rejects) = read_lake();
+    my ($records, $rejects) = eval { lake_dump(lake_dir(), $TOPIC) }
+      or return 0;
     return @$records + @$rejects;
 }
 
@@ -133,7 +122,7 @@ sub die_at {
 sub is_whole {
     my ($name) = @_;
     run_lake();
-    my $found = $ledger->check_lake(read_lake());
+    my $found = $ledger->check_lake(lake_dump(lake_dir(), $TOPIC));
     $fault{$_} += $found->{$_} for keys %$found;
     my ($status, $said) = $stack->try_ctl('fsck', $TOPIC);
     ok(total($found) == 0 && $status == 0, "$name: every record once")
@@ -230,12 +219,19 @@ sub test_warehouse {
     return;
 }
 
-printf "# DL_RUN=%04x\n", $RUN;
+printf "# DL_RUN=%s\n", run_number();
 test_labels();
 test_syncs();
 test_warehouse();
-my $met = total(\%fault) == 0 && Test::More->builder->is_passing;
-printf "F01 lost=%d dup=%d reordered=%d torn=%d wrong=%d deaths=%d run=%04x"
-  . " goal=%s\n", @fault{qw(lost dup reordered torn wrong)}, $deaths, $RUN,
-  $met ? 'met' : 'missed';
+ok(
+    figure(
+        'F01-points',
+        [
+            map({ $_ => $fault{$_} } qw(lost dup reordered torn wrong)),
+            deaths => $deaths
+        ],
+        total(\%fault) == 0 && Test::More->builder->is_passing
+    ),
+    'the goal is met'
+);
 done_testing;

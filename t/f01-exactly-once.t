@@ -11,19 +11,20 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use DataLake::Ledger qw(no_faults total);
+use DataLake::Figure qw(figure full_size run_number);
+use DataLake::Ledger qw(lake_dump no_faults total);
 use DataLake::Process qw(wait_until);
 use DataLake::Stack;
 use List::Util qw(shuffle);
 use Time::HiRes qw(sleep time);
 
 my $TOPIC = 'transaction_log';
-my $RUN   = hex($ENV{DL_RUN} // sprintf '%04x', int rand 65536);
+my $FULL  = full_size();
 my %SIZE  = (
-    messages => $ENV{DL_F01_MESSAGES} // 100_000,
-    kills    => $ENV{DL_F01_KILLS}    // 20,
-    mariadb  => $ENV{DL_F01_MARIADB}  // 1,
-    broker   => $ENV{DL_F01_BROKER}   // 1,
+    messages => $ENV{DL_F01_MESSAGES} // ($FULL ? 1_000_000 : 100_000),
+    kills    => $ENV{DL_F01_KILLS}    // ($FULL ? 200 : 20),
+    mariadb  => $ENV{DL_F01_MARIADB}  // ($FULL ? 20 : 1),
+    broker   => $ENV{DL_F01_BROKER}   // ($FULL ? 20 : 1),
 );
 
 # --- The checker finds planted damage ------------------------------------------
@@ -183,27 +184,6 @@ sub kill_and_start {
     return;
 }
 
-# Records and rejects of the lake as the reader sees them.
-sub read_lake {
-    my ($stack) = @_;
-    my (@records, @rejects);
-    open my $in, '-|', "$stack->{top}/build/tools/lake_dump",
-      "$stack->{dir}/lake", $TOPIC
-      or die "lake_dump: $!\n";
-    while (my $line = <$in>) {
-        chomp $line;
-        my ($kind, @field) = split /\t/, $line;
-        if ($kind eq 'R') {
-            push @records, [ @field[ 0, 1, 3, 4, 5 ] ];
-        }
-        else {
-            push @rejects, [ @field[ 1, 2, 3, 4 ] ];
-        }
-    }
-    close $in or die "lake_dump failed\n";
-    return (\@records, \@rejects);
-}
-
 # The lines of the sealed files, read without the product: [sha256, ...].
 sub sealed_lines {
     my ($stack) = @_;
@@ -244,7 +224,7 @@ sub wait_for_lake {
     wait_until(
         'the lake does not catch up',
         sub {
-            my ($records, $rejects) = eval { read_lake($stack) };
+            my ($records, $rejects) = eval { lake_dump("$stack->{dir}/lake", $TOPIC) };
             return $records && @$records + @$rejects >= $count;
         },
         60
@@ -254,7 +234,7 @@ sub wait_for_lake {
 
 sub check_everything {
     my ($stack, $ledger) = @_;
-    my ($records, $rejects) = read_lake($stack);
+    my ($records, $rejects) = lake_dump("$stack->{dir}/lake", $TOPIC);
     my $lake  = $ledger->check_lake($records, $rejects);
     my $table = $ledger->check_table(
         [ $stack->mariadb->rows(
@@ -281,7 +261,7 @@ sub check_everything {
 }
 
 sub run_kills {
-    my $ledger = DataLake::Ledger->new(run => $RUN);
+    my $ledger = DataLake::Ledger->new(run => hex run_number());
     my @messages = $ledger->generate($SIZE{messages});
     my $stack    = DataLake::Stack->new(
         name    => 'f01',
@@ -308,12 +288,11 @@ sub run_kills {
     wait_for_lake($stack, scalar @messages);
     wait_for_sink($stack, $_) for qw(warehouse rollup);
     my %fault = check_everything($stack, $ledger);
-    my $goal  = total(\%fault) == 0 ? 'met' : 'missed';
-    printf "# %d messages, %d kills in %.0f s\n", scalar @messages,
-      @plan + 3, time - $begin;
-    printf "F01 lost=%d dup=%d reordered=%d torn=%d wrong=%d kills=%d"
-      . " run=%04x goal=%s\n",
-      @fault{qw(lost dup reordered torn wrong)}, @plan + 3, $RUN, $goal;
+    printf "# %d messages in %.0f s\n", scalar @messages, time - $begin;
+    figure('F01',
+        [ map({ $_ => $fault{$_} } qw(lost dup reordered torn wrong)),
+            kills => @plan + 3 ],
+        total(\%fault) == 0);
     return;
 }
 
@@ -321,7 +300,7 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
     self_test();
 }
 else {
-    printf "# DL_RUN=%04x\n", $RUN;
+    printf "# DL_RUN=%s\n", run_number();
     run_kills();
 }
 done_testing;

@@ -11,6 +11,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::FaultProxy;
+use DataLake::Figure qw(figure run_number);
 use DataLake::Ledger qw(no_faults total);
 use DataLake::Process qw(wait_until);
 use DataLake::Stack;
@@ -18,29 +19,10 @@ use Time::HiRes qw(sleep time);
 
 my $TOPIC   = 'transaction_log';
 my $SECONDS = $ENV{DL_F18_SECONDS} // 6;
-my $RUN     = hex($ENV{DL_RUN} // sprintf '%04x', int rand 65536);
-my $ledger  = DataLake::Ledger->new(run => $RUN, bad => 0, resend => 0);
+my $ledger  = DataLake::Ledger->new(run => hex run_number(), bad => 0, resend => 0);
 my @placed;
 
-my $stack = DataLake::Stack->new(
-    name    => 'f18',
-    kafka   => 1,
-    mariadb => 1,
-    later   => 1,
-    users   => { alice => 'user' },
-);
-$stack->start_kafka;
-$stack->start_mariadb;
-my $proxy = DataLake::FaultProxy->new(
-    to  => $stack->mariadb->{port},
-    dir => $stack->{dir}
-);
-$stack->{ini} = { warehouse => { port => $proxy->port } };
-$stack->write_ini;
-$stack->set_up;
-$stack->start_daemon($_) for qw(datalake-lake datalake-warehouse);
-$stack->start_httpd;
-my $client = $stack->client('alice');
+my ($stack, $proxy, $client);
 
 # Produce COUNT messages and note where they went.
 sub feed {
@@ -93,6 +75,12 @@ sub metric_path {
     return '/api/metrics/top-products/?x=' . (1 + $unique++ % 1000);
 }
 
+# Those of ANSWERS that are not 503 warehouse-unavailable with Retry-After.
+sub not_refused {
+    return grep { $_->[0] != 503 || $_->[1] !~ m{/warehouse-unavailable$}
+          || !$_->[3] } @_;
+}
+
 # While NAME holds: database routes are 503, lake routes and health answer,
 # the lake takes records.
 sub while_away {
@@ -107,9 +95,7 @@ sub while_away {
         push @lake, probe('/api/v1/health/',               0.05);
     }
     my @late  = @database[ 5 .. $#database ];
-    my $other = grep { $_->[0] != 503 || $_->[1] !~ /warehouse-unavailable/
-          || !$_->[3] } @late;
-    is($other, 0,
+    is(scalar(not_refused(@late)), 0,
         "$name: database routes are 503 warehouse-unavailable with Retry-After")
       or diag explain [ grep { $_->[0] != 503 } @late ];
     is(scalar(grep { $_->[0] != 200 } @lake),
@@ -138,6 +124,42 @@ sub comes_back {
     pass("$name: routes and loader come back");
     return;
 }
+
+# The checker: what must be noticed among answers and rows.
+if (@ARGV && $ARGV[0] eq '--self-test') {
+    my $good = [ 503, '/problems/warehouse-unavailable', 0.001, 5 ];
+    is(scalar(not_refused($good)), 0, 'a proper refusal is one');
+    is(scalar(not_refused([ 200, '', 0.001 ], $good)), 1,
+        'a 200 without a database is reported');
+    is(scalar(not_refused([ @$good[ 0 .. 2 ] ])), 1,
+        'a missing Retry-After is reported');
+    is(scalar(not_refused([ 503, '/problems/overloaded', 0.001, 5 ])), 1,
+        'another problem type is reported');
+    is(scalar(not_refused([ 500, @$good[ 1 .. 3 ] ])), 1,
+        'a 500 is reported');
+    done_testing;
+    exit 0;
+}
+
+$stack = DataLake::Stack->new(
+    name    => 'f18',
+    kafka   => 1,
+    mariadb => 1,
+    later   => 1,
+    users   => { alice => 'user' },
+);
+$stack->start_kafka;
+$stack->start_mariadb;
+$proxy = DataLake::FaultProxy->new(
+    to  => $stack->mariadb->{port},
+    dir => $stack->{dir}
+);
+$stack->{ini} = { warehouse => { port => $proxy->port } };
+$stack->write_ini;
+$stack->set_up;
+$stack->start_daemon($_) for qw(datalake-lake datalake-warehouse);
+$stack->start_httpd;
+$client = $stack->client('alice');
 
 feed(500);
 wait_until('the first rows', sub { rows_in_table() >= 500 }, 30);
@@ -172,8 +194,13 @@ my $table = $ledger->check_table(
           . ' FROM transaction_record') ]
 );
 is_deeply($table, no_faults(), 'every record is in the table once');
-printf "F18 lost=%d dup=%d wrong=%d faults=%d run=%04x goal=%s\n",
-  @$table{qw(lost dup wrong)}, scalar @faults, $RUN,
-  total($table) == 0 && Test::More->builder->is_passing ? 'met' : 'missed';
+ok(
+    figure(
+        'F18',
+        [ map({ $_ => $table->{$_} } qw(lost dup wrong)), faults => scalar @faults ],
+        total($table) == 0 && Test::More->builder->is_passing
+    ),
+    'the goal is met'
+);
 $proxy->stop;
 done_testing;

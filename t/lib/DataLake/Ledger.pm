@@ -15,10 +15,15 @@ package DataLake::Ledger;
 use strict;
 use warnings;
 use Digest::SHA qw(sha256_hex);
+use Cwd qw(abs_path);
 use Exporter qw(import);
+use File::Basename qw(dirname);
 use POSIX qw(strftime);
 
-our @EXPORT_OK = qw(no_faults total);
+our @EXPORT_OK = qw(lake_dump no_faults total);
+
+my $DUMP = abs_path(dirname(__FILE__) . '/../../..')
+  . '/build/tools/lake_dump';
 
 my @STATUSES   = (('completed') x 7, qw(pending failed processing cancelled));
 my @TYPES      = (('purchase') x 5, 'payment', 'refund', 'withdrawal');
@@ -141,6 +146,25 @@ sub total {
     my $sum = 0;
     $sum += $_ for values %$faults;
     return $sum;
+}
+
+# Records and rejects of DATASET in the lake at ROOT, as check_lake wants them.
+sub lake_dump {
+    my ($root, $dataset) = @_;
+    my (@records, @rejects);
+    open my $in, '-|', $DUMP, $root, $dataset or die "lake_dump: $!\n";
+    while (my $line = <$in>) {
+        chomp $line;
+        my ($kind, @field) = split /\t/, $line;
+        if ($kind eq 'R') {
+            push @records, [ @field[ 0, 1, 3, 4, 5 ] ];
+        }
+        else {
+            push @rejects, [ @field[ 1, 2, 3, 4 ] ];
+        }
+    }
+    close $in or die "lake_dump failed\n";
+    return (\@records, \@rejects);
 }
 
 # Compare RECORDS ([day, line, partition, offset, sha256]) and REJECTS
