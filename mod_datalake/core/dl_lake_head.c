@@ -2,6 +2,8 @@
  *
  * FORMAT.md 9.  The page is shared between processes, so every access to it
  * is an atomic one; a copy is taken word by word and judged afterwards.
+ * Every store releases and every load acquires, so whoever sees a word of a
+ * copy being overwritten sees the number published before it, too.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_head.h"
@@ -108,12 +110,12 @@ static uint64_t number_word(uint32_t g)
 
 static uint64_t load(const dl_lake_head *head, size_t word)
 {
-    return atomic_load_explicit(&head->words[word], memory_order_relaxed);
+    return atomic_load_explicit(&head->words[word], memory_order_acquire);
 }
 
 static void store(dl_lake_head *head, size_t word, uint64_t value)
 {
-    atomic_store_explicit(&head->words[word], value, memory_order_relaxed);
+    atomic_store_explicit(&head->words[word], value, memory_order_release);
 }
 
 static dl_status size_head(int fd, uint64_t size, const dl_lake_io *io,
@@ -209,7 +211,6 @@ void dl_lake_head_publish(dl_lake_head *head, const dl_lake_state *state)
     uint64_t before = load(head, base + USED);
     size_t i;
 
-    atomic_thread_fence(memory_order_release);
     for (i = 0; i < n; i++) {
         store(head, base + i, head->scratch[i]);
     }
@@ -360,7 +361,6 @@ static bool take_copy(uint64_t **words, size_t *n, dl_lake_view *view,
         (*words)[i] = load(head, base + i);
     }
     view->manifest = load(head, MANIFEST);
-    atomic_thread_fence(memory_order_acquire);
     if (load(head, PUBLISHED) != g) {
         free(*words);
         *words = NULL;
