@@ -12,7 +12,7 @@ our @EXPORT_OK = qw(bare functions includes sources symbols tracked);
 # none is given).
 sub tracked {
     my (@patterns) = @_;
-    open my $list, '-|', qw(git ls-files -co --exclude-standard --),
+    open my $list, '-|', qw(git -c safe.directory=* ls-files -co --exclude-standard --),
       @patterns
       or die "git: $!\n";
     chomp(my @files = <$list>);
