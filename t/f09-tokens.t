@@ -11,7 +11,52 @@ use JSON::PP ();
 use MIME::Base64 qw(encode_base64url decode_base64url encode_base64);
 use Time::HiRes qw(sleep time);
 use DataLake::Process qw(slurp);
+use DataLake::Figure qw(figure);
 use DataLake::Stack;
+
+# The body every refusal has, once seen.
+my $body;
+
+# What is wrong with ANSWER, which has to be the one refusal.
+sub faults_of {
+    my ($answer) = @_;
+    my @fault;
+    push @fault, "status $answer->{status}" if $answer->{status} != 401;
+    push @fault, 'WWW-Authenticate'
+      if ($answer->{headers}{'www-authenticate'} // '') ne
+      'Bearer realm="datalake", error="invalid_token"';
+    my %rest = %{ $answer->{json} // {} };
+    delete @rest{qw(instance request_id)};
+    my $text = JSON::PP->new->canonical->encode(\%rest);
+    $body //= $text;
+    push @fault, 'another body' if $text ne $body;
+    return @fault;
+}
+
+if (@ARGV && $ARGV[0] eq '--self-test') {
+    my %right = (
+        status  => 401,
+        headers => {
+            'www-authenticate' =>
+              'Bearer realm="datalake", error="invalid_token"'
+        },
+        json => { title => 'Unauthorized', request_id => 'a' }
+    );
+    my @none = faults_of(\%right);
+    is(scalar @none, 0, 'a refusal is a refusal');
+    for my $fault (
+        { status  => 200 },
+        { status  => 500 },
+        { headers => { 'www-authenticate' => 'Bearer realm="datalake"' } },
+        { json    => { title => 'Unauthorized', cause => 'expired' } }
+      )
+    {
+        my @found = faults_of({ %right, %$fault });
+        is(scalar @found, 1, 'a planted fault is found');
+    }
+    done_testing;
+    exit;
+}
 
 my $stack = DataLake::Stack->new(
     name       => 'f09',
@@ -223,7 +268,6 @@ refuse('a payload with a BOM', sign($HEAD, "\xEF\xBB\xBF" . claims()));
 # --- The battery -------------------------------------------------------------------
 
 my @routes = ('/metrics', '/api/resources/');
-my $body;
 
 sub ask {
     my ($route, @header) = @_;
@@ -235,21 +279,15 @@ for my $route (@routes) {
     is(ask($route, Authorization => "Bearer $good")->{status},
         200, "a token made here by the rules opens $route");
 }
+my $wrong = 0;
 for my $case (@refused) {
     my ($name, $token) = @$case;
     my @fault;
     for my $route (@routes) {
         my $answer = ask($route, Authorization => "Bearer $token");
-        push @fault, "$route: $answer->{status}" if $answer->{status} != 401;
-        push @fault, "$route: WWW-Authenticate"
-          if ($answer->{headers}{'www-authenticate'} // '') ne
-          'Bearer realm="datalake", error="invalid_token"';
-        my $json = $answer->{json} // {};
-        delete @$json{qw(instance request_id)};
-        $body //= JSON::PP->new->canonical->encode($json);
-        push @fault, "$route: another body"
-          if JSON::PP->new->canonical->encode($json) ne $body;
+        push @fault, map { "$route: $_" } faults_of($answer);
     }
+    $wrong++ if @fault;
     ok(!@fault, "$name: 401") or diag(join '; ', @fault);
 }
 
@@ -340,4 +378,6 @@ like($log, qr/DL1030 request [0-9a-f]{32}: no access: /,
 unlike($log, qr/\Q$good\E|\Q$secret\E|eyJhbGciOiJ/, 'but no token and no key');
 unlike($log, qr/exit signal|Sanitizer/, 'no child has crashed');
 
+figure('F09', [ tokens => scalar @refused, routes => scalar @routes,
+        wrong => $wrong ], @refused >= 164 && !$wrong);
 done_testing;

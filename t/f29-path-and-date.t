@@ -9,7 +9,50 @@ use lib "$FindBin::Bin/lib";
 use POSIX qw(mkfifo);
 use Time::HiRes qw(sleep time);
 use DataLake::Process qw(slurp spit);
+use DataLake::Figure qw(figure);
 use DataLake::Stack;
+
+# What is wrong with ANSWER to PATH, given below the folder DIR.
+sub faults_of {
+    my ($path, $answer, $dir) = @_;
+    my @fault;
+    push @fault, "status $answer->{status}"
+      unless $answer->{status} =~ /^40[04]$/
+      || $answer->{status} == 414 && length $path > 8000;
+    push @fault, 'not a problem'
+      unless ($answer->{headers}{'content-type'} // '') eq
+      'application/problem+json' && $answer->{json};
+    push @fault, "$answer->{seconds} s" if $answer->{seconds} > 2;
+    push @fault, 'tells a path'
+      if $answer->{body} =~ m{\Q$dir\E|/etc/[^p]|canary|root:};
+    return @fault;
+}
+
+if (@ARGV && $ARGV[0] eq '--self-test') {
+    my %right = (
+        status  => 400,
+        headers => { 'content-type' => 'application/problem+json' },
+        json    => {},
+        body    => '{}',
+        seconds => 0.1
+    );
+    my @planted = (
+        { status  => 200 },
+        { status  => 503 },
+        { headers => { 'content-type' => 'text/html' } },
+        { seconds => 3 },
+        { body    => 'root:x:0:0' },
+        { body    => '{"detail":"/lake/x is not there"}' },
+    );
+    my @none = faults_of('/', \%right, '/lake');
+    is(scalar @none, 0, 'a right answer is right');
+    for my $fault (@planted) {
+        my @found = faults_of('/', { %right, %$fault }, '/lake');
+        is(scalar @found, 1, 'a planted fault is found');
+    }
+    done_testing;
+    exit;
+}
 
 my $stack = DataLake::Stack->new(
     name    => 'f29',
@@ -122,20 +165,12 @@ if (-x '/usr/bin/strace') {
 }
 
 cmp_ok(scalar @cases, '>=', 200, scalar(@cases) . ' values');
-my $begin = time;
+my $wrong = 0;
 for my $case (@cases) {
     my ($name, $path) = @$case;
     my $answer = $client->get($path);
-    my @fault;
-    push @fault, "status $answer->{status}"
-      unless $answer->{status} =~ /^40[04]$/
-      || $answer->{status} == 414 && length $path > 8000;
-    push @fault, 'not a problem'
-      unless ($answer->{headers}{'content-type'} // '') eq
-      'application/problem+json' && $answer->{json};
-    push @fault, "$answer->{seconds} s" if $answer->{seconds} > 2;
-    push @fault, 'tells a path'
-      if $answer->{body} =~ m{\Q$stack->{dir}\E|/etc/[^p]|canary|root:};
+    my @fault = faults_of($path, $answer, $stack->{dir});
+    $wrong++ if @fault;
     ok(!@fault, shown($name)) or diag(join '; ', @fault, $answer->{body});
 }
 
@@ -149,6 +184,7 @@ subtest 'a value of a million characters' => sub {
     is($client->get('/health/live')->{status}, 200, 'and harms nobody');
 };
 
+my $opened = 0;
 SKIP: {
     skip 'strace is not installed', 4 unless $tracer;
     sleep 0.3;
@@ -161,7 +197,8 @@ SKIP: {
     # can only be the system's own (libraries, hosts) or what lies in /proc.
     my @foreign =
       grep { m{"(/[^"]*|[^"]*\.\.[^"]*)"} && $1 !~ m{^/(?:proc|sys|dev|usr|lib)/|^/etc/(?:hosts|resolv\.conf|nsswitch\.conf|ld\.so\.cache|gai\.conf|host\.conf|services|ssl/|localtime|mysql|my\.cnf)|^\Q$stack->{dir}\E/(?:run|apache2)/} } @opens;
-    is(scalar @foreign, 0, 'nothing outside the lake was opened')
+    $opened = scalar @foreign;
+    is($opened, 0, 'nothing outside the lake was opened')
       or diag(join "\n", @foreign[ 0 .. ($#foreign > 9 ? 9 : $#foreign) ]);
     unlike(slurp($trace) // '', qr/passwd|shadow|outside\.json/,
         'nor what was planted');
@@ -169,4 +206,6 @@ SKIP: {
 unlike($stack->httpd->log_text, qr/exit signal|Sanitizer/,
     'no child has crashed');
 
+figure('F29', [ values => scalar @cases, wrong => $wrong, opens => $opened ],
+    @cases >= 200 && !$wrong && !$opened);
 done_testing;
