@@ -105,8 +105,13 @@ static void drop(mdl_cache *cache, entry *e)
 /* Drop what was unused for longest until the bound holds; E stays. */
 static void shrink(mdl_cache *cache, const entry *e)
 {
-    while (cache->stats.bytes > cache->max_bytes && cache->oldest != e) {
-        drop(cache, cache->oldest);
+    entry *last = cache->oldest;
+
+    while (cache->stats.bytes > cache->max_bytes && last != e) {
+        entry *next = last->newer;
+
+        drop(cache, last);
+        last = next;
     }
 }
 
@@ -145,8 +150,13 @@ static apr_status_t cache_cleanup(void *data)
 {
     mdl_cache *cache = data;
 
-    while (cache->oldest != NULL) {
-        drop(cache, cache->oldest);
+    entry *last = cache->oldest;
+
+    while (last != NULL) {
+        entry *next = last->newer;
+
+        drop(cache, last);
+        last = next;
     }
     pthread_cond_destroy(&cache->wake);
     pthread_mutex_destroy(&cache->mutex);
