@@ -180,6 +180,7 @@ packages: ## install the Debian packages that are missing
 
 test: packages ## unit tests, then every t/*.t against real servers
 	@$(MAKE) -s --no-print-directory $(PARALLEL) all $(UNIT_TESTS)
+	@t/fuzz/run --build
 	@t/lib/stack prepare
 	t/lib/suite -j$(JOBS) $(UNIT_TESTS) $(STACK_TESTS)
 

@@ -38,6 +38,22 @@ const char *dl_decl_step_index(const dl_decl *r, const char *pointer, size_t i)
     return apr_psprintf(r->pool, "%s/%d", pointer, (int)i);
 }
 
+/* Whether KEY is one of NAMES, which have ", " between them. */
+static bool is_listed(const char *names, const char *key)
+{
+    size_t len = strlen(key);
+
+    while (*names != '\0') {
+        size_t n = strcspn(names, ",");
+
+        if (n == len && memcmp(names, key, len) == 0) {
+            return true;
+        }
+        names += n + strspn(names + n, ", ");
+    }
+    return false;
+}
+
 dl_status dl_decl_check_members(const dl_decl *r, const json_t *value,
                                 const char *pointer, const char *names)
 {
@@ -52,14 +68,7 @@ dl_status dl_decl_check_members(const dl_decl *r, const json_t *value,
     memcpy(&object, &value, sizeof object);
     json_object_foreach(object, key, member)
     {
-        const char *found = strstr(names, key);
-        size_t len = strlen(key);
-
-        while (found != NULL && ((found > names && found[-1] != ' ') ||
-                                 (found[len] != ',' && found[len] != '\0'))) {
-            found = strstr(found + 1, key);
-        }
-        if (found == NULL || len == 0) {
+        if (!is_listed(names, key)) {
             return dl_decl_wrong(r, dl_decl_step(r, pointer, key),
                                  "is not known; known are %s", names);
         }

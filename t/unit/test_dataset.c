@@ -103,6 +103,14 @@ static void test_mistakes(void)
            "/d/shop.json:3: /colour is not known; known are dataset, "
            "description, topic, event_time, table, fields",
            "an unknown member");
+    is_str(declare(NAME "\"\":1}"),
+           "/d/shop.json:3: / is not known; known are dataset, description, "
+           "topic, event_time, table, fields",
+           "a member without a name");
+    is_str(declare(NAME "\"topic, event\":1}"),
+           "/d/shop.json:3: /topic, event is not known; known are dataset, "
+           "description, topic, event_time, table, fields",
+           "a member that is a piece of the list");
     is_str(declare("{\"dataset\":\"store\"}"),
            "/d/shop.json:1: /dataset must be as its file says, not store",
            "a name that is not its file's");
