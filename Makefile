@@ -210,9 +210,8 @@ asan: packages ## the suite under address and undefined-behaviour sanitizers
 	  DL_PRELOAD='$(call runtime,libasan.so) $(call runtime,libubsan.so)' \
 	  $(call suite_of,asan) $(ASAN_TESTS)
 
-# It does not know fences; ours stand between processes, in the lake's head.
 tsan: packages ## unit tests of core under the thread sanitizer
-	@$(call variant,tsan) SANITIZE='-fsanitize=thread -Wno-tsan' HARDENING= tsan-built
+	@$(call variant,tsan) SANITIZE=-fsanitize=thread HARDENING= tsan-built
 	TSAN_OPTIONS=halt_on_error=1 $(call suite_of,tsan)
 
 MEMCHECK := valgrind -q --error-exitcode=9 --suppressions=t/lib/valgrind.supp

@@ -80,6 +80,14 @@ subtest 'manuals of the programs' => sub {
     }
 };
 
+subtest 'figures' => sub {
+    my @scripts = map { s{^t/}{}r } grep { -x || /\.t$/ } tracked('t/f*.t'),
+      grep { -x } tracked('t/bench/p*');
+    my @listed = slurp('t/FIGURES.md') =~ /\]\(((?:bench\/)?[fp]\d\d-[^)]+)\)/g;
+    same('t/FIGURES.md lists every figure, and no other',
+        \@scripts, \@listed);
+};
+
 subtest 'make targets' => sub {
     my @help = map { /^(\S.*?)  / ? split(' ', $1) : () } split /\n/,
       qx(make -s --no-print-directory help);
