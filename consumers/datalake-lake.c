@@ -22,6 +22,7 @@ int main(int argc, char **argv)
         .name = "datalake-lake",
         .sink = "lake",
         .sentence = "append the records of Kafka topics to the lake",
+        .buffer_part = 1,
         .sink_create = create_sink};
 
     return dlc_daemon_main(&program, argc, (const char *const *)argv);

@@ -27,6 +27,9 @@ int main(int argc, char **argv)
         .sentence = "load the records of Kafka topics into the warehouse",
         .more = more,
         .alone = &alone,
+        /* A database takes some 150 MB/s at most, and the sink has buffers of
+         * its own: 331 MB with the whole buffer. */
+        .buffer_part = 4,
         .grouped = true,
         .sink_create = dlc_sink_warehouse_create,
         .wants = has_table};

@@ -128,9 +128,11 @@ static void restrain(void)
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0);
     (void)umask(0027);
+    /* No other thread is there yet.  NOLINTBEGIN(concurrency-mt-unsafe) */
     (void)mallopt(M_ARENA_MAX, 4);
     (void)mallopt(M_TRIM_THRESHOLD, 512 << 20);
     (void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
 /* --- Arguments ---------------------------------------------------------------*/
@@ -346,6 +348,9 @@ static dl_status consume(daemon_state *d, dl_error *err, apr_pool_t *pool)
     dlc_sink *sink;
     bool group = d->program->grouped &&
                  (d->program->alone == NULL || !*d->program->alone);
+    const dlc_source_options from = {.program = d->program->sink,
+                                     .group = group,
+                                     .part = d->program->buffer_part};
     dl_status status;
 
     DL_TRY(dl_stats_create(&d->stats, d->cfg->run.dir, d->program->name,
@@ -355,8 +360,7 @@ static dl_status consume(daemon_state *d, dl_error *err, apr_pool_t *pool)
         apr_psprintf(pool, "program=\"%s\"", d->program->name));
     DL_TRY(write_pid(d, err, pool));
     DL_TRY(d->program->sink_create(&sink, d->cfg, d->set, d->stats, err, pool));
-    DL_TRY(
-        dlc_source_create(&source, d->cfg, d->program->sink, group, err, pool));
+    DL_TRY(dlc_source_create(&source, d->cfg, &from, err, pool));
     dl_log(DL_LOG_NOTICE, "DL0740 %s %s begins, %d datasets", d->program->name,
            DL_VERSION, d->set->n);
     {
@@ -399,7 +403,8 @@ int dlc_daemon_main(const dlc_program *program, int argc,
     }
     d.instance = d.args.name == NULL ? program->name : d.args.name;
     /* Before any other thread is there. */
-    d.journal = getenv("JOURNAL_STREAM") != NULL; /* NOLINT(concurrency-mt-unsafe) */
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+    d.journal = getenv("JOURNAL_STREAM") != NULL;
     restrain();
     install_signals();
     if (apr_initialize() != APR_SUCCESS ||

@@ -29,6 +29,9 @@ void dlc_loop_again(dlc_loop *l, int64_t wait_us)
 {
     dl_error err = {0};
 
+    if (l->state == DLC_LOOP_ENDING) {
+        return;
+    }
     l->epoch++;
     l->state = DLC_LOOP_SEEKING;
     l->retry_us = dl_time_monotonic_us() + wait_us;

@@ -97,14 +97,20 @@ struct dlc_source {
     void *context;                   /* first argument of the events */
 };
 
-/* Create the source that [kafka] of CFG names for PROGRAM ("lake" or
- * "warehouse", part of client and group ids): `brokers = file:PATH` gives the
- * file source of tests (dlc_source_file.c), all else a Kafka consumer, in a
- * group when GROUP.  DL_INVALID: a setting that librdkafka refuses.  Lives in
+/* What a program wants of its source. */
+typedef struct dlc_source_options {
+    const char *program; /* "lake" or "warehouse": part of client and group */
+    bool group;          /* join a group; else assign() alone */
+    int part;            /* use [kafka] buffer_size / PART, at least 1 */
+} dlc_source_options;
+
+/* Create the source that [kafka] of CFG names, as OPTIONS say: `brokers =
+ * file:PATH` gives the file source of tests (dlc_source_file.c), all else a
+ * Kafka consumer.  DL_INVALID: a setting that librdkafka refuses.  Lives in
  * POOL. */
 DL_MUSTCHECK dl_status dlc_source_create(dlc_source **source,
                                          const dl_config *cfg,
-                                         const char *program, bool group,
+                                         const dlc_source_options *options,
                                          dl_error *err, apr_pool_t *pool);
 
 /* Create the file source: PATH is one file for all topics, or a folder with a

@@ -401,11 +401,16 @@ static const char *member_name(const dl_config *cfg, const char *program,
 
 /* Set *CONF to the settings of rule E1 and of measured throughput (README). */
 static dl_status conf_create(rd_kafka_conf_t **conf, const dl_config *cfg,
-                             const char *program, bool group, dl_error *err,
+                             const dlc_source_options *options, dl_error *err,
                              apr_pool_t *pool)
 {
+    const char *program = options->program;
+    bool group = options->group;
+    int64_t buffer = cfg->kafka.buffer_bytes / options->part;
+    int64_t fetch_bytes = cfg->kafka.fetch_bytes / options->part;
     const char *client = apr_psprintf(pool, "datalake-%s", program);
-    const char *fetch = apr_psprintf(pool, "%" PRId64, cfg->kafka.fetch_bytes);
+    const char *fetch = apr_psprintf(
+        pool, "%" PRId64, fetch_bytes < 1048576 ? 1048576 : fetch_bytes);
     const dlc_kafka_setting settings[] = {
         {"group.id", group ? cfg->kafka.group : client, 0},
         {"enable.auto.commit", "false", 0},
@@ -418,7 +423,7 @@ static dl_status conf_create(rd_kafka_conf_t **conf, const dl_config *cfg,
         /* Bounded by bytes; what a full queue does: dlc_nudge.h. */
         {"queued.min.messages", "10000000", 0},
         {"queued.max.messages.kbytes",
-         apr_psprintf(pool, "%" PRId64, cfg->kafka.buffer_bytes / 1024), 0},
+         apr_psprintf(pool, "%" PRId64, buffer / 1024), 0},
         {"fetch.queue.backoff.ms", "5", 1},
         {"fetch.max.bytes", fetch, 0},
         {"fetch.message.max.bytes", "1048576", 0},
@@ -434,7 +439,7 @@ static dl_status conf_create(rd_kafka_conf_t **conf, const dl_config *cfg,
 }
 
 static dl_status source_kafka_create(dlc_source **source, const dl_config *cfg,
-                                     const char *program, bool group,
+                                     const dlc_source_options *options,
                                      dl_error *err, apr_pool_t *pool)
 {
     source_kafka *s = apr_pcalloc(pool, sizeof *s);
@@ -443,10 +448,10 @@ static dl_status source_kafka_create(dlc_source **source, const dl_config *cfg,
     s->base.calls = &kafka_calls;
     s->pool = pool;
     apr_pool_create(&s->routes_pool, pool);
-    DL_TRY(conf_create(&conf, cfg, program, group, err, pool));
+    DL_TRY(conf_create(&conf, cfg, options, err, pool));
     rd_kafka_conf_set_opaque(conf, s);
     rd_kafka_conf_set_error_cb(conf, on_error);
-    if (group) {
+    if (options->group) {
         rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     }
     DL_TRY(dlc_kafka_open(&s->rk, RD_KAFKA_CONSUMER, conf, err, pool));
@@ -460,12 +465,12 @@ static dl_status source_kafka_create(dlc_source **source, const dl_config *cfg,
 }
 
 dl_status dlc_source_create(dlc_source **source, const dl_config *cfg,
-                            const char *program, bool group, dl_error *err,
+                            const dlc_source_options *options, dl_error *err,
                             apr_pool_t *pool)
 {
     if (strncmp(cfg->kafka.brokers, "file:", 5) == 0) {
         return dlc_source_file_create(source, cfg->kafka.brokers + 5, err,
                                       pool);
     }
-    return source_kafka_create(source, cfg, program, group, err, pool);
+    return source_kafka_create(source, cfg, options, err, pool);
 }

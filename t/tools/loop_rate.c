@@ -181,6 +181,7 @@ int main(int argc, char **argv)
                                .dead_letter_share = 100,
                                .dead_letter_window = 1000}};
     dlc_loop_options options = {.cfg = &cfg, .sink = &c.base, .set = &set};
+    const dlc_source_options from = {.program = "rate", .part = 1};
     dl_error err = {0};
     apr_pool_t *pool;
 
@@ -201,8 +202,7 @@ int main(int argc, char **argv)
     c.base.name = "rate";
     c.base.calls = &calls;
     options.wishes = &c.wishes;
-    if (dlc_source_create(&options.source, &cfg, "rate", false, &err, pool) !=
-            DL_OK ||
+    if (dlc_source_create(&options.source, &cfg, &from, &err, pool) != DL_OK ||
         dlc_loop_run(&options, &err, pool) != DL_OK) {
         fprintf(stderr, "loop_rate: %s\n", err.text);
         return 1;
