@@ -10,7 +10,7 @@
  *
  * Memory: chunks that are filled, wait or are being loaded hold at most
  * CHUNK_BYTES together; the sums of a batch at most SPEND_BYTES, then it is
- * committed; two batches may wait, and 64 MiB of sums for the rollups.  An
+ * committed; two batches may wait, and 24 MiB of sums for the rollups.  An
  * idle sink holds none of that.
  *
  * A failure of a thread comes out of the next put(), commit() or tick(),
@@ -29,10 +29,10 @@
 #include <apr_strings.h>
 
 /* Bytes of all chunks together. */
-#define CHUNK_BYTES (80 * 1024 * 1024)
+#define CHUNK_BYTES (48 * 1024 * 1024)
 
 /* Bytes of sums that end a batch. */
-#define SPEND_BYTES (24 * 1024 * 1024)
+#define SPEND_BYTES (12 * 1024 * 1024)
 
 /* Rows that end a batch under backlog. */
 #define BATCH_ROWS 500000
@@ -228,7 +228,12 @@ static dlc_wh_part *largest_find(const dlc_warehouse *w)
 static void memory_bound(dlc_warehouse *w)
 {
     while (w->filling > CHUNK_BYTES / 2) {
-        chunk_send(w, largest_find(w));
+        dlc_wh_part *largest = largest_find(w);
+
+        if (largest == NULL) {
+            break; /* nothing is filling after all */
+        }
+        chunk_send(w, largest);
     }
     if (w->filling + dlc_wh_loader_bytes(w->loader) > CHUNK_BYTES) {
         dlc_wh_loader_wait_below(w->loader, CHUNK_BYTES - w->filling);

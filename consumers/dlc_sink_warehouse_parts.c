@@ -126,22 +126,26 @@ static void rollup_take(dlc_warehouse *w, const dlc_wh_part *p)
     }
 }
 
-/* Make DATASET known.  DL_NOT_FOUND: its table is not there as declared,
- * which is logged. */
-static dl_status dataset_meet(dlc_warehouse *w, const dl_dataset *dataset,
-                              dl_error *err)
+/* Set *KNOWN to what is known of DATASET.  DL_NOT_FOUND: its table is not
+ * there as declared, which is logged. */
+static dl_status dataset_meet(const dlc_wh_known **known, dlc_warehouse *w,
+                              const dl_dataset *dataset, dl_error *err)
 {
     dl_status status;
 
-    if (known_find(w, dataset) != NULL) {
+    *known = known_find(w, dataset);
+    if (*known != NULL) {
         return DL_OK;
     }
     status = known_add(w, dataset, err);
-    if (status == DL_UNSUPPORTED && !dl_wh_lost(w->fact.wh)) {
+    if (status == DL_UNSUPPORTED && w->fact.wh != NULL &&
+        !dl_wh_lost(w->fact.wh)) {
         dl_log(DL_LOG_ERROR, "DL0504 warehouse: %s", err->text);
         return DL_NOT_FOUND;
     }
-    return status;
+    DL_TRY(status);
+    *known = &w->known[w->n_known - 1];
+    return DL_OK;
 }
 
 static dl_status part_take(dlc_warehouse *w, dlc_part *part,
@@ -158,7 +162,7 @@ static dl_status part_take(dlc_warehouse *w, dlc_part *part,
     p->place.partition = part->partition;
     p->place.unknown = -1;
     p->first = -1;
-    status = dataset_meet(w, part->dataset, err);
+    status = dataset_meet(&k, w, part->dataset, err);
     if (status == DL_OK) {
         status = offsets_read(w, p, cluster, err);
     }
@@ -167,7 +171,6 @@ static dl_status part_take(dlc_warehouse *w, dlc_part *part,
         part->next = DLC_PART_CLOSED;
         return status == DL_NOT_FOUND ? DL_OK : status;
     }
-    k = known_find(w, part->dataset);
     p->place.table = k->table;
     p->judge = k->judge;
     p->next = p->place.committed;
@@ -244,12 +247,11 @@ dl_status dlc_warehouse_reload(dlc_sink *sink, const dl_dataset_set *set,
         if (ds == NULL) {
             continue;
         }
-        status = dataset_meet(w, ds, err);
+        status = dataset_meet(&k, w, ds, err);
         if (status == DL_NOT_FOUND) {
             continue;
         }
         DL_TRY(status);
-        k = known_find(w, ds);
         p->place.table = k->table;
         p->judge = k->judge;
     }

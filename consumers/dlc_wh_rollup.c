@@ -19,7 +19,10 @@
 #include <time.h>
 
 /* Bytes of sums that may wait before the loader waits. */
-#define WAITING_BYTES (64 * 1024 * 1024)
+#define WAITING_BYTES (24 * 1024 * 1024)
+
+/* More sums than this are a backlog. */
+#define BACKLOG_BYTES (4 * 1024 * 1024)
 
 /* Partitions are looked at for adjustments of others this often. */
 #define ADJUST_EVERY_US (10 * 1000000)
@@ -278,6 +281,16 @@ static bool job_place(job *j, dlc_wh_rollup *rollup, bool recover)
     return false;
 }
 
+/* How long sums wait.  A rollup costs by its keys, not by rows, so a backlog
+ * is gathered for longer; readers are exact all the same. */
+static int64_t wait_us(const dlc_wh_rollup *rollup)
+{
+    int64_t interval_us = rollup->cfg->warehouse.rollup_ms * 1000;
+
+    return dlc_spend_bytes(rollup->spend) > BACKLOG_BYTES ? interval_us * 5
+                                                          : interval_us;
+}
+
 /* Take the next job out; false: nothing is due.  The mutex is held. */
 static bool job_take(job *j, dlc_wh_rollup *rollup)
 {
@@ -294,8 +307,7 @@ static bool job_take(job *j, dlc_wh_rollup *rollup)
         return true;
     }
     if (rollup->spend != NULL &&
-        (rollup->stop ||
-         now - rollup->since_us >= rollup->cfg->warehouse.rollup_ms * 1000)) {
+        (rollup->stop || now - rollup->since_us >= wait_us(rollup))) {
         j->spend = rollup->spend;
         j->ends = rollup->ends;
         j->n_ends = rollup->n_ends;

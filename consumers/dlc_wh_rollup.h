@@ -61,7 +61,7 @@ DL_MUSTCHECK dl_status dlc_wh_rollup_start(dlc_wh_rollup **rollup,
 
 /* Hand over SPEND, which is freed here, the sums of a committed batch that
  * brought N partitions from ENDS[i].from to ENDS[i].to.  Waits while more
- * than 64 MiB are waiting.  ADJUSTED: the batch wrote adjustments. */
+ * than 24 MiB are waiting.  ADJUSTED: the batch wrote adjustments. */
 void dlc_wh_rollup_add(dlc_wh_rollup *rollup, dlc_spend *spend,
                        const dlc_wh_end *ends, int n, bool adjusted);
 

@@ -208,6 +208,9 @@ static const char *staging_columns(const dlc_wh_table *table,
         const known_column *k =
             known_find(known, n_known, table->columns[i].name);
 
+        if (k == NULL) {
+            continue; /* columns_choose took known ones only */
+        }
         out = apr_pstrcat(pool, out, i > 0 ? ", " : "", "`", k->name, "` ",
                           k->type, k->collation != NULL ? " COLLATE " : "",
                           k->collation != NULL ? k->collation : "", NULL);
