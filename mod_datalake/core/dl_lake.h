@@ -126,8 +126,9 @@ const dl_lake_totals *dl_lake_snapshot_totals(const dl_lake_snapshot *snap);
 #define DL_LAKE_SHA256_TEXT 65
 
 /* Set OUT to the SHA-256, in lower case hexadecimal, of the bytes of DAY in
- * SNAP.  What is sealed was mostly hashed before; the rest is read now, and
- * each result is remembered by the lake handle.  DL_NOT_FOUND: no such day;
+ * SNAP.  Compaction leaves the sum of what it joined; what came behind it is
+ * read now, and the handle remembers where each of 256 days goes on, so that
+ * a growing day is not read twice.  DL_NOT_FOUND: no such day;
  * DL_CORRUPT, DL_IO: a part is damaged or unreadable.
  * Thread: the owner of SNAP. */
 DL_MUSTCHECK dl_status dl_lake_day_sha256(char out[DL_LAKE_SHA256_TEXT],
