@@ -48,6 +48,29 @@ static dl_status open_data(int *fd, char *path, size_t size,
     return status;
 }
 
+/* Whether PART, whose files are gone, has moved on since the check began: a
+ * living writer has sealed it, or a compaction has joined it. */
+static bool has_moved(const dl_lake_checking *c, const dl_lake_part *part,
+                      apr_pool_t *pool)
+{
+    dl_lake_manifest *m = apr_palloc(pool, sizeof *m);
+    dl_error err = {.status = DL_OK};
+    const dl_lake_part *now;
+    uint64_t number;
+
+    if (part->state == DL_LAKE_PART_OPEN) {
+        return c->alive;
+    }
+    dl_lake_manifest_begin(m, pool);
+    if (dl_lake_manifest_current(&number, &c->place, &err) != DL_OK ||
+        number == 0 ||
+        dl_lake_manifest_load(m, &c->place, number, 0, &err, pool) != DL_OK) {
+        return false;
+    }
+    now = dl_lake_manifest_covers(m, part->day, part->number);
+    return now != NULL && (now->uid != part->uid || now->state != part->state);
+}
+
 /* --- Lines ----------------------------------------------------------------- */
 
 /* What has been seen of the lines of a part. */
@@ -222,7 +245,8 @@ static void check_trail(dl_lake_checking *c, const dl_lake_part *part,
         }
         c->io->close(fd);
     }
-    if (status != DL_OK) {
+    if (status != DL_OK &&
+        (status != DL_NOT_FOUND || !has_moved(c, part, pool))) {
         dl_lake_complain(c, path, "%s", err.text);
     }
 }
@@ -238,11 +262,10 @@ void dl_lake_check_part(dl_lake_checking *c, const dl_lake_part *part,
     c->found->records += part->records;
     c->found->bytes += part->bytes;
     if (open_data(&fd, path, sizeof path, c, part, &err) != DL_OK) {
-        if (!(c->alive && err.status == DL_NOT_FOUND &&
-              part->state == DL_LAKE_PART_OPEN)) {
+        if (err.status != DL_NOT_FOUND || !has_moved(c, part, scratch_pool)) {
             dl_lake_complain(c, path, "%s", err.text);
         }
-        return; /* a living writer has sealed it meanwhile */
+        return;
     }
     check_data(c, path, fd, part);
     c->io->close(fd);
