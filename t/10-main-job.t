@@ -260,15 +260,16 @@ my @COLUMNS = qw(transaction_id timestamp user_id user_name product_id
   customer_rating discount_code tax_amount thread message_number
   timestamp_of_reception_log origin);
 
-# UNITS of 10^-10 as a DECIMAL shows them; undef stays.
+# PARTS, or sums of them, as a DECIMAL shows them; undef stays.
 sub fixed {
-    my ($units) = @_;
-    return undef if !defined $units;
-    my $digits = $units->copy->babs->bstr;
-    $digits = '0' x (11 - length $digits) . $digits if length $digits < 11;
-    return ($units->is_neg ? '-' : '')
-      . substr($digits, 0, -10) . '.'
-      . substr($digits, -10);
+    my ($parts) = @_;
+    return undef if !defined $parts;
+    my ($whole, $rest) = @$parts;
+    return ($whole < 0 || $rest < 0 ? '-' : '')
+      . sprintf('%d.%010d', abs $whole, abs $rest)
+      if abs $rest < 10_000_000_000 && $whole * $rest >= 0;
+    return fixed(DataLake::Spend::split_units(
+            DataLake::Spend::join_parts(@$parts)));
 }
 
 subtest 'every row of the warehouse' => sub {
@@ -352,14 +353,12 @@ sub sums {
         $sum->[0]++;
         $sum->[1] += $row->{quantity} // 1;
         next if !defined $row->{amount} || $table eq 'product_total';
-        $sum->[3] = $sum->[3] ? $sum->[3]->badd($row->{_units})
-          : $row->{_units}->copy;
+        $sum->[3][$_] += $row->{_units}[$_] for 0, 1;
         if (!defined $row->{_base}) {
             $sum->[2]++;
             next;
         }
-        $sum->[4] = $sum->[4] ? $sum->[4]->badd($row->{_base})
-          : $row->{_base}->copy;
+        $sum->[4][$_] += $row->{_base}[$_] for 0, 1;
     }
     return \%sum;
 }
