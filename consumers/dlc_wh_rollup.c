@@ -51,6 +51,7 @@ struct dlc_wh_rollup {
     place *places;             /* partitions of ours */
     int n_places, places_room; /* of places */
     int64_t since_us;          /* when the first waiting sums came */
+    int64_t added_us;          /* when the last ones came */
     bool busy;                 /* a job is under way */
     bool stop;                 /* finish and end */
     dl_error failure;          /* why the thread gave up */
@@ -136,6 +137,7 @@ void dlc_wh_rollup_add(dlc_wh_rollup *rollup, dlc_spend *spend,
         dlc_spend_merge(rollup->spend, spend);
         dlc_spend_destroy(spend);
     }
+    rollup->added_us = dl_time_monotonic_us();
     for (int i = 0; i < n; i++) {
         end_merge(rollup, &ends[i]);
     }
@@ -281,14 +283,17 @@ static bool job_place(job *j, dlc_wh_rollup *rollup, bool recover)
     return false;
 }
 
-/* How long sums wait.  A rollup costs by its keys, not by rows, so a backlog
- * is gathered for longer; readers are exact all the same. */
-static int64_t wait_us(const dlc_wh_rollup *rollup)
+/* Return whether the sums that wait are due.  A rollup costs by its keys, not
+ * by rows, so a backlog is gathered for longer while it keeps coming; readers
+ * are exact all the same. */
+static bool is_due(const dlc_wh_rollup *rollup, int64_t now_us)
 {
     int64_t interval_us = rollup->cfg->warehouse.rollup_ms * 1000;
+    bool backlog = dlc_spend_bytes(rollup->spend) > BACKLOG_BYTES &&
+                   now_us - rollup->added_us < interval_us;
 
-    return dlc_spend_bytes(rollup->spend) > BACKLOG_BYTES ? interval_us * 5
-                                                          : interval_us;
+    return rollup->stop ||
+           now_us - rollup->since_us >= (backlog ? 5 : 1) * interval_us;
 }
 
 /* Take the next job out; false: nothing is due.  The mutex is held. */
@@ -306,8 +311,7 @@ static bool job_take(job *j, dlc_wh_rollup *rollup)
     if (job_place(j, rollup, true)) {
         return true;
     }
-    if (rollup->spend != NULL &&
-        (rollup->stop || now - rollup->since_us >= wait_us(rollup))) {
+    if (rollup->spend != NULL && is_due(rollup, now)) {
         j->spend = rollup->spend;
         j->ends = rollup->ends;
         j->n_ends = rollup->n_ends;
