@@ -230,6 +230,22 @@ subtest 'the database is stopped and goes on' => sub {
     back_again('stopped');
 };
 
+subtest 'the broker is killed' => sub {
+    $stack->kafka->kill_now;
+    wait_until('health says so',
+        sub { (health())[1]{checks}{broker} eq 'down' }, 20);
+    my ($status, $json) = health();
+    is($status, 200, 'health stays 200: warehouse and lake answer');
+    is($json->{status}, 'degraded', 'and says degraded');
+    like($nobody->get('/health/ready')->{body},
+        qr/broker does not answer/, 'not ready, with the reason');
+    is($alice->get($top)->{status}, 200, 'the API is unaffected');
+    $stack->kafka->start;
+    wait_until('health is back',
+        sub { (health())[1]{checks}{broker} eq 'up' }, 20);
+    pass('it comes back by itself');
+};
+
 subtest 'a sink that is down is told' => sub {
     $stack->daemon('datalake-warehouse')->stop;
     my $ready = wait_until(
