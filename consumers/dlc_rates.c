@@ -198,7 +198,7 @@ static void changed_add(day_work *w, dlc_text currency)
     for (size_t i = 0; i < 3 && i < currency.len; i++) {
         char c = currency.text[i];
 
-        upper[i] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+        upper[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
     }
     for (int i = 0; i < w->changed->nelts; i++) {
         if (strcmp(known[i], upper) == 0) {
@@ -312,8 +312,9 @@ static dl_status late_write(day_work *w, int64_t revision,
     dl_wh_stmt *st;
 
     for (size_t i = 0; i < currency.len; i++) {
-        upper[i] = upper[i] >= 'a' && upper[i] <= 'z' ? (char)(upper[i] - 32)
-                                                      : upper[i];
+        char c = upper[i];
+
+        upper[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
     }
     currency.text = upper;
     DL_TRY(dl_wh_prepare(&st, w->wh, STMT_RATE_ADJUST, err));

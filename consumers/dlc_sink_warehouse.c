@@ -29,16 +29,16 @@
 #include <apr_strings.h>
 
 /* Bytes of all chunks together. */
-#define CHUNK_BYTES (48 * 1024 * 1024)
+#define CHUNK_BYTES ((size_t)48 << 20)
 
 /* Bytes of sums that end a batch. */
-#define SPEND_BYTES (12 * 1024 * 1024)
+#define SPEND_BYTES ((size_t)12 << 20)
 
 /* Rows that end a batch under backlog. */
 #define BATCH_ROWS 500000
 
 /* A sink without messages for this long gives memory back. */
-#define IDLE_US (3 * 1000000)
+#define IDLE_US INT64_C(3000000)
 
 static dlc_warehouse *wh_of(dlc_sink *sink)
 {
