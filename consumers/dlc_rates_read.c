@@ -50,7 +50,7 @@ static bool currency_put(char out[4], const char *text)
     for (int i = 0; i < 3; i++) {
         char c = text[i];
 
-        c = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+        c = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
         if (c < 'A' || c > 'Z') {
             return false;
         }

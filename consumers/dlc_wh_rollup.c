@@ -19,13 +19,13 @@
 #include <time.h>
 
 /* Bytes of sums that may wait before the loader waits. */
-#define WAITING_BYTES (24 * 1024 * 1024)
+#define WAITING_BYTES ((size_t)24 << 20)
 
 /* More sums than this are a backlog. */
-#define BACKLOG_BYTES (4 * 1024 * 1024)
+#define BACKLOG_BYTES ((size_t)4 << 20)
 
 /* Partitions are looked at for adjustments of others this often. */
-#define ADJUST_EVERY_US (10 * 1000000)
+#define ADJUST_EVERY_US INT64_C(10000000)
 
 /* A database that is away is tried again after this. */
 #define RETRY_MS 1000

@@ -29,7 +29,10 @@ static char *put_text(char *out, const char *text, size_t len)
 
         if (c == '\t' || c == '\n' || c == '\\' || c == '\0') {
             *out++ = '\\';
-            c = c == '\t' ? 't' : c == '\n' ? 'n' : c == '\0' ? '0' : '\\';
+            c = (char)(c == '\t'   ? 't'
+                       : c == '\n' ? 'n'
+                       : c == '\0' ? '0'
+                                   : '\\');
         }
         *out++ = c;
     }
@@ -218,7 +221,7 @@ static dlc_text unescape(dlc_text text, char **scratch)
 
         if (c == '\\' && i + 1 < text.len) {
             c = text.text[++i];
-            c = c == 't' ? '\t' : c == 'n' ? '\n' : c;
+            c = (char)(c == 't' ? '\t' : c == 'n' ? '\n' : c);
         }
         *to++ = c;
     }
@@ -291,6 +294,7 @@ char *dlc_wh_row_literal(char *out, const dlc_wh_table *table,
     *out++ = '(';
     for (int i = 0; i < table->n; i++) {
         if (columns[i].text == NULL) {
+            /* The row goes on: no NUL.  NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
             memcpy(out, "NULL", 4);
             out += 4;
         }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 /* Bytes of one INSERT where LOCAL is off. */
-#define INSERT_BYTES (256 * 1024)
+#define INSERT_BYTES ((size_t)256 << 10)
 
 /* Most bytes of a payload that dead_letter keeps. */
 #define DEAD_BYTES 65536
@@ -97,7 +97,7 @@ static dl_status send_inserts(dl_wh_load_result *result, dlc_wh_fact *fact,
         if (line->out) {
             continue;
         }
-        to = text_reserve(fact, strlen(sql) + used + line->len * 2 +
+        to = text_reserve(fact, strlen(sql) + used + (size_t)line->len * 2 +
                                     (size_t)table->n * 4 + 16);
         if (used == 0) {
             used = strlen(sql);

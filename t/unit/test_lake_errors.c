@@ -204,9 +204,9 @@ static dl_status reject(dl_lake_writer *w, int64_t offset, size_t len,
 static void test_quarantine(void)
 {
     dl_error err = {.status = DL_OK};
-    dl_lake_quarantine_walk *walk;
+    dl_lake_quarantine_walk *walk = NULL;
     dl_lake_set_aside q;
-    dl_lake_snapshot *snap;
+    dl_lake_snapshot *snap = NULL;
     dl_lake_writer *w;
     apr_pool_t *pool;
     dl_status status;

@@ -96,8 +96,8 @@ static void test_many(void)
     dl_lake_writer *w;
     apr_pool_t *pool;
     dl_lake *lake;
-    dl_lake_snapshot *snap;
-    dl_lake_scan *scan;
+    dl_lake_snapshot *snap = NULL;
+    dl_lake_scan *scan = NULL;
     dl_lake_line line;
     long n = 0;
     long wrong = 0;
