@@ -47,7 +47,7 @@ static inline uint8_t *dl_lake_put_varint(uint8_t *p, uint64_t v)
 /* The unsigned number that stands for N. */
 static inline uint64_t dl_lake_zigzag(int64_t n)
 {
-    return ((uint64_t)n << 1) ^ (uint64_t)(n >> 63);
+    return ((uint64_t)n << 1) ^ (n < 0 ? UINT64_MAX : 0);
 }
 
 /* The signed number that V stands for. */

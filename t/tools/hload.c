@@ -59,7 +59,7 @@ typedef struct load {
     int64_t bytes;
 } load;
 
-static void die(const char *what)
+static _Noreturn void die(const char *what)
 {
     perror(what);
     _exit(1);
