@@ -375,10 +375,14 @@ WHERE topic = ? AND generation = ? AND `partition` = ? AND `offset` = ?
 SELECT @@local_infile;
 
 -- --- Spend metrics (dl_wh_metrics.c): rollup, tail past the watermark, and
--- adjustments below it, in one statement of one snapshot.  The tail is named
--- by 16 triples of generation, partition and first offset, so that each is a
--- range of the primary key; unused ones are -1.  A list is '*' or texts joined
--- by commas; a currency of '' is all, converted. -----------------------------
+-- adjustments below it, in one statement of one snapshot.  {tail} becomes
+-- STMT_WORD_RANGE as often as needed, joined by OR: each a range of the primary
+-- key, unused ones -1.  (A join with the watermarks would use two columns of
+-- that key and read whole partitions.)  A list is '*' or texts joined by
+-- commas; a currency of '' is all, converted. --------------------------------
+
+-- STMT_WORD_RANGE: the facts of one partition past the watermark
+(src_generation = ? AND src_partition = ? AND src_offset >= ?);
 
 -- STMT_METRIC_WATERMARK: how far the rollups are, and which generation is new
 SELECT f.`partition`, COALESCE(r.generation, 0), COALESCE(r.next_offset, 0),
@@ -412,23 +416,7 @@ WHERE `timestamp` >= ? AND `timestamp` < ?
   AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
   AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
   AND (? = '' OR currency = ?)
-  AND (
-    (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-    OR (src_generation = ? AND src_partition = ? AND src_offset >= ?));
+  AND ({tail});
 
 -- STMT_METRIC_WINDOW_ADJUST: what the rollup still has to take back of it
 SELECT CAST(COALESCE(SUM(a.n), 0) AS SIGNED), COALESCE(SUM(a.amount), 0),
@@ -478,23 +466,7 @@ FROM (
         product_name) END)
     FROM api_transaction
     WHERE product_id IS NOT NULL
-    AND (
-      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+    AND ({tail})
     GROUP BY product_id
     UNION ALL
     SELECT a.product_id, SUM(a.quantity), SUM(a.n), NULL
@@ -537,23 +509,7 @@ FROM (
     AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
     AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
     AND (? = '' OR currency = ?)
-    AND (
-      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+    AND ({tail})
   GROUP BY user_id
   UNION ALL
   SELECT a.user_id, SUM(a.n) AS n, SUM(a.amount) AS amount,
@@ -597,23 +553,7 @@ FROM (
     AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
     AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
     AND (? = '' OR currency = ?)
-    AND (
-      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+    AND ({tail})
   GROUP BY user_id, transaction_type
   UNION ALL
   SELECT a.user_id, a.transaction_type, SUM(a.n) AS n, SUM(a.amount) AS amount,
@@ -661,23 +601,7 @@ FROM (
     AND (? = '*' OR FIND_IN_SET(status, ?) > 0)
     AND (? = '*' OR FIND_IN_SET(transaction_type, ?) > 0)
     AND (? = '' OR currency = ?)
-    AND (
-      (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?)
-      OR (src_generation = ? AND src_partition = ? AND src_offset >= ?))
+    AND ({tail})
   GROUP BY user_id, transaction_type, product_category
   UNION ALL
   SELECT a.user_id, a.transaction_type, a.product_category, SUM(a.n) AS n, SUM(a.amount) AS amount,

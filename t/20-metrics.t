@@ -10,7 +10,7 @@ use Digest::SHA qw(hmac_sha256);
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use POSIX qw(strftime floor);
 use Time::HiRes qw(time);
-use DataLake::Process qw(spit wait_until);
+use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Spend;
 use DataLake::Stack;
 
@@ -472,6 +472,103 @@ subtest 'methods and tokens' => sub {
     );
     is($alice->get($path, headers => { Accept => 'text/html' })->{status},
         406, 'another format is 406');
+};
+
+# The statement NAME of sql/statements.sql with room for N ranges of the tail.
+sub statement {
+    my ($name, $n) = @_;
+    my ($sql, $range) = map {
+        slurp("$DataLake::Stack::TOP/sql/statements.sql") =~
+          /^-- $_: .*?\n((?!--).*?);\n/ms
+    } $name, 'STMT_WORD_RANGE';
+    $sql =~ s/^--.*\n//mg;
+    $range =~ s/^--.*\n//mg;
+    my $tail = join ' OR ', ($range) x $n;
+    $sql =~ s/\{tail\}/$tail/;
+    return $sql;
+}
+
+# A topic that was made anew six times while the rollups stood still has seven
+# ranges of offsets in each partition.
+subtest '40 partitions in 7 generations are read, and exactly' => sub {
+    my $db = "$stack->{database}.";
+    wait_for_sink('rollup');
+    $stack->daemon('datalake-warehouse')->stop;
+    my $place = sub {
+        my ($sink, $partition, $generation, $next) = @_;
+        $stack->mariadb->run(
+            "INSERT INTO ${db}sink_offset (sink, topic, `partition`, "
+              . 'generation, next_offset) VALUES (?, ?, ?, ?, ?)',
+            $sink, 'transaction_log', $partition, $generation, $next
+        );
+    };
+    my $fact = sub {
+        my ($id, $event, @at) = @_;
+        $stack->mariadb->run(
+            "INSERT INTO ${db}transaction_record (transaction_id, `timestamp`,"
+              . ' user_id, product_id, amount, currency, amount_base,'
+              . ' transaction_type, status, src_generation, src_partition,'
+              . ' src_offset, src_time)'
+              . " VALUES (?, FROM_UNIXTIME(?), 'user-01', 'p01', 2.5, 'EUR',"
+              . " 2.5, 'payment', 'completed', ?, ?, ?, UTC_TIMESTAMP(6))",
+            $id, $event / 1e6, @at
+        );
+    };
+    $stack->mariadb->run(q(SET time_zone = '+00:00'));
+    my $before = $alice->get('/api/metrics/last-5min/?minutes=1440')->{json};
+    for my $partition (200 .. 239) {
+        $place->('warehouse', $partition, 6, 9);
+        $place->('rollup', $partition, 0, 5);
+        $fact->("seen-$partition", $now, 0, $partition, 4);    # not the tail
+        for my $generation (0 .. 6) {
+            my $id     = "tail-$partition-$generation";
+            my $offset = $generation ? int rand 9 : 5 + int rand 4;
+            $fact->($id, $now, $generation, $partition, $offset);
+            $truth->add(
+                {
+                    transaction_id   => $id,
+                    _event           => $now,
+                    user_id          => 'user-01',
+                    product_id       => 'p01',
+                    amount           => '2.5',
+                    currency         => 'EUR',
+                    transaction_type => 'payment',
+                    status           => 'completed',
+                },
+                timestamp => $now / 1000,
+                partition => $partition,
+                offset    => $offset
+            );
+        }
+    }
+    same_rows('/api/metrics/top-products/?x=99',
+        $truth->top_products(99), 'top-products');
+    same_rows('/api/metrics/total-by-user/?decimals=string',
+        $truth->total_by_user, 'total-by-user');
+    same_rows('/api/metrics/total_by_user/?decimals=string',
+        $truth->total_by_user_type, 'total_by_user');
+    my $after = $alice->get('/api/metrics/last-5min/?minutes=1440');
+    is($after->{status}, 200, 'last-5min answers');
+    is($after->{json}{total_transactions} - $before->{total_transactions},
+        280, 'last-5min has every fact of the tail')
+      or diag $after->{body};
+
+    $stack->mariadb->run("ANALYZE TABLE ${db}transaction_record");
+    my $sql    = statement('STMT_METRIC_USERS', 1024);
+    my @ranges = map {
+        my $generation = $_;
+        map { ($generation, $_, $generation ? 0 : 5) } 200 .. 239
+    } 0 .. 6;
+    my @select = (('*') x 4, '', '');
+    my @plan   = $stack->mariadb->rows(
+        "EXPLAIN $sql", '', '', '', @select, '', @select, @ranges,
+        (-1, -1, 0) x (1024 - 280),
+        'transaction_log', '', @select, 1, 0, 0, '', 100
+    );
+    my ($read) = grep { ($_->[2] // '') eq 'transaction_record' } @plan;
+    is("$read->[3] $read->[5]",
+        'range PRIMARY', 'the tail is ranges of the primary key');
+    cmp_ok($read->[8], '<=', 1024, 'and no more rows are looked at');
 };
 
 done_testing;

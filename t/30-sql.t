@@ -177,6 +177,7 @@ my %word = (
     match   => 'f.`transaction_id` = s.`transaction_id`',
     key     => '`transaction_id`',
     later   => $text->{STMT_WORD_LATER},
+    tail    => join(' OR ', ($text->{STMT_WORD_RANGE}) x 256),
 );
 my $dbh = $db->dbh;
 $dbh->do('CREATE TEMPORARY TABLE staging_transaction_record '

@@ -127,8 +127,7 @@ DL_MUSTCHECK dl_status dl_wh_commit(dl_wh *wh, dl_error *err);
 void dl_wh_rollback(dl_wh *wh);
 
 /* Set *ST to the statement SQL of WH, prepared at the first call and found
- * again later (SQL is compared by address first, then as text).  Its
- * parameters are unbound. */
+ * again later by its text, which is copied.  Its parameters are unbound. */
 DL_MUSTCHECK dl_status dl_wh_prepare(dl_wh_stmt **st, dl_wh *wh,
                                      const char *sql, dl_error *err);
 

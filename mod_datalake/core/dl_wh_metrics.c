@@ -14,11 +14,21 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
+#include "dl_buf.h"
 #include "dl_statements.h"
 #include "dl_wh.h"
 
-/* Ranges of the tail that a statement has room for. */
-#define RANGES 16
+/* Ranges of the tail that a statement has room for: as few of these as do, so
+ * that a connection holds four texts of a statement at most. */
+#define RANGES_LEAST 16
+#define RANGES_MOST  1024
+#define RANGES_STEP  4
+
+/* Where STMT_WORD_RANGE goes. */
+#define TAIL "{tail}"
+
+/* Bytes that the text of a statement may have. */
+#define SQL_MAX (128 * 1024)
 
 /* Users that STMT_METRIC_SHARES asks for at once. */
 #define SHARE_USERS 32
@@ -36,7 +46,8 @@ typedef struct reading {
     const dl_wh_selection *selection; /* what counts */
     char currency[9];                 /* upper case, "" for all */
     int n;                            /* ranges in use */
-    range tail[RANGES];               /* the facts past the watermark */
+    int room;                         /* ranges that statements have */
+    range tail[RANGES_MOST];          /* the facts past the watermark */
     dl_wh_stmt *st;                   /* statement being bound */
     unsigned next;                    /* its next parameter */
 } reading;
@@ -46,10 +57,10 @@ typedef struct reading {
 static dl_status tail_add(reading *read, int64_t generation, int64_t partition,
                           int64_t from, dl_error *err)
 {
-    if (read->n == RANGES) {
+    if (read->n == RANGES_MOST) {
         return dl_fail(err, DL_UNSUPPORTED, 0,
                        "the metrics of %s need more than %d ranges of offsets",
-                       read->selection->topic, RANGES);
+                       read->selection->topic, RANGES_MOST);
     }
     read->tail[read->n++] = (range){generation, partition, from};
     return DL_OK;
@@ -61,7 +72,6 @@ static dl_status tail_load(reading *read, dl_error *err)
     dl_wh_stmt *st;
     bool more;
 
-    read->n = 0;
     DL_TRY(dl_wh_prepare(&st, read->wh, STMT_METRIC_WATERMARK, err));
     dl_wh_bind_str(st, 0, read->selection->topic);
     DL_TRY(dl_wh_run(st, err));
@@ -78,6 +88,9 @@ static dl_status tail_load(reading *read, dl_error *err)
         }
         DL_TRY(dl_wh_fetch(&more, st, err));
     }
+    while (read->room < read->n) {
+        read->room *= RANGES_STEP;
+    }
     return DL_OK;
 }
 
@@ -88,8 +101,10 @@ static dl_status read_begin(reading *read, dl_wh *wh,
     dl_status status;
     size_t i;
 
-    memset(read, 0, sizeof *read);
     read->wh = wh;
+    read->n = 0;
+    read->room = RANGES_LEAST;
+    memset(read->currency, 0, sizeof read->currency);
     read->selection = selection;
     for (i = 0; selection->currency != NULL && selection->currency[i] != '\0' &&
                 i < sizeof read->currency - 1;
@@ -123,6 +138,48 @@ static dl_status prepare(reading *read, const char *sql, dl_error *err)
     return dl_wh_prepare(&read->st, read->wh, sql, err);
 }
 
+/* Append TEXT to SQL. */
+static dl_status sql_add(dl_buf *sql, const char *text, dl_error *err)
+{
+    return dl_buf_append(sql, text, strlen(text), err);
+}
+
+/* Set SQL to TEMPLATE with its {tail} filled in for ROOM ranges. */
+static dl_status sql_fill(dl_buf *sql, const char *template, int room,
+                          dl_error *err)
+{
+    const char *tail = strstr(template, TAIL);
+    int i;
+
+    DL_TRY(dl_buf_append(sql, template, (size_t)(tail - template), err));
+    for (i = 0; i < room; i++) {
+        DL_TRY(sql_add(sql, i > 0 ? " OR " STMT_WORD_RANGE : STMT_WORD_RANGE,
+                       err));
+    }
+    DL_TRY(sql_add(sql, tail + sizeof TAIL - 1, err));
+    return dl_buf_append(sql, "", 1, err);
+}
+
+/* Prepare TEMPLATE, a statement with {tail}. */
+static dl_status prepare_tail(reading *read, const char *template,
+                              dl_error *err)
+{
+    apr_pool_t *scratch;
+    dl_buf *sql;
+    dl_status status;
+
+    if (apr_pool_create(&scratch, NULL) != APR_SUCCESS) {
+        abort();
+    }
+    sql = dl_buf_create(SQL_MAX, scratch);
+    status = sql_fill(sql, template, read->room, err);
+    if (status == DL_OK) {
+        status = prepare(read, sql->data, err);
+    }
+    apr_pool_destroy(scratch);
+    return status;
+}
+
 static void bind_text(reading *read, const char *text)
 {
     dl_wh_bind_str(read->st, read->next++, text);
@@ -154,7 +211,7 @@ static void bind_tail(reading *read)
 {
     int i;
 
-    for (i = 0; i < RANGES; i++) {
+    for (i = 0; i < read->room; i++) {
         bind_int(read, i < read->n ? read->tail[i].generation : -1);
         bind_int(read, i < read->n ? read->tail[i].partition : -1);
         bind_int(read, i < read->n ? read->tail[i].from : 0);
@@ -187,7 +244,7 @@ static dl_status window_read(dl_wh_window *window, reading *read, dl_time from,
     bind_time(read, to);
     bind_selection(read);
     DL_TRY(window_add(window, read, err));
-    DL_TRY(prepare(read, STMT_METRIC_WINDOW_TAIL, err));
+    DL_TRY(prepare_tail(read, STMT_METRIC_WINDOW_TAIL, err));
     bind_time(read, from);
     bind_time(read, to);
     bind_selection(read);
@@ -219,7 +276,7 @@ static dl_status products_read(dl_wh_products *ranking, reading *read, int x,
 {
     bool more;
 
-    DL_TRY(prepare(read, STMT_METRIC_PRODUCTS, err));
+    DL_TRY(prepare_tail(read, STMT_METRIC_PRODUCTS, err));
     bind_selection(read);
     bind_selection(read);
     bind_selection(read);
@@ -302,7 +359,7 @@ static dl_status shares_run(reading *read, const dl_wh_user *rows, int n,
     int branch;
     int i;
 
-    DL_TRY(prepare(read, STMT_METRIC_SHARES, err));
+    DL_TRY(prepare_tail(read, STMT_METRIC_SHARES, err));
     bind_text(read, read->currency);
     bind_text(read, read->currency);
     for (branch = 0; branch < 3; branch++) {
@@ -372,7 +429,7 @@ static dl_status users_read(dl_wh_users *users, reading *read,
 {
     bool more;
 
-    DL_TRY(prepare(read, STMT_METRIC_USERS, err));
+    DL_TRY(prepare_tail(read, STMT_METRIC_USERS, err));
     bind_text(read, read->currency);
     bind_text(read, read->currency);
     bind_text(read, "");
@@ -441,7 +498,7 @@ static dl_status types_read(dl_wh_user_types *types, reading *read,
     const char *from = page->user_id != NULL ? page->user_id : "";
     bool more;
 
-    DL_TRY(prepare(read, STMT_METRIC_USER_TYPES, err));
+    DL_TRY(prepare_tail(read, STMT_METRIC_USER_TYPES, err));
     bind_text(read, read->currency);
     bind_text(read, read->currency);
     bind_text(read, from);

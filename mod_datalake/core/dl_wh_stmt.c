@@ -47,7 +47,7 @@ typedef struct column {
 struct dl_wh_stmt {
     dl_wh *wh;           /* the connection */
     dl_wh_stmt *next;    /* next in the list of the connection */
-    const char *sql;     /* as given */
+    const char *sql;     /* its text */
     MYSQL_STMT *stmt;    /* NULL when closed */
     unsigned n_params;   /* parameters */
     unsigned n_columns;  /* columns of the result, 0: none */
@@ -166,7 +166,7 @@ static dl_status stmt_create(dl_wh_stmt **out, dl_wh *wh, const char *sql,
     dl_wh_stmt *st = apr_pcalloc(wh->pool, sizeof *st);
 
     st->wh = wh;
-    st->sql = sql;
+    st->sql = apr_pstrdup(wh->pool, sql);
     st->stmt = mysql_stmt_init(wh->mysql);
     if (st->stmt == NULL) {
         return dl_fail(err, DL_INTERNAL, 0, "no memory for a statement");
@@ -194,7 +194,7 @@ dl_status dl_wh_prepare(dl_wh_stmt **st, dl_wh *wh, const char *sql,
     if (wh->mysql == NULL || wh->lost) {
         return dl_fail(err, DL_UNAVAILABLE, 0, "the connection is closed");
     }
-    while (found != NULL && found->sql != sql && strcmp(found->sql, sql) != 0) {
+    while (found != NULL && strcmp(found->sql, sql) != 0) {
         found = found->next;
     }
     if (found == NULL) {
