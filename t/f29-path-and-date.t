@@ -75,6 +75,9 @@ for my $name (qw(evil transaction_log)) {
     mkdir "$lake/$name/dt=2026-01-03";
     mkfifo "$lake/$name/dt=2026-01-03/2026-01-03.json", 0644;
 }
+mkfifo "$lake/_lake/pipe", 0644;
+spit("$lake/_lake/plain", "{\"canary\":1}\n");
+symlink "$lake/_lake/evil", "$lake/_lake/linked";
 symlink '/etc', "$lake/link";
 mkfifo "$lake/fifo",       0644;
 
@@ -115,7 +118,7 @@ my @dates = (
 );
 my @datasets = (
     @hostile,
-    qw(_lake link fifo _lake/fifo transaction_log/dt=2026-01-01 evil
+    qw(_lake link fifo _lake/fifo pipe plain linked transaction_log/dt=2026-01-01 evil
       TRANSACTION_LOG transaction_log/ /transaction_log transaction_log%20),
     'transaction_log ', ' transaction_log', 'transaction_log.json', 'lake',
     'transaction_log,evil', 'transaction_record', 'app_user',
