@@ -452,9 +452,6 @@ static dl_status threads_start(dlc_warehouse *w, dl_stats *stats, dl_error *err)
     rollups = dl_stats_slot(stats, DL_STATS_HISTOGRAM,
                             "datalake_warehouse_transaction_duration_seconds",
                             "kind=\"rollup\"");
-    with.rows =
-        dl_stats_slot(stats, DL_STATS_COUNTER, "datalake_warehouse_rows_total",
-                      "table=\"transaction_record\"");
     with.refused = dl_stats_slot(stats, DL_STATS_COUNTER,
                                  "datalake_warehouse_refused", "");
     DL_TRY(dlc_wh_rollup_start(&w->rollup, w->cfg, with.commits, rollups, err,
@@ -473,6 +470,7 @@ dl_status dlc_sink_warehouse_create(dlc_sink **sink, const dl_config *cfg,
     w->sink.name = "warehouse";
     w->sink.calls = &warehouse_calls;
     w->cfg = cfg;
+    w->stats = stats;
     w->pool = pool;
     w->fact.cfg = cfg;
     if (apr_pool_create(&w->rates_pool, pool) != APR_SUCCESS ||

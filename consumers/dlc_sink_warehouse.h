@@ -28,6 +28,7 @@ typedef struct dlc_wh_part {
 typedef struct dlc_wh_known {
     const dl_dataset *dataset; /* its declaration */
     const dlc_wh_table *table; /* NULL: it has none */
+    dl_stats_value *rows;      /* counts its rows */
     dl_judge *judge;           /* of this thread */
 } dlc_wh_known;
 
@@ -35,6 +36,7 @@ typedef struct dlc_wh_known {
 typedef struct dlc_warehouse {
     dlc_sink sink;            /* what the loop sees; first member */
     const dl_config *cfg;     /* [warehouse] */
+    dl_stats *stats;          /* the daemon's numbers */
     apr_pool_t *pool;         /* of the process */
     dlc_wh_fact fact;         /* the loader's connection */
     dlc_wh_loader *loader;    /* its thread */

@@ -41,12 +41,15 @@ static dlc_wh_known *known_find(dlc_warehouse *w, const dl_dataset *dataset)
 static dl_status known_add(dlc_warehouse *w, const dl_dataset *dataset,
                            dl_error *err)
 {
-    dlc_wh_known k = {dataset, NULL, NULL};
+    dlc_wh_known k = {.dataset = dataset};
 
     if (dataset->table != NULL) {
         DL_TRY(dlc_wh_table_load(&k.table, w->fact.wh, dataset, err, w->pool));
         DL_TRY(dlc_wh_fact_stage(&w->fact, k.table, err));
         k.judge = dl_judge_create(dataset, w->pool);
+        k.rows = dl_stats_slot(
+            w->stats, DL_STATS_COUNTER, "datalake_warehouse_rows_total",
+            apr_psprintf(w->pool, "table=\"%s\"", dataset->table));
         w->fact.tables = array_grow(w->fact.tables, w->fact.n_tables,
                                     sizeof(dlc_wh_table *));
         w->fact.tables[w->fact.n_tables++] = k.table;
@@ -172,6 +175,7 @@ static dl_status part_take(dlc_warehouse *w, dlc_part *part,
         return status == DL_NOT_FOUND ? DL_OK : status;
     }
     p->place.table = k->table;
+    p->place.rows = k->rows;
     p->judge = k->judge;
     p->next = p->place.committed;
     part->generation = p->place.generation;
@@ -253,6 +257,7 @@ dl_status dlc_warehouse_reload(dlc_sink *sink, const dl_dataset_set *set,
         }
         DL_TRY(status);
         p->place.table = k->table;
+        p->place.rows = k->rows;
         p->judge = k->judge;
     }
     return DL_OK;

@@ -284,7 +284,7 @@ static dl_status chunk_load(dlc_wh_fact *fact, dlc_wh_batch *batch,
     DL_TRY(dl_wh_exec(fact->wh, STMT_SAVEPOINT, NULL, err));
     DL_TRY(dlc_wh_send(&result, fact, &all, err));
     if (result.affected == chunk->n && result.warnings == 0) {
-        batch->stored += (int64_t)chunk->n;
+        dlc_wh_batch_stored(batch, chunk->place, (int64_t)chunk->n);
         return DL_OK;
     }
     DL_TRY(dl_wh_exec(fact->wh, STMT_SAVEPOINT_BACK, NULL, err));
@@ -371,6 +371,25 @@ void dlc_wh_chunk_destroy(dlc_wh_chunk *chunk)
     }
 }
 
+void dlc_wh_batch_stored(dlc_wh_batch *batch, const dlc_wh_place *place,
+                         int64_t rows)
+{
+    int i = 0;
+
+    while (i < batch->n_stored && batch->stored[i].slot != place->rows) {
+        i++;
+    }
+    if (i == batch->n_stored) {
+        batch->stored =
+            realloc(batch->stored, (size_t)(i + 1) * sizeof *batch->stored);
+        if (batch->stored == NULL) {
+            abort();
+        }
+        batch->stored[batch->n_stored++] = (dlc_wh_count){place->rows, 0};
+    }
+    batch->stored[i].rows += rows;
+}
+
 dlc_wh_batch *dlc_wh_batch_create(void)
 {
     dlc_wh_batch *batch = zeroed(sizeof *batch);
@@ -386,6 +405,7 @@ void dlc_wh_batch_destroy(dlc_wh_batch *batch)
         dlc_spend_destroy(batch->spend);
         dlc_spend_destroy(batch->excluded);
         free(batch->marks);
+        free(batch->stored);
         free(batch);
     }
 }

@@ -30,6 +30,7 @@
 
 #include "dl_config.h"
 #include "dl_error.h"
+#include "dl_stats.h"
 #include "dl_time.h"
 #include "dl_wh.h"
 #include "dlc_spend.h"
@@ -38,6 +39,7 @@
 /* One partition as the fact transaction sees it. */
 typedef struct dlc_wh_place {
     const dlc_wh_table *table; /* where its rows go */
+    dl_stats_value *rows;      /* counts what TABLE has stored */
     const char *topic;         /* lives with the process */
     int32_t partition;         /* its number */
     int32_t generation;        /* life of the topic */
@@ -82,16 +84,23 @@ typedef struct dlc_wh_mark {
     int64_t from;        /* set by the commit: next_offset before */
 } dlc_wh_mark;
 
+/* Rows that a transaction stored in one table. */
+typedef struct dlc_wh_count {
+    dl_stats_value *slot; /* of the table */
+    int64_t rows;         /* how many */
+} dlc_wh_count;
+
 /* What one transaction stores. */
 typedef struct dlc_wh_batch {
-    dlc_wh_mark *marks;  /* partitions it moves, malloc; made at its end */
-    int n;               /* of marks */
-    dlc_spend *spend;    /* what its rows add up to; the putting thread's */
-    dlc_spend *excluded; /* what rows that were not stored take back */
-    int64_t rows;        /* rows put */
-    int64_t stored;      /* rows stored, counted by the transaction */
-    int64_t refused;     /* dead letters */
-    bool adjusted;       /* it wrote to rollup_adjust */
+    dlc_wh_mark *marks;   /* partitions it moves, malloc; made at its end */
+    int n;                /* of marks */
+    dlc_spend *spend;     /* what its rows add up to; the putting thread's */
+    dlc_spend *excluded;  /* what rows that were not stored take back */
+    int64_t rows;         /* rows put */
+    dlc_wh_count *stored; /* what the transaction stored, malloc */
+    int n_stored;         /* of stored */
+    int64_t refused;      /* dead letters */
+    bool adjusted;        /* it wrote to rollup_adjust */
 } dlc_wh_batch;
 
 /* The connection that stores batches. */
@@ -144,6 +153,10 @@ void dlc_wh_fact_abort(dlc_wh_fact *fact);
  * NULL is nothing. */
 dlc_wh_chunk *dlc_wh_chunk_create(dlc_wh_place *place, int64_t first);
 void dlc_wh_chunk_destroy(dlc_wh_chunk *chunk);
+
+/* Count ROWS of PLACE as stored by BATCH. */
+void dlc_wh_batch_stored(dlc_wh_batch *batch, const dlc_wh_place *place,
+                         int64_t rows);
 
 /* Return an empty batch; free it, NULL is nothing. */
 dlc_wh_batch *dlc_wh_batch_create(void);

@@ -149,7 +149,9 @@ static void batch_publish(dlc_wh_loader *loader, dlc_wh_batch *batch)
         }
     }
     dl_stats_add(loader->with.commits, 1);
-    dl_stats_add(loader->with.rows, batch->stored);
+    for (int i = 0; i < batch->n_stored; i++) {
+        dl_stats_add(batch->stored[i].slot, batch->stored[i].rows);
+    }
     dl_stats_add(loader->with.refused, batch->refused);
     if (n > 0) {
         dlc_spend_merge(batch->spend, batch->excluded);

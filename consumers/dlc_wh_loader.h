@@ -26,7 +26,6 @@ typedef struct dlc_wh_loader_options {
     dlc_wh_rollup *rollup;    /* gets the sums of what is committed */
     dl_stats_value *commits;  /* raised after each commit */
     dl_stats_value *duration; /* histogram of transactions */
-    dl_stats_value *rows;     /* rows stored */
     dl_stats_value *refused;  /* rows the database refused */
 } dlc_wh_loader_options;
 

@@ -436,7 +436,7 @@ static dl_status staged_join(dlc_wh_fact *fact, dlc_wh_batch *batch,
                        (unsigned long long)added,
                        (unsigned long long)superseded, earlier);
     }
-    batch->stored += (int64_t)(superseded + added);
+    dlc_wh_batch_stored(batch, chunk->place, (int64_t)(superseded + added));
     return dl_wh_exec(fact->wh, table->sql_empty_staging, NULL, err);
 }
 

@@ -127,6 +127,21 @@ subtest 'a dataset that exists only in a test goes end to end' => sub {
         ],
         'its rows are in the warehouse, a repeated key is ignored'
     );
+    my %rows;
+    wait_until(
+        'rows are not counted',
+        sub {
+            %rows = $stack->client('admin')->get('/metrics')->{body} =~
+              /^datalake_warehouse_rows_total\{table="(\w+)"\} (\d+)/mg;
+            return $rows{door_opening};
+        },
+        5
+    );
+    is_deeply(
+        \%rows,
+        { door_opening => 2, transaction_record => 0 },
+        'and are counted as those of its table'
+    );
     like(join("\n", lake_rejects('doors')), qr/\bschema\b/,
         'a record without its required member is a dead letter');
 };
