@@ -65,7 +65,7 @@ SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
   $(FUZZ_SOURCES) t/fuzz/engine.c $(BENCH_SOURCES)
 OBJECTS        := $(call objects,$(SOURCES))
 
-.PHONY: all unit test soak figures bench check asan tsan valgrind coverage \
+.PHONY: all unit test soak figures bench check dialect asan tsan valgrind coverage \
   asan-built tsan-built coverage-built fuzz fuzz-built check-static format tidy analyzer lint \
   flags install packages run stop status reset help clean
 .DELETE_ON_ERROR:
@@ -233,7 +233,11 @@ coverage: packages ## line and branch coverage of the suite, with floors
 
 asan-built tsan-built coverage-built: all $(UNIT_TESTS)
 
-check: test check-static asan tsan valgrind coverage ## everything (an hour)
+check: test check-static dialect asan tsan valgrind coverage ## everything (an hour)
+
+dialect: packages ## the SQL and the loader on MySQL 8
+	@$(MAKE) -s --no-print-directory $(PARALLEL) all
+	t/lib/suite t/check/mysql8.t
 
 check-static: packages ## second compiler, format, tidy, analyzers, lint
 	@t/lib/check-static

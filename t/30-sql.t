@@ -8,40 +8,15 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Process qw(slurp);
+use DataLake::Sql qw(named plain prepared statements);
 use DataLake::Stack;
 
 my $TOP = $DataLake::Stack::TOP;
 
 # --- The files ------------------------------------------------------------------
 
-# SQL without comments.
-sub plain {
-    my ($text) = @_;
-    $text =~ s/^\s*--.*\n//mg;
-    return $text;
-}
-
-# The statements of a script.
-sub statements {
-    my ($text) = @_;
-    return grep { /\S/ } split /;\s*\n/, plain($text) . "\n";
-}
-
-# {name => text} of sql/statements.sql, and the names in order.
-sub named {
-    my (%text, @order, $name);
-    for (split /\n/, slurp("$TOP/sql/statements.sql")) {
-        if (/^-- (STMT_\w+): ./) { push @order, $name = $1; next; }
-        next if /^\s*--/ || !/\S/ || !$name;
-        $text{$name} .= "$_\n";
-        undef $name if /;\s*$/;
-    }
-    s/;\s*\z// for values %text;
-    return (\%text, \@order);
-}
-
 my @scripts = sort glob "$TOP/sql/[0-9]*.sql";
-my ($text, $order) = named();
+my ($text, $order) = named("$TOP/sql/statements.sql");
 cmp_ok(scalar @scripts, '>=', 5,  'there are migrations');
 cmp_ok(scalar @$order,  '>=', 50, 'there are named statements');
 
@@ -161,43 +136,9 @@ is("@silent", '', 'each column has a comment');
 is($db->value(q{SELECT CONCAT(base, currency, rate) FROM currency_rate}),
     'EUREUR1.0000000000', 'the base currency alone has a rate');
 
-# What the templates' words stand for, as dlc_wh_table.c fills them.
-my @columns = map { $_->[0] } $db->rows(
-    q{SELECT column_name FROM information_schema.columns
-      WHERE table_schema = DATABASE() AND table_name = 'transaction_record'
-      ORDER BY ordinal_position}
-);
-my %word = (
-    table   => '`transaction_record`',
-    into    => '`transaction_record`',
-    staging => '`staging_transaction_record`',
-    columns => join(', ', map { "`$_`" } @columns),
-    values  => join(', ', map { "s.`$_`" } @columns),
-    assign  => join(', ', map { "f.`$_` = s.`$_`" } @columns),
-    match   => 'f.`transaction_id` = s.`transaction_id`',
-    key     => '`transaction_id`',
-    later   => $text->{STMT_WORD_LATER},
-    tail    => join(' OR ', ($text->{STMT_WORD_RANGE}) x 256),
-);
-my $dbh = $db->dbh;
-$dbh->do('CREATE TEMPORARY TABLE staging_transaction_record '
-      . 'LIKE transaction_record');
-for my $name (@$order) {
-    my $sql = $text->{$name};
-    next if $name =~ /^STMT_WORD_/;
-    $sql =~ s/\{(\w+)\}/$word{$1} \/\/ ''/ge;
-    SKIP: {
-        skip "$name goes as text", 1
-          if $sql !~ /^(?:SELECT|INSERT|UPDATE|DELETE)\b/ || $sql =~ /VALUES$/;
-        ok(
-            eval {
-                $dbh->do('PREPARE s FROM ?', undef, $sql);
-                $dbh->do('DEALLOCATE PREPARE s');
-                1;
-            },
-            "$name prepares"
-        ) or diag $@;
-    }
+for (prepared($text, $db->dbh)) {
+    my ($name, $error) = @$_;
+    is($error, '', "$name prepares");
 }
 
 # --- Rights -----------------------------------------------------------------------

@@ -20,10 +20,16 @@ sub new {
     return bless { durable => 1, %option }, $class;
 }
 
+# The data folder that is copied.
+sub template {
+    my ($self) = @_;
+    return "$self->{top}/build/mariadb-template";
+}
+
 # Install the data folder that every server of this clone is copied from.
 sub prepare {
     my ($self) = @_;
-    my $template = "$self->{top}/build/mariadb-template";
+    my $template = $self->template;
     locked(
         "$template.lock",
         sub {
@@ -59,10 +65,10 @@ sub start {
     if (!-e "$data/mysql") {
         make_path($data);
         system('cp', '-a', '--sparse=always',
-            "$self->{top}/build/mariadb-template/.", $data) == 0
+            $self->template . '/.', $data) == 0
           or die "cannot copy the database template\n";
         spit($secret, random_text() . "\n", 0600);
-        spit("$self->{dir}/first.sql", root_sql(password($secret)), 0600);
+        spit("$self->{dir}/first.sql", $self->root_sql(password($secret)), 0600);
         @first = ("--init-file=$self->{dir}/first.sql");
     }
     # A server deletes foreign temporary tables in its tmpdir when it starts:
@@ -121,7 +127,7 @@ sub random_text {
 # What the first start does before the port opens: a password for root from
 # this machine, nobody else.
 sub root_sql {
-    my ($password) = @_;
+    my ($self, $password) = @_;
     return join '', map { "$_;\n" } (
         "DELETE FROM mysql.global_priv WHERE Host NOT IN ('localhost',"
           . "'127.0.0.1') AND User IN ('root', '')",
