@@ -108,17 +108,42 @@ int dlc_ctl_print_json(const dlc_ctl *ctl, const dl_json_writer *w);
 void dlc_ctl_print_text(const char *text, int width);
 
 /* The subcommands, in files dlc_ctl_*.c.  ARGC and ARGV are what followed the
- * name; each returns an exit status. */
+ * name; each says on standard error what failed and returns an exit status. */
+
+/* Join the sealed parts of the past days of the datasets named, of all without
+ * a name. */
 int dlc_ctl_compact(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Check that everything is there, change nothing, print what to do: 0 when
+ * nothing is wrong. */
 int dlc_ctl_doctor(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Verify the lake of the datasets named, of all without a name. */
 int dlc_ctl_fsck(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Bring the warehouse to the schema of this program. */
 int dlc_ctl_migrate(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Load exchange rates from a file. */
 int dlc_ctl_rates(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Accept a topic that was made anew or lost messages; the daemons that run
+ * are told. */
 int dlc_ctl_resume(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Print the table definition of a dataset for DuckDB, Spark or Trino. */
 int dlc_ctl_schema(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Seal the open parts of the datasets named, of all without a name. */
 int dlc_ctl_seal(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Print an access token of an account, or revoke a log-in. */
 int dlc_ctl_token(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Make the topics of the datasets that the broker does not have. */
 int dlc_ctl_topics(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Make, list and change accounts. */
 int dlc_ctl_user(dlc_ctl *ctl, int argc, const char *const *argv);
 
 #endif

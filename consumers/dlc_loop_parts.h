@@ -102,10 +102,12 @@ void dlc_table_committed(dlc_table *table, dlc_sink *sink);
 /* What was put is forgotten. */
 void dlc_table_forgotten(dlc_table *table);
 
-/* Bring lag, stopped and freshness of all topics up to date.  END tells the
- * end of a partition, -1 when not known; AWAY_US is for how long nothing
- * could be read, 0: reading.  NOW_US is the wall clock. */
+/* Returns the end of PART in Kafka's log, -1 when it is not known. */
 typedef int64_t dlc_end_of(void *context, const dlc_part *part);
+
+/* Bring lag, stopped and freshness of all topics up to date.  END is called
+ * with CONTEXT; AWAY_US is for how long nothing could be read, 0: reading.
+ * NOW_US is the wall clock. */
 void dlc_table_publish(dlc_table *table, dlc_end_of *end, void *context,
                        int64_t away_us, int64_t now_us);
 

@@ -92,8 +92,10 @@ uint64_t dlc_random_below(dlc_random *random, uint64_t n);
 bool dlc_transaction_draw(dlc_transaction *out, const dlc_simulate_plan *plan,
                           int thread, int64_t number);
 
-/* The first and last name of USER. */
+/* The first name of USER, static text. */
 const char *dlc_user_first(int64_t user);
+
+/* The last name of USER, static text. */
 const char *dlc_user_last(int64_t user);
 
 /* Write TX in STYLE (not MIXED) with its time in one FORM (a bit of
@@ -102,9 +104,11 @@ const char *dlc_user_last(int64_t user);
 size_t dlc_transaction_write(char *out, const dlc_transaction *tx,
                              dlc_simulate_style style, unsigned form);
 
-/* Write dead letter NUMBER of KIND, based on TX, to OUT, which has
- * DLC_BAD_MAX bytes; return the length. */
+/* Most bytes of a dead letter, NUL included. */
 #define DLC_BAD_MAX ((size_t)2 * 1048576)
+
+/* Write dead letter NUMBER (0 for the first) of KIND (DLC_BAD_...), with the
+ * id of TX, to OUT, which has DLC_BAD_MAX bytes; return the length. */
 size_t dlc_bad_write(char *out, const dlc_transaction *tx, int kind,
                      int64_t number);
 

@@ -55,11 +55,20 @@ typedef struct dlc_warehouse {
     bool trimmed;             /* memory was given back */
 } dlc_warehouse;
 
-/* The calls of dlc_sink.h that are made in dlc_sink_warehouse_parts.c. */
+/* The calls of dlc_sink.h that are made in dlc_sink_warehouse_parts.c.  Each
+ * waits for the loader first.
+ *
+ * Take the N partitions PARTS at the offsets of sink_offset.  One whose table
+ * is not there is left at DLC_PART_CLOSED.  A failure takes none of them. */
 DL_MUSTCHECK dl_status dlc_warehouse_take(dlc_sink *sink,
                                           dlc_part *const *parts, int n,
                                           const char *cluster, dl_error *err);
+
+/* Give the N partitions PARTS up. */
 void dlc_warehouse_drop(dlc_sink *sink, dlc_part *const *parts, int n);
+
+/* Begin the next generation of the N partitions PARTS of one topic on CLUSTER,
+ * in sink_offset too. */
 DL_MUSTCHECK dl_status dlc_warehouse_renew(dlc_sink *sink,
                                            dlc_part *const *parts, int n,
                                            const char *cluster, dl_error *err);

@@ -73,8 +73,10 @@ void dlc_spend_add(dlc_spend *spend, const dlc_spend_row *row, int sign);
 /* Add all of FROM to SPEND. */
 void dlc_spend_merge(dlc_spend *spend, const dlc_spend *from);
 
-/* Return the bytes of memory SPEND holds, and whether nothing was added. */
+/* Return the bytes of memory SPEND holds. */
 size_t dlc_spend_bytes(const dlc_spend *spend);
+
+/* Return whether nothing was added to SPEND. */
 bool dlc_spend_is_empty(const dlc_spend *spend);
 
 /* Writes collections on one connection. */

@@ -149,17 +149,21 @@ DL_MUSTCHECK dl_status dlc_wh_fact_commit(dlc_wh_fact *fact,
 /* Give the open transaction up, if there is one. */
 void dlc_wh_fact_abort(dlc_wh_fact *fact);
 
-/* Return a new chunk of PLACE for a batch that saw it from FIRST on; free it,
- * NULL is nothing. */
+/* Return a new chunk of PLACE, from malloc, for a batch that saw it from offset
+ * FIRST on. */
 dlc_wh_chunk *dlc_wh_chunk_create(dlc_wh_place *place, int64_t first);
+
+/* Free CHUNK and the bytes it holds; NULL is nothing. */
 void dlc_wh_chunk_destroy(dlc_wh_chunk *chunk);
 
 /* Count ROWS of PLACE as stored by BATCH. */
 void dlc_wh_batch_stored(dlc_wh_batch *batch, const dlc_wh_place *place,
                          int64_t rows);
 
-/* Return an empty batch; free it, NULL is nothing. */
+/* Return an empty batch, from malloc. */
 dlc_wh_batch *dlc_wh_batch_create(void);
+
+/* Free BATCH with its sums and marks; NULL is nothing. */
 void dlc_wh_batch_destroy(dlc_wh_batch *batch);
 
 #endif

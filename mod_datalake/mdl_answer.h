@@ -69,9 +69,11 @@ int mdl_answer_buffer(mdl_request *q, const dl_buf *buf);
  * representation has its own), and return whether If-None-Match names it. */
 bool mdl_answer_unchanged(mdl_request *q, const char *etag);
 
+/* Bytes of the text of an etag, NUL included. */
+#define MDL_ETAG_TEXT 33
+
 /* Write to OUT the text of an etag made of the LEN bytes of DATA (a hash of
  * 128 bits in hex).  For mdl_answer_unchanged.  Thread: any. */
-#define MDL_ETAG_TEXT 33
 void mdl_answer_etag(char out[MDL_ETAG_TEXT], const void *data, size_t len);
 
 /* Answer 304 without a body; returns OK. */

@@ -42,9 +42,12 @@ dl_decl_wrong(const dl_decl *r, const char *pointer, const char *format, ...);
 #define dl_decl_wrong(...) dl_analyzed((dl_decl_wrong)(__VA_ARGS__), DL_INVALID)
 #endif
 
-/* Return POINTER with one step more: NAME, or element I. */
+/* Return POINTER with one step more, to member NAME; lives in R->pool. */
 const char *dl_decl_step(const dl_decl *r, const char *pointer,
                          const char *name);
+
+/* Return POINTER with one step more, to element I (from 0) of an array; lives
+ * in R->pool. */
 const char *dl_decl_step_index(const dl_decl *r, const char *pointer, size_t i);
 
 /* Check that VALUE at POINTER is an object of the members NAMES (comma and

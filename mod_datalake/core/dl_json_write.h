@@ -44,12 +44,16 @@ void dl_json_writer_begin(dl_json_writer *w, dl_buf *buf);
 DL_MUSTCHECK dl_status dl_json_writer_finish(const dl_json_writer *w,
                                              dl_error *err);
 
-/* Open and close an object. */
+/* Open an object. */
 void dl_json_write_object_begin(dl_json_writer *w);
+
+/* Close the object that was opened last. */
 void dl_json_write_object_end(dl_json_writer *w);
 
-/* Open and close an array. */
+/* Open an array. */
 void dl_json_write_array_begin(dl_json_writer *w);
+
+/* Close the array that was opened last. */
 void dl_json_write_array_end(dl_json_writer *w);
 
 /* Write the name of the next member; NAME is valid UTF-8. */

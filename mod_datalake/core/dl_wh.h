@@ -118,12 +118,16 @@ DL_MUSTCHECK dl_status dl_wh_exec(dl_wh *wh, const char *sql,
 DL_MUSTCHECK dl_status dl_wh_ask(const char **value, dl_wh *wh, const char *sql,
                                  dl_error *err, apr_pool_t *pool);
 
-/* Begin a transaction (STMT_BEGIN of a reader, STMT_START of a writer),
- * commit it, give it up.  A commit that is DL_UNAVAILABLE
- * leaves open whether it happened (rule E6); the rollback's failure does not
- * matter and is not told. */
+/* Begin a transaction: one snapshot of STMT_BEGIN for role API, STMT_START for
+ * the others. */
 DL_MUSTCHECK dl_status dl_wh_begin(dl_wh *wh, dl_error *err);
+
+/* Commit the transaction.  DL_UNAVAILABLE leaves open whether it happened
+ * (rule E6). */
 DL_MUSTCHECK dl_status dl_wh_commit(dl_wh *wh, dl_error *err);
+
+/* Give the transaction up.  When that fails WH counts as lost: the server
+ * rolls back by itself once the connection is closed. */
 void dl_wh_rollback(dl_wh *wh);
 
 /* Set *ST to the statement SQL of WH, prepared at the first call and found
@@ -131,16 +135,32 @@ void dl_wh_rollback(dl_wh *wh);
 DL_MUSTCHECK dl_status dl_wh_prepare(dl_wh_stmt **st, dl_wh *wh,
                                      const char *sql, dl_error *err);
 
-/* Bind parameter I (from 0) of ST for the next dl_wh_run.  Text and bytes are
- * not copied and have to live until then.  DL_TIME_NONE, DL_DAY_NONE and a
- * NULL text are NULL.  A parameter that stays unbound is NULL. */
+/* Bind parameter I (from 0, not checked) of ST to NULL for the next dl_wh_run,
+ * as a parameter that is not bound is anyway. */
 void dl_wh_bind_null(dl_wh_stmt *st, unsigned i);
+
+/* Likewise to the number VALUE. */
 void dl_wh_bind_int(dl_wh_stmt *st, unsigned i, int64_t value);
+
+/* Likewise to the LEN bytes of TEXT, which is not copied and has to live until
+ * dl_wh_run; a NULL TEXT binds NULL. */
 void dl_wh_bind_text(dl_wh_stmt *st, unsigned i, const char *text, size_t len);
+
+/* Likewise to TEXT, which ends with a NUL byte, is not copied and has to live
+ * until dl_wh_run; a NULL TEXT binds NULL. */
 void dl_wh_bind_str(dl_wh_stmt *st, unsigned i, const char *text);
+
+/* Likewise to the LEN bytes of DATA, of no character set; they are not copied
+ * and have to live until dl_wh_run. */
 void dl_wh_bind_bytes(dl_wh_stmt *st, unsigned i, const void *data, size_t len);
+
+/* Likewise to T in UTC with microseconds; DL_TIME_NONE binds NULL. */
 void dl_wh_bind_time(dl_wh_stmt *st, unsigned i, dl_time t);
+
+/* Likewise to DAY; DL_DAY_NONE binds NULL. */
 void dl_wh_bind_day(dl_wh_stmt *st, unsigned i, dl_day day);
+
+/* Likewise to VALUE with up to ten digits after the point. */
 void dl_wh_bind_decimal(dl_wh_stmt *st, unsigned i, dl_decimal value);
 
 /* Run ST with what is bound, then unbind all.  Rows that another statement of
@@ -153,29 +173,48 @@ DL_MUSTCHECK dl_status dl_wh_fetch(bool *more, dl_wh_stmt *st, dl_error *err);
 /* Throw away what is left of the result of ST.  dl_wh_run does it too. */
 void dl_wh_finish(dl_wh_stmt *st);
 
-/* Columns (from 0) of the row ST stands on; valid until the next fetch.  Of a
- * NULL: 0, "" with length 0, DL_TIME_NONE, DL_DAY_NONE, zero.  A column that
- * is not of the type asked for gives the same. */
+/* Return whether column COL (from 0, not checked) of the row ST stands on is
+ * NULL.  This and what follows is valid until the next fetch. */
 bool dl_wh_is_null(const dl_wh_stmt *st, unsigned col);
+
+/* Return column COL as a number, of a text what it begins with; 0 when it is
+ * NULL or a time. */
 int64_t dl_wh_int(const dl_wh_stmt *st, unsigned col);
+
+/* Return column COL as text that ends with a NUL byte, and set *LEN (may be
+ * NULL) to its bytes; "" when it is NULL, an integer or a time.  It belongs to
+ * ST. */
 const char *dl_wh_text(const dl_wh_stmt *st, unsigned col, size_t *len);
+
+/* Return column COL as an instant in UTC, of a date its midnight; DL_TIME_NONE
+ * when it is NULL or neither date nor time. */
 dl_time dl_wh_time(const dl_wh_stmt *st, unsigned col);
+
+/* Return the day of column COL; DL_DAY_NONE when it is NULL or neither date
+ * nor time. */
 dl_day dl_wh_day(const dl_wh_stmt *st, unsigned col);
+
+/* Return column COL as a decimal, digits past the tenth cut off; zero when it
+ * is NULL or a time. */
 dl_decimal dl_wh_decimal(const dl_wh_stmt *st, unsigned col);
 
-/* Rows that the last dl_wh_run of ST changed (matched rows that already had
- * the values do not count), and the id it made, or 0. */
+/* Return how many rows the last dl_wh_run of ST changed; matched rows that
+ * already had the values do not count. */
 uint64_t dl_wh_affected(const dl_wh_stmt *st);
+
+/* Return the id that the last dl_wh_run of ST made, 0 when it made none. */
 int64_t dl_wh_insert_id(const dl_wh_stmt *st);
 
-/* Run the text statement SQL, a LOAD DATA LOCAL INFILE whose file is DATA of
- * LEN bytes; set *AFFECTED and *WARNINGS to what the server says.  Only a
- * connection of role INGEST can, and it serves no other file.  DL_UNSUPPORTED:
- * LOCAL is off at the server. */
+/* What the server says about a load. */
 typedef struct dl_wh_load_result {
     uint64_t affected; /* rows stored */
     unsigned warnings; /* values or rows the server objected to */
 } dl_wh_load_result;
+
+/* Run the text statement SQL, a LOAD DATA LOCAL INFILE whose file is DATA of
+ * LEN bytes, and set *RESULT, untouched when it fails but for AFFECTED.  Only a
+ * connection of role INGEST can, and it serves no other file.  DL_UNSUPPORTED:
+ * LOCAL is off at the server. */
 DL_MUSTCHECK dl_status dl_wh_load(dl_wh_load_result *result, dl_wh *wh,
                                   const char *sql, const void *data, size_t len,
                                   dl_error *err);
@@ -197,21 +236,24 @@ DL_MUSTCHECK dl_status dl_wh_schema_check(dl_wh *wh, dl_error *err);
 /* What dl_wh_migrate tells as it goes: one sentence; may be NULL. */
 typedef void dl_wh_say(void *context, const char *sentence);
 
-/* Bring the database of WH (role MIGRATE) to our schema: each missing
- * migration in order, recorded in schema_version; run again it changes
- * nothing.  Then make sure that [warehouse] base_currency has rate 1, and,
- * when the account may, that the accounts ingest, api and jobs of CFG exist
- * with the passwords of their files and exactly the rights of sql/accounts.sql
- * on the tables of SET (struct dl_dataset_set) and ours.  SAY is called with
- * CONTEXT for each step.  DL_UNSUPPORTED: the schema is newer than this
- * program. */
 struct dl_dataset_set;
+
+/* What dl_wh_migrate works with. */
 typedef struct dl_wh_migration_options {
     const struct dl_config *cfg;      /* accounts, base currency */
     const struct dl_dataset_set *set; /* tables the accounts may use */
     dl_wh_say *say;                   /* told of each step, or NULL */
     void *context;                    /* first argument of SAY */
 } dl_wh_migration_options;
+
+/* Bring the database of WH (role MIGRATE) to our schema: each missing
+ * migration in order, recorded in schema_version; run again it changes
+ * nothing.  Then make sure that [warehouse] base_currency has rate 1, and,
+ * when the account may, that the accounts ingest, api and jobs of cfg exist
+ * with the passwords of their files and exactly the rights of sql/accounts.sql
+ * on the tables of set and ours.  say is called with context for each step.
+ * POOL holds what is made on the way.  DL_UNSUPPORTED: the schema is newer
+ * than this program. */
 DL_MUSTCHECK dl_status dl_wh_migrate(dl_wh *wh,
                                      const dl_wh_migration_options *options,
                                      dl_error *err, apr_pool_t *pool);
