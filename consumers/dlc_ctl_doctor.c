@@ -74,7 +74,7 @@ static finding failed(const doctor *doc, const dl_error *err,
                      apr_pstrdup(doc->ctl->pool, err->text), advice};
 }
 
-/* --- Checks ---------------------------------------------------------------- */
+/* --- Checks --------------------------------------------------------------- */
 
 static finding check_declarations(doctor *doc)
 {
@@ -320,7 +320,7 @@ static const doctor_check CHECKS[] = {
     {"datalake-lake", check_lake_daemon},
     {"datalake-warehouse", check_warehouse_daemon}};
 
-/* --- Telling --------------------------------------------------------------- */
+/* --- Telling -------------------------------------------------------------- */
 
 static const char *const STATE_NAMES[] = {"ok", "warning", "failed", "away"};
 

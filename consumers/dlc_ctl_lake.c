@@ -52,7 +52,7 @@ static int begin(chosen *c, dlc_positionals *rest, dlc_ctl *ctl,
     return exit_status;
 }
 
-/* --- fsck ------------------------------------------------------------------ */
+/* --- fsck ----------------------------------------------------------------- */
 
 /* What the check tells to. */
 typedef struct fsck_output {
@@ -185,7 +185,7 @@ int dlc_ctl_fsck(dlc_ctl *ctl, int argc, const char *const *argv)
     return answer_check(ctl, &w, &sum);
 }
 
-/* --- seal ------------------------------------------------------------------ */
+/* --- seal ----------------------------------------------------------------- */
 
 /* How long a living writer may take. */
 #define SEAL_WAIT_MS 30000
@@ -284,7 +284,7 @@ int dlc_ctl_seal(dlc_ctl *ctl, int argc, const char *const *argv)
     return exit_status < 0 ? DLC_CTL_OK : exit_status;
 }
 
-/* --- compact --------------------------------------------------------------- */
+/* --- compact -------------------------------------------------------------- */
 
 static dl_status compact(dl_json_writer *w, dlc_ctl *ctl, const chosen *c,
                          int i, dl_error *err)

@@ -160,7 +160,7 @@ static const char *quoted(const char *text, char c, apr_pool_t *pool)
     return out;
 }
 
-/* --- DuckDB ---------------------------------------------------------------- */
+/* --- DuckDB --------------------------------------------------------------- */
 
 static void duckdb_member(const char *name, const char *type, bool first)
 {
@@ -189,7 +189,7 @@ static void print_duckdb(const schema_dialect *dialect, const dl_dataset *ds,
     puts("\n  });");
 }
 
-/* --- Spark ----------------------------------------------------------------- */
+/* --- Spark ---------------------------------------------------------------- */
 
 static void spark_member(const char *name, const char *type, bool first)
 {
@@ -210,7 +210,7 @@ static void print_spark(const schema_dialect *dialect, const dl_dataset *ds,
            quoted(path, '\'', pool), ds->name);
 }
 
-/* --- Trino ----------------------------------------------------------------- */
+/* --- Trino ---------------------------------------------------------------- */
 
 static void trino_member(const char *name, const char *type, bool first)
 {

@@ -105,7 +105,7 @@ static dl_status show(dlc_ctl *ctl, dl_wh *wh, int64_t id, dl_error *err)
     return DL_OK;
 }
 
-/* --- Verbs ----------------------------------------------------------------- */
+/* --- Verbs ---------------------------------------------------------------- */
 
 static dl_status user_add(dlc_ctl *ctl, const user_request *request,
                           dl_error *err)

@@ -135,7 +135,7 @@ static void restrain(void)
     /* NOLINTEND(concurrency-mt-unsafe) */
 }
 
-/* --- Arguments ---------------------------------------------------------------*/
+/* --- Arguments ------------------------------------------------------------ */
 
 /* Build the option table: ours, then the program's. */
 static void lay_options(dlc_option *out, arguments *args,
@@ -196,7 +196,7 @@ static int read_arguments(daemon_state *d, int argc, const char *const *argv)
     return -1;
 }
 
-/* --- Settings and declarations -------------------------------------------------*/
+/* --- Settings and declarations -------------------------------------------- */
 
 /* Return whether the comma list LIST (NULL: all) names NAME. */
 static bool listed(const char *list, const char *name)
@@ -259,7 +259,7 @@ static dl_status load_set(const dl_dataset_set **set, void *context,
     return DL_OK;
 }
 
-/* --- systemd and the run folder --------------------------------------------------*/
+/* --- systemd and the run folder ------------------------------------------- */
 
 /* Return what a backlog left behind to the system, now and then. */
 static void give_back(daemon_state *d)
@@ -328,7 +328,7 @@ static dl_status write_pid(daemon_state *d, dl_error *err, apr_pool_t *pool)
     return DL_OK;
 }
 
-/* --- The program -------------------------------------------------------------------*/
+/* --- The program ---------------------------------------------------------- */
 
 /* Load settings and declarations. */
 static dl_status prepare(daemon_state *d, dl_error *err, apr_pool_t *pool)

@@ -138,7 +138,7 @@ void dlc_loop_stop_lane(dlc_loop *l, dlc_lane *lane, const char *why)
     }
 }
 
-/* --- Reading: take, put, commit --------------------------------------------- */
+/* --- Reading: take, put, commit ------------------------------------------- */
 
 /* Put one message; E2: what lies below the expected offset is dropped. */
 static void put_one(dlc_loop *l, const dlc_message *msg)
@@ -202,7 +202,7 @@ static void loop_commit(dlc_loop *l)
     }
 }
 
-/* --- The page -----------------------------------------------------------------*/
+/* --- The page ------------------------------------------------------------- */
 
 static dlc_loop *loop_create(const dlc_loop_options *options, apr_pool_t *pool)
 {

@@ -14,7 +14,7 @@
 #define TOPICS_US  INT64_C(60000000)
 #define MISSING_US INT64_C(5000000)
 
-/* --- Duties by the clock and by signals --------------------------------------*/
+/* --- Duties by the clock and by signals ----------------------------------- */
 
 static int64_t end_of(void *context, const dlc_part *part)
 {

@@ -8,7 +8,7 @@
 /* A partition the sink cannot store is offered again after this. */
 #define REOPEN_US (30 * DLC_SECOND_US)
 
-/* --- Seeking: from nothing to an assignment --------------------------------- */
+/* --- Seeking: from nothing to an assignment ------------------------------- */
 
 /* Learn which partitions the topics have now; set *NEW when one came. */
 dl_status dlc_loop_learn_partitions(dlc_loop *l, bool *new_lanes)
@@ -177,7 +177,7 @@ void dlc_loop_seek(dlc_loop *l)
     dlc_loop_decide(l, status, NULL);
 }
 
-/* --- What a group tells, from inside take() -----------------------------------*/
+/* --- What a group tells, from inside take() ------------------------------- */
 
 static void on_given(void *context, const dlc_place *places, int n)
 {

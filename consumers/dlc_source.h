@@ -73,7 +73,8 @@ typedef struct dlc_source_calls {
 
     /* Set MESSAGES[0..*N) to the next messages, at most MAX, waiting up to
      * TIMEOUT_MS for them; one with END set tells that its partition is read
-     * up to OFFSET.  Messages of partitions not assigned are left out.  Their bytes live until release().
+     * up to OFFSET.  Messages of partitions not assigned are left out.
+     * Their bytes live until release().
      * DL_INTERNAL: the client is broken for good (fatal error). */
     dl_status (*take)(int *n, dlc_source *source, dlc_message *messages,
                       int max, int timeout_ms, dl_error *err);

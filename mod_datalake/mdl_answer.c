@@ -152,7 +152,7 @@ int mdl_answer_not_modified(mdl_request *q)
     return pass(q->r, NULL);
 }
 
-/* --- Paging ---------------------------------------------------------------- */
+/* --- Paging --------------------------------------------------------------- */
 
 /* Whether the LEN bytes at PAIR are the parameter cursor. */
 static bool is_cursor(const char *pair, size_t len)

@@ -49,7 +49,7 @@ mdl_config *mdl_config_get(const server_rec *server)
     return ap_get_module_config(server->module_config, &datalake_module);
 }
 
-/* --- Values ----------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------- */
 
 /* The factor of the unit UNIT, 0 when there is none of that name. */
 static apr_int64_t unit_factor(const char *unit, bool duration)
@@ -203,7 +203,7 @@ static const char *add_metrics_allow(cmd_parms *cmd, void *unused,
     return NULL;
 }
 
-/* --- The table -------------------------------------------------------------- */
+/* --- The table ------------------------------------------------------------ */
 
 /* The offset of MEMBER as the data of a row. */
 #define MEMBER(member) ((void *)offsetof(mdl_config, member))
@@ -243,7 +243,7 @@ const command_rec mdl_directives[] = {
     {.name = NULL}};
 /* clang-format on */
 
-/* --- Create, merge, finish --------------------------------------------------- */
+/* --- Create, merge, finish ------------------------------------------------ */
 
 void *mdl_config_create(apr_pool_t *pool, server_rec *server)
 {

@@ -35,7 +35,7 @@ int mdl_gate_read(request_rec *r)
     return mdl_framing_check(q);
 }
 
-/* --- Route ------------------------------------------------------------------ */
+/* --- Route ---------------------------------------------------------------- */
 
 static int refuse_method(mdl_request *q)
 {
@@ -108,7 +108,7 @@ int mdl_gate_claim(request_rec *r)
     return mdl_request_get(r) != NULL ? OK : DECLINED;
 }
 
-/* --- Access ----------------------------------------------------------------- */
+/* --- Access --------------------------------------------------------------- */
 
 static bool may_scrape(const mdl_request *q)
 {
@@ -190,7 +190,7 @@ int mdl_gate_access(request_rec *r)
     return status == OK ? decide(q) : status;
 }
 
-/* --- Handler ---------------------------------------------------------------- */
+/* --- Handler -------------------------------------------------------------- */
 
 static int answer_options(mdl_request *q)
 {
@@ -262,7 +262,7 @@ int mdl_gate_miss(request_rec *r)
     return HTTP_NOT_FOUND;
 }
 
-/* --- After the answer ---------------------------------------------------------- */
+/* --- After the answer ----------------------------------------------------- */
 
 int mdl_gate_log(request_rec *r)
 {

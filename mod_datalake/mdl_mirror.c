@@ -95,7 +95,7 @@ dl_status mdl_mirror_open(mdl_mirror **mirror, const char *name, int accounts,
     return DL_OK;
 }
 
-/* --- Reading ---------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 
 /* Acquire on each word keeps the second look at seq behind it, as release in
  * write_place keeps the odd seq before it; fences, which would do it at once,
@@ -180,7 +180,7 @@ mdl_mirror_watch *mdl_mirror_watch_of(mdl_mirror *mirror)
     return &mirror->shared->watch;
 }
 
-/* --- Writing ---------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------- */
 
 static void lock_set(place_set *set)
 {

@@ -134,7 +134,7 @@ static int verdict(const mdl_request *q)
     return q->problem == NULL ? OK : HTTP_BAD_REQUEST;
 }
 
-/* --- Before the access check -------------------------------------------------- */
+/* --- Before the access check ---------------------------------------------- */
 
 static void take_segments(mdl_request *q)
 {
@@ -184,7 +184,7 @@ int mdl_param_parse_resource(mdl_request *q)
     return verdict(q);
 }
 
-/* --- Behind the access check --------------------------------------------------- */
+/* --- Behind the access check ---------------------------------------------- */
 
 /* Whether the list of preferences PREFER holds WANTED. */
 static bool prefers(const char *prefer, const char *wanted)

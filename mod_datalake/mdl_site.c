@@ -78,7 +78,7 @@ dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
     return DL_OK;
 }
 
-/* --- Before the fork -------------------------------------------------------- */
+/* --- Before the fork ------------------------------------------------------ */
 
 static apr_status_t close_fd(void *context)
 {
@@ -117,7 +117,7 @@ dl_status mdl_site_prepare(mdl_site *site, const server_rec *server,
                            site->config->identity_accounts, server, err, pool);
 }
 
-/* --- In the child ----------------------------------------------------------- */
+/* --- In the child --------------------------------------------------------- */
 
 dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)
 {

@@ -146,7 +146,7 @@ dl_status mdl_sites_load(server_rec *main_server, apr_pool_t *pconf,
     return DL_OK;
 }
 
-/* --- In the child ----------------------------------------------------------- */
+/* --- In the child --------------------------------------------------------- */
 
 /* The site of a server before SERVER that reads the same datalake.ini and is
  * open, or NULL. */

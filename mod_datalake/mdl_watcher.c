@@ -49,7 +49,7 @@ typedef struct watcher {
     size_t n; /* rows of the page */
 } watcher;
 
-/* --- Election --------------------------------------------------------------- */
+/* --- Election ------------------------------------------------------------- */
 
 /* Whether this child is the one that works; takes the place of a silent or
  * dead one. */
@@ -81,7 +81,7 @@ static void resign(const watcher *w)
                                          &self, 0);
 }
 
-/* --- Reading ---------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 
 static bool was_seen(const watcher *w, int64_t id)
 {
@@ -173,7 +173,7 @@ static void take_turn(watcher *w)
     w->failing = true;
 }
 
-/* --- The thread ------------------------------------------------------------- */
+/* --- The thread ----------------------------------------------------------- */
 
 /* Wait for the next turn; true when the thread has to end. */
 static bool wait_turn(watcher *w)

@@ -72,8 +72,9 @@ typedef struct mdl_wh_state {
 
 /* Set *POOL to this child's pool for TARGET (role API, loaded at start), which
  * outlives CHILD_POOL, with at most MAX connections; made with its keeper
- * thread at the first call for this TARGET and closed with CHILD_POOL.  An unreachable warehouse is no failure.
- * DL_INTERNAL: no thread.  Thread: child start only. */
+ * thread at the first call for this TARGET and closed with CHILD_POOL.  An
+ * unreachable warehouse is no failure.  DL_INTERNAL: no thread.  Thread: child
+ * start only. */
 DL_MUSTCHECK dl_status mdl_wh_pool_open(mdl_wh_pool **pool,
                                         const struct dl_wh_target *target,
                                         int max, dl_error *err,

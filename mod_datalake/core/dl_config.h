@@ -78,7 +78,8 @@ typedef struct dl_config_kafka {
     int64_t fetch_bytes;        /* one answer of a broker, at most */
     int64_t session_timeout_ms; /* a silent member is dead after this */
     int64_t dead_letter_share;  /* per cent of dead letters in a window of
-                                 * messages that stops a partition; 100: never */
+                                 * messages that stops a partition;
+                                 * 100: never */
     int64_t dead_letter_window; /* messages of that window */
 } dl_config_kafka;
 

@@ -93,7 +93,7 @@ static dl_status spare_last_admin(dl_wh *wh, int64_t id, dl_error *err)
     return DL_OK;
 }
 
-/* --- A new account --------------------------------------------------------- */
+/* --- A new account -------------------------------------------------------- */
 
 static dl_status insert_account(int64_t *id, dl_wh *wh,
                                 const dl_identity_new *account, dl_time now,
@@ -166,7 +166,7 @@ dl_status dl_identity_create(int64_t *id, dl_wh *wh,
     return end(wh, create(id, wh, &complete, err), err);
 }
 
-/* --- Changes of an account ------------------------------------------------- */
+/* --- Changes of an account ------------------------------------------------ */
 
 static dl_status set_role(dl_wh *wh, int64_t id, dl_role role, dl_error *err)
 {
@@ -267,7 +267,7 @@ dl_status dl_identity_set_password(dl_wh *wh, int64_t id, const char *hash,
     return end(wh, set_password(wh, id, hash, err), err);
 }
 
-/* --- Sessions -------------------------------------------------------------- */
+/* --- Sessions ------------------------------------------------------------- */
 
 static dl_status add_session(dl_wh *wh, int64_t id, const dl_session *session,
                              dl_time now, dl_error *err)

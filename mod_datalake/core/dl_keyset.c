@@ -56,7 +56,7 @@ static const char *const SAMPLES[] = {
     "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
 };
 
-/* --- Contexts of a thread -------------------------------------------------- */
+/* --- Contexts of a thread ------------------------------------------------- */
 
 static void free_macs(thread_macs *macs)
 {
@@ -164,7 +164,7 @@ dl_status dl_keyset_mac(unsigned char out[DL_HS256_BYTES],
     return DL_OK;
 }
 
-/* --- The set --------------------------------------------------------------- */
+/* --- The set -------------------------------------------------------------- */
 
 static dl_status create(dl_keyset **keys, dl_error *err, apr_pool_t *pool)
 {

@@ -42,7 +42,7 @@ const dl_lake_io *dl_lake_calls(const dl_lake *lake)
     return lake->io;
 }
 
-/* --- References; the caller holds the mutex --------------------------------- */
+/* --- References; the caller holds the mutex ------------------------------- */
 
 static void release_sealed(dl_lake_sealed *sealed)
 {
@@ -59,7 +59,7 @@ static void release_shared(dl_lake_shared *shared)
     }
 }
 
-/* --- Datasets -------------------------------------------------------------- */
+/* --- Datasets ------------------------------------------------------------- */
 
 static apr_status_t close_dataset(void *context)
 {
@@ -140,7 +140,7 @@ static dl_status find_dataset(dl_lake_dataset **dataset, dl_lake *lake,
     return open_dataset(dataset, lake, name, err);
 }
 
-/* --- Published states ------------------------------------------------------ */
+/* --- Published states ----------------------------------------------------- */
 
 static void sum_up(dl_lake_shared *shared)
 {
@@ -245,7 +245,7 @@ static dl_status newest(dl_lake_dataset *dataset, dl_error *err)
     return status;
 }
 
-/* --- Snapshots ------------------------------------------------------------- */
+/* --- Snapshots ------------------------------------------------------------ */
 
 static apr_status_t close_snapshot(void *context)
 {
@@ -308,7 +308,7 @@ const dl_lake_totals *dl_lake_snapshot_totals(const dl_lake_snapshot *snap)
     return &snap->totals;
 }
 
-/* --- Remembered sums ------------------------------------------------------- */
+/* --- Remembered sums ------------------------------------------------------ */
 
 static sum_place *find_sum(dl_lake *lake, const dl_lake_dataset *dataset,
                            dl_day day)
@@ -354,7 +354,7 @@ void dl_lake_sum_remember(dl_lake *lake, const dl_lake_dataset *dataset,
     pthread_mutex_unlock(&lake->mutex);
 }
 
-/* --- The handle ------------------------------------------------------------ */
+/* --- The handle ----------------------------------------------------------- */
 
 static apr_status_t close_lake(void *context)
 {

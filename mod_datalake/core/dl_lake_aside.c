@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* --- Files ----------------------------------------------------------------- */
+/* --- Files ---------------------------------------------------------------- */
 
 static void close_file(dl_lake_writer *w)
 {
@@ -84,7 +84,7 @@ static dl_status begin_file(dl_lake_writer *w, dl_error *err)
     return DL_OK;
 }
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 
 static void add_frame(dl_lake_bytes *bytes, const dl_lake_reject *q,
                       const dl_coord *c, int32_t generation)
@@ -125,7 +125,7 @@ dl_status dl_lake_aside_add(dl_lake_writer *w, const dl_lake_reject *q,
     return DL_OK;
 }
 
-/* --- Forgetting ------------------------------------------------------------ */
+/* --- Forgetting ----------------------------------------------------------- */
 
 static void cut_back(dl_lake_writer *w)
 {

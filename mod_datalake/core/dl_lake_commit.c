@@ -11,7 +11,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-/* --- Forgetting ------------------------------------------------------------ */
+/* --- Forgetting ----------------------------------------------------------- */
 
 dl_status dl_lake_forget(dl_lake_writer *w, dl_status status)
 {
@@ -27,7 +27,7 @@ dl_status dl_lake_forget(dl_lake_writer *w, dl_status status)
     return status;
 }
 
-/* --- Journal --------------------------------------------------------------- */
+/* --- Journal -------------------------------------------------------------- */
 
 dl_status dl_lake_journal_append(dl_lake_writer *w, dl_error *err)
 {
@@ -116,7 +116,7 @@ dl_status dl_lake_journal_rotate(dl_lake_writer *w, dl_error *err)
     return DL_OK;
 }
 
-/* --- Writing what is uncommitted ------------------------------------------- */
+/* --- Writing what is uncommitted ------------------------------------------ */
 
 static void add_change(dl_lake_writer *w, dl_lake_open_part *op, int64_t ms)
 {
@@ -192,7 +192,7 @@ static dl_status sync_parts(dl_lake_writer *w, dl_error *err)
     return sync_each(w, err);
 }
 
-/* --- After the journal record ---------------------------------------------- */
+/* --- After the journal record --------------------------------------------- */
 
 static void apply_parts(dl_lake_writer *w)
 {
@@ -232,7 +232,7 @@ static void apply_commit(dl_lake_writer *w, int64_t ms)
     w->stats.commits++;
 }
 
-/* --- The commit ------------------------------------------------------------ */
+/* --- The commit ----------------------------------------------------------- */
 
 static int64_t commit_ms(const dl_lake_writer *w, dl_time now)
 {

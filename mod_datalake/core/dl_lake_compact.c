@@ -52,7 +52,7 @@ typedef struct joining {
     dl_sha256 *sum;                /* over its bytes */
 } joining;
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 
 static void close_all(const joiner *j)
 {
@@ -107,7 +107,7 @@ static dl_status load_manifest(dl_lake_manifest **m, const joiner *j,
                : dl_lake_manifest_load(*m, &j->place, number, 0, err, pool);
 }
 
-/* --- Step 1: the prepared folder ------------------------------------------- */
+/* --- Step 1: the prepared folder ------------------------------------------ */
 
 static dl_status copy_data(joiner *j, joining *d, const dl_lake_part *part,
                            uint64_t at, dl_error *err)
@@ -287,7 +287,7 @@ static dl_status prepare(joiner *j, joining *d, dl_error *err, apr_pool_t *pool)
     return DL_OK;
 }
 
-/* --- Steps 2 and 3: record, exchange --------------------------------------- */
+/* --- Steps 2 and 3: record, exchange -------------------------------------- */
 
 /* Link what was sealed after the day was read. */
 static dl_status link_newer(joiner *j, joining *d, const dl_lake_manifest *m,
@@ -349,7 +349,7 @@ static dl_status lock_and_record(joiner *j, joining *d, dl_error *err,
     return status;
 }
 
-/* --- Step 4: what is no longer needed -------------------------------------- */
+/* --- Step 4: what is no longer needed ------------------------------------- */
 
 static dl_status remove_trails(joiner *j, const joining *d, dl_error *err)
 {
@@ -366,7 +366,7 @@ static dl_status remove_trails(joiner *j, const joining *d, dl_error *err)
     return DL_OK;
 }
 
-/* --- A day, all days ------------------------------------------------------- */
+/* --- A day, all days ------------------------------------------------------ */
 
 static dl_status join_open_day(joiner *j, joining *d, dl_error *err,
                                apr_pool_t *pool)

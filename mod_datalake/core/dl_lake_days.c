@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- Days ------------------------------------------------------------------ */
+/* --- Days ----------------------------------------------------------------- */
 
 static void add_part(dl_lake_day *day, const dl_lake_part *part)
 {
@@ -132,7 +132,7 @@ const dl_lake_day *dl_lake_day_at(dl_lake_snapshot *snap, int i)
     return i >= 0 && i < dl_lake_days(snap) ? &snap->days[i] : NULL;
 }
 
-/* --- SHA-256 --------------------------------------------------------------- */
+/* --- SHA-256 -------------------------------------------------------------- */
 
 static void put_text(char out[DL_LAKE_SHA256_TEXT],
                      const unsigned char digest[DL_SHA256_SIZE])
@@ -221,7 +221,7 @@ dl_status dl_lake_day_sha256(char out[DL_LAKE_SHA256_TEXT],
     return DL_OK;
 }
 
-/* --- Reasons --------------------------------------------------------------- */
+/* --- Reasons -------------------------------------------------------------- */
 
 static const char *const reason_names[DL_LAKE_REASONS] = {
     "not-json", "not-object", "encoding", "too-big",

@@ -53,7 +53,7 @@ void dl_lake_check_step(dl_lake_checking *c, uint64_t len)
     }
 }
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 
 static dl_status open_all(dl_lake_checking *c, dl_error *err)
 {
@@ -108,7 +108,7 @@ static bool writer_lives(const dl_lake_checking *c)
     return lives;
 }
 
-/* --- Head ------------------------------------------------------------------ */
+/* --- Head ----------------------------------------------------------------- */
 
 static void check_head(dl_lake_checking *c, apr_pool_t *pool)
 {
@@ -133,7 +133,7 @@ static void check_head(dl_lake_checking *c, apr_pool_t *pool)
     }
 }
 
-/* --- Journal --------------------------------------------------------------- */
+/* --- Journal -------------------------------------------------------------- */
 
 static dl_status read_journal(dl_lake_bytes *file, const dl_lake_checking *c,
                               dl_error *err)
@@ -230,7 +230,7 @@ static void check_published(dl_lake_checking *c)
                       "the journal ends before what was published");
     }
     if (c->view.lsn != c->state->lsn) {
-        return; /* a commit between the two looks, or a kill before publishing */
+        return; /* a commit between the looks, or a kill before publishing */
     }
     if (!same_next(c) || !same_parts(c) ||
         c->view.generation != c->state->generation ||
@@ -243,7 +243,7 @@ static void check_published(dl_lake_checking *c)
     }
 }
 
-/* --- Manifest -------------------------------------------------------------- */
+/* --- Manifest ------------------------------------------------------------- */
 
 static void check_manifest(dl_lake_checking *c, apr_pool_t *pool)
 {
@@ -278,7 +278,7 @@ static void check_manifest(dl_lake_checking *c, apr_pool_t *pool)
     }
 }
 
-/* --- Parts ----------------------------------------------------------------- */
+/* --- Parts ---------------------------------------------------------------- */
 
 static bool is_listed(const dl_lake_checking *c, const dl_lake_part *part)
 {
@@ -337,7 +337,7 @@ static void check_parts(dl_lake_checking *c, apr_pool_t *pool)
     }
 }
 
-/* --- All ------------------------------------------------------------------- */
+/* --- All ------------------------------------------------------------------ */
 
 static dl_status run(dl_lake_checking *c, dl_error *err, apr_pool_t *pool)
 {

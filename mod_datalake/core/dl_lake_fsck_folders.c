@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Quarantine ------------------------------------------------------------ */
+/* --- Quarantine ----------------------------------------------------------- */
 
 /* What the walk over quarantine gave. */
 typedef struct aside_seen {
@@ -73,7 +73,7 @@ void dl_lake_check_quarantine(dl_lake_checking *c, apr_pool_t *scratch_pool)
     }
 }
 
-/* --- Folders --------------------------------------------------------------- */
+/* --- Folders -------------------------------------------------------------- */
 
 /* Whether FILE is a part that M or the journal has in the folder of DAY. */
 static bool is_known(const dl_lake_checking *c, dl_day day, const char *file)

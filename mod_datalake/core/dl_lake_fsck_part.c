@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- Where it is ----------------------------------------------------------- */
+/* --- Where it is ---------------------------------------------------------- */
 
 static dl_status open_data(int *fd, char *path, size_t size,
                            const dl_lake_checking *c, const dl_lake_part *part,
@@ -71,7 +71,7 @@ static bool has_moved(const dl_lake_checking *c, const dl_lake_part *part,
     return now != NULL && (now->uid != part->uid || now->state != part->state);
 }
 
-/* --- Lines ----------------------------------------------------------------- */
+/* --- Lines ---------------------------------------------------------------- */
 
 /* What has been seen of the lines of a part. */
 typedef struct lines_seen {
@@ -155,7 +155,7 @@ static void check_data(dl_lake_checking *c, const char *path, int fd,
     judge_lines(c, path, &seen, part);
 }
 
-/* --- Trail ----------------------------------------------------------------- */
+/* --- Trail ---------------------------------------------------------------- */
 
 static dl_status check_trail_crc(dl_lake_checking *c, int fd,
                                  const dl_lake_part *part, dl_error *err)

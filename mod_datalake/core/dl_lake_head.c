@@ -96,7 +96,7 @@ static dl_status open_sized(int *fd, uint64_t *size, const dl_lake_io *io,
     return status;
 }
 
-/* --- The number of a publication: 32 bits and their crc in one word --------- */
+/* --- The number of a publication: 32 bits and their crc in one word ------- */
 
 static uint64_t number_word(uint32_t g)
 {
@@ -106,7 +106,7 @@ static uint64_t number_word(uint32_t g)
     return g | (uint64_t)dl_crc32c(0, bytes, sizeof bytes) << 32;
 }
 
-/* --- Writing --------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------- */
 
 static uint64_t load(const dl_lake_head *head, size_t word)
 {
@@ -234,7 +234,7 @@ uint64_t dl_lake_manifest_word(uint64_t number, uint64_t length)
     return number << DL_LAKE_LENGTH_BITS | length;
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 
 static dl_status open_head(dl_lake_head **head, const dl_lake_io *io, int meta,
                            int writable, dl_error *err, apr_pool_t *pool)

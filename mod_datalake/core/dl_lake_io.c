@@ -258,7 +258,7 @@ dl_status dl_lake_lock(const dl_lake_io *io, int fd, int operation,
     return result != 0 ? fail(err, "cannot lock", name) : DL_OK;
 }
 
-/* --- Crash points ---------------------------------------------------------- */
+/* --- Crash points --------------------------------------------------------- */
 
 int dl_lake_crash_armed;
 static char crash_label[64];

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* --- Header ---------------------------------------------------------------- */
+/* --- Header --------------------------------------------------------------- */
 
 dl_status dl_lake_header_get(uint64_t *id, uint64_t *number, dl_lake_in in,
                              char kind, const char *name, dl_error *err)
@@ -35,7 +35,7 @@ dl_status dl_lake_header_get(uint64_t *id, uint64_t *number, dl_lake_in in,
     return DL_OK;
 }
 
-/* --- Checkpoint ------------------------------------------------------------ */
+/* --- Checkpoint ----------------------------------------------------------- */
 
 static void get_quarantine(dl_lake_quarantine *q, dl_lake_in *in)
 {
@@ -109,7 +109,7 @@ static void get_checkpoint(dl_lake_state *state, dl_lake_in *in,
     get_parts(state, in, pool);
 }
 
-/* --- Commit ---------------------------------------------------------------- */
+/* --- Commit --------------------------------------------------------------- */
 
 static void get_change(dl_lake_change *change, dl_lake_in *in)
 {
@@ -205,7 +205,7 @@ static void get_commit(dl_lake_state *state, dl_lake_in *in, apr_pool_t *pool)
     }
 }
 
-/* --- Seal, listed ------------------------------------------------------------------ */
+/* --- Seal, listed --------------------------------------------------------- */
 
 static dl_lake_part *find_uid(const dl_lake_state *state, uint64_t uid)
 {
@@ -258,7 +258,7 @@ static void get_uids(dl_lake_state *state, dl_lake_in *in,
     }
 }
 
-/* --- Replay ---------------------------------------------------------------- */
+/* --- Replay --------------------------------------------------------------- */
 
 static bool apply(dl_lake_state *state, const uint8_t *payload, size_t len,
                   apr_pool_t *pool)
@@ -335,7 +335,7 @@ dl_status dl_lake_journal_replay(dl_lake_state *state, dl_lake_in *in,
     return DL_OK;
 }
 
-/* --- Trails ---------------------------------------------------------------- */
+/* --- Trails --------------------------------------------------------------- */
 
 static dl_status tell_trails(dl_lake_in *in, dl_lake_trail_seen *seen,
                              void *context, dl_error *err)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* --- Header ---------------------------------------------------------------- */
+/* --- Header --------------------------------------------------------------- */
 
 void dl_lake_header_add(dl_lake_bytes *bytes, char kind, uint64_t id,
                         uint64_t number, const char *name)
@@ -23,7 +23,7 @@ void dl_lake_header_add(dl_lake_bytes *bytes, char kind, uint64_t id,
     dl_lake_frame_end(bytes, frame);
 }
 
-/* --- Checkpoint ------------------------------------------------------------ */
+/* --- Checkpoint ----------------------------------------------------------- */
 
 static void add_quarantine(dl_lake_bytes *bytes, const dl_lake_quarantine *q)
 {
@@ -84,7 +84,7 @@ void dl_lake_checkpoint_add(dl_lake_bytes *bytes, const dl_lake_state *state)
     dl_lake_frame_end(bytes, frame);
 }
 
-/* --- Commit ---------------------------------------------------------------- */
+/* --- Commit --------------------------------------------------------------- */
 
 static void add_rejects(dl_lake_bytes *bytes, const uint64_t *after,
                         const uint64_t *before)
@@ -127,7 +127,7 @@ void dl_lake_commit_add(dl_lake_bytes *bytes, const dl_lake_state *state,
     dl_lake_frame_end(bytes, frame);
 }
 
-/* --- Seal, listed ------------------------------------------------------------------ */
+/* --- Seal, listed --------------------------------------------------------- */
 
 void dl_lake_uids_add(dl_lake_bytes *bytes, uint8_t type,
                       const dl_lake_state *state, dl_lake_part *const *parts,

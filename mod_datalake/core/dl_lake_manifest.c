@@ -29,7 +29,7 @@ void dl_lake_manifest_begin(dl_lake_manifest *m, apr_pool_t *pool)
     apr_pool_cleanup_register(pool, m, free_arrays, apr_pool_cleanup_null);
 }
 
-/* --- Finding --------------------------------------------------------------- */
+/* --- Finding -------------------------------------------------------------- */
 
 static int part_place(const dl_lake_manifest *m, dl_day day)
 {
@@ -102,7 +102,7 @@ const dl_lake_sum *dl_lake_manifest_sum(const dl_lake_manifest *m, dl_day day)
                                                           : NULL;
 }
 
-/* --- Applying -------------------------------------------------------------- */
+/* --- Applying ------------------------------------------------------------- */
 
 static void *grown(void *array, int *size, size_t element)
 {
@@ -171,7 +171,7 @@ void dl_lake_manifest_apply_sum(dl_lake_manifest *m, const dl_lake_sum *sum)
     m->sums[place] = *sum;
 }
 
-/* --- Reading --------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------- */
 
 static void get_part(dl_lake_manifest *m, dl_lake_in *in)
 {

@@ -41,7 +41,7 @@ static void add_sum(dl_lake_bytes *bytes, const dl_lake_sum *sum)
     dl_lake_add_text(bytes, sum->state, sum->has_state ? sizeof sum->state : 0);
 }
 
-/* --- Anew ------------------------------------------------------------------ */
+/* --- Anew ----------------------------------------------------------------- */
 
 /* Write LEN bytes of DATA to NAME in the folder DIR by way of NAME.new. */
 static dl_status put_file(const dl_lake_io *io, int dir, const char *name,
@@ -103,7 +103,7 @@ static dl_status write_anew(dl_lake_manifest *m,
     return DL_OK;
 }
 
-/* --- Appending ------------------------------------------------------------- */
+/* --- Appending ------------------------------------------------------------ */
 
 static dl_status append_bytes(dl_lake_manifest *m,
                               const dl_lake_manifest_place *place,

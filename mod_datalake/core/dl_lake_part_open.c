@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- Descriptors ----------------------------------------------------------- */
+/* --- Descriptors ---------------------------------------------------------- */
 
 static void close_longest_unused(dl_lake_writer *w)
 {
@@ -81,7 +81,7 @@ dl_status dl_lake_open_part_files(dl_lake_writer *w, dl_lake_open_part *op,
     return DL_OK;
 }
 
-/* --- Buffers --------------------------------------------------------------- */
+/* --- Buffers -------------------------------------------------------------- */
 
 static void free_buffer(dl_lake_writer *w, dl_lake_open_part *op)
 {
@@ -167,7 +167,7 @@ dl_status dl_lake_open_part_room(dl_lake_writer *w, dl_lake_open_part *op,
     return DL_OK;
 }
 
-/* --- Life ------------------------------------------------------------------ */
+/* --- Life ----------------------------------------------------------------- */
 
 static dl_lake_open_part *make_part(dl_lake_writer *w, const dl_lake_part *part)
 {
@@ -263,7 +263,7 @@ dl_status dl_lake_open_part_get(dl_lake_open_part **op, dl_lake_writer *w,
     return make_next_part(op, w, day);
 }
 
-/* --- Uncommitted lines ----------------------------------------------------- */
+/* --- Uncommitted lines ---------------------------------------------------- */
 
 void dl_lake_open_part_dirty(dl_lake_writer *w, dl_lake_open_part *op)
 {

@@ -94,7 +94,7 @@ dl_status dl_lake_quarantine_open(dl_lake_quarantine_walk **result,
     return DL_OK;
 }
 
-/* --- Frames ---------------------------------------------------------------- */
+/* --- Frames --------------------------------------------------------------- */
 
 static dl_status damaged(const dl_lake_quarantine_walk *walk, dl_error *err)
 {
@@ -166,7 +166,7 @@ static void next_file(dl_lake_quarantine_walk *walk)
     walk->place.at = 0;
 }
 
-/* --- Records --------------------------------------------------------------- */
+/* --- Records -------------------------------------------------------------- */
 
 static bool get_record(dl_lake_set_aside *q, dl_lake_quarantine_walk *walk,
                        dl_lake_in in)

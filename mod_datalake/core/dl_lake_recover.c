@@ -17,7 +17,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* --- 1 Journal ------------------------------------------------------------- */
+/* --- 1 Journal ------------------------------------------------------------ */
 
 static dl_status read_journal(dl_lake_bytes *file, dl_lake_writer *w,
                               dl_error *err)
@@ -85,7 +85,7 @@ static dl_status replay(dl_lake_state *state, dl_lake_bytes *file,
     return check_published(w, state->lsn, err, scratch_pool);
 }
 
-/* --- 2 Manifest ------------------------------------------------------------ */
+/* --- 2 Manifest ----------------------------------------------------------- */
 
 static dl_status read_manifest(dl_lake_writer *w, dl_error *err,
                                apr_pool_t *scratch_pool)
@@ -118,7 +118,7 @@ static dl_status read_manifest(dl_lake_writer *w, dl_error *err,
                                 err);
 }
 
-/* --- 3 and 4 Parts --------------------------------------------------------- */
+/* --- 3 and 4 Parts -------------------------------------------------------- */
 
 static dl_status rewrite_trail(void *context, const dl_lake_change *change,
                                dl_error *err)
@@ -240,7 +240,7 @@ static dl_status remove_strays(dl_lake_writer *w, dl_error *err)
     return status;
 }
 
-/* --- 5 Quarantine ---------------------------------------------------------- */
+/* --- 5 Quarantine --------------------------------------------------------- */
 
 static dl_status settle_quarantine(dl_lake_writer *w, dl_error *err)
 {
@@ -273,7 +273,7 @@ static dl_status settle_quarantine(dl_lake_writer *w, dl_error *err)
     return status;
 }
 
-/* --- All ------------------------------------------------------------------- */
+/* --- All ------------------------------------------------------------------ */
 
 static void adopt(dl_lake_writer *w, const dl_lake_state *replayed)
 {

@@ -62,7 +62,7 @@ struct dl_lake_scan {
     dl_lake_coords reading;    /* where they are being read */
 };
 
-/* --- Files ----------------------------------------------------------------- */
+/* --- Files ---------------------------------------------------------------- */
 
 static void close_files(dl_lake_scan *scan)
 {
@@ -141,7 +141,7 @@ static dl_status open_files(dl_lake_scan *scan, const dl_lake_part *part,
     return DL_OK;
 }
 
-/* --- Layout: where the lines of the day are now ---------------------------- */
+/* --- Layout: where the lines of the day are now --------------------------- */
 
 static dl_status take_layout(dl_lake_scan *scan, dl_error *err)
 {
@@ -216,7 +216,7 @@ static dl_status go_to_line(dl_lake_scan *scan, uint64_t line, dl_error *err)
     return status;
 }
 
-/* --- Limits: version and as_of --------------------------------------------- */
+/* --- Limits: version and as_of -------------------------------------------- */
 
 /* Set *COMMITS to how many commits of the part being walked ended at or
  * before MS. */
@@ -359,7 +359,7 @@ const dl_lake_day *dl_lake_scan_day(const dl_lake_scan *scan)
     return &scan->day;
 }
 
-/* --- Stretches ------------------------------------------------------------- */
+/* --- Stretches ------------------------------------------------------------ */
 
 static void take_entry(dl_lake_scan *scan)
 {

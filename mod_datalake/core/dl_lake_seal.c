@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* --- Steps 1 to 3: up to the seal record ----------------------------------- */
+/* --- Steps 1 to 3: up to the seal record ---------------------------------- */
 
 static dl_status settle_part(dl_lake_writer *w, dl_lake_open_part *op,
                              bool each, dl_error *err)
@@ -103,7 +103,7 @@ dl_status dl_lake_seal_parts(dl_lake_writer *w, dl_lake_open_part **ops, int n,
     return dl_lake_seal_finish(w, err);
 }
 
-/* --- Steps 4 and 5: folder, manifest, listed ------------------------------- */
+/* --- Steps 4 and 5: folder, manifest, listed ------------------------------ */
 
 static dl_status move_part(dl_lake_writer *w, const dl_lake_part *part,
                            bool each, dl_error *err)
@@ -279,7 +279,7 @@ dl_status dl_lake_seal_finish(dl_lake_writer *w, dl_error *err)
     return DL_OK;
 }
 
-/* --- When ------------------------------------------------------------------ */
+/* --- When ----------------------------------------------------------------- */
 
 static bool is_due(const dl_lake_writer *w, const dl_lake_open_part *op,
                    int64_t now_ms)

@@ -42,7 +42,7 @@ void dl_lake_trail_begin(dl_lake_trail_walk *walk, const dl_lake_io *io, int fd,
                               apr_pool_cleanup_null);
 }
 
-/* --- Page header ----------------------------------------------------------- */
+/* --- Page header ---------------------------------------------------------- */
 
 static dl_status get_page_header(dl_lake_trail_walk *walk,
                                  const uint8_t *header, dl_error *err)
@@ -89,7 +89,7 @@ static dl_status load_page(dl_lake_trail_walk *walk, uint64_t at, dl_error *err)
     return DL_OK;
 }
 
-/* --- Entry ----------------------------------------------------------------- */
+/* --- Entry ---------------------------------------------------------------- */
 
 static dl_status get_entry(dl_lake_trail_entry *entry, dl_lake_trail_walk *walk,
                            dl_lake_in *in, dl_error *err)
@@ -194,7 +194,7 @@ dl_status dl_lake_trail_next(dl_lake_trail_entry *entry, bool *found,
     return DL_OK;
 }
 
-/* --- Finding --------------------------------------------------------------- */
+/* --- Finding -------------------------------------------------------------- */
 
 static uint64_t key_of(const dl_lake_trail_walk *walk, dl_lake_trail_key key)
 {
@@ -236,7 +236,7 @@ dl_status dl_lake_trail_seek(dl_lake_trail_walk *walk, dl_lake_trail_key key,
     return load_page(walk, low * DL_LAKE_PAGE, err);
 }
 
-/* --- Coordinates ----------------------------------------------------------- */
+/* --- Coordinates ---------------------------------------------------------- */
 
 void dl_lake_coords_begin(dl_lake_coords *coords,
                           const dl_lake_trail_entry *entry)

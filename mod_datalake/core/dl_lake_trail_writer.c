@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* --- Page header ----------------------------------------------------------- */
+/* --- Page header ---------------------------------------------------------- */
 
 static void add_page_header(dl_lake_trail *t, const dl_lake_part *p)
 {
@@ -48,7 +48,7 @@ static void make_room_in_page(dl_lake_trail *t, const dl_lake_part *p,
     add_page_header(t, p);
 }
 
-/* --- Entry ----------------------------------------------------------------- */
+/* --- Entry ---------------------------------------------------------------- */
 
 /* Bytes of an entry besides coordinates: size, two sums, three numbers. */
 #define ENTRY_OVERHEAD (10 + 4 + 4 + 10 + 10 + 10)
@@ -91,7 +91,7 @@ static void close_entry(dl_lake_trail *t, const dl_lake_part *p, uint64_t when)
     t->n_sources = 0;
 }
 
-/* --- Coordinates ----------------------------------------------------------- */
+/* --- Coordinates ---------------------------------------------------------- */
 
 static int find_source(const dl_lake_trail *t, const dl_coord *c)
 {
@@ -179,7 +179,7 @@ void dl_lake_trail_append(dl_lake_trail *t, const dl_lake_part *p,
     t->entry_lines++;
 }
 
-/* --- Commit ---------------------------------------------------------------- */
+/* --- Commit --------------------------------------------------------------- */
 
 static void move_lines(dl_lake_trail *t, dl_lake_part *p, int64_t ms)
 {
@@ -227,7 +227,7 @@ size_t dl_lake_trail_pending(const dl_lake_trail *t)
     return t->out.len + t->coords.len;
 }
 
-/* --- Copying --------------------------------------------------------------- */
+/* --- Copying -------------------------------------------------------------- */
 
 void dl_lake_trail_copy(dl_lake_trail *t, dl_lake_part *p,
                         const dl_lake_trail_entry *entry)

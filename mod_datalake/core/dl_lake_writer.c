@@ -16,7 +16,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-/* --- Opening --------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------- */
 
 static void close_fd(const dl_lake_io *io, int *fd)
 {
@@ -171,7 +171,7 @@ dl_status dl_lake_writer_open(dl_lake_writer **result,
     return DL_OK;
 }
 
-/* --- Appending ------------------------------------------------------------- */
+/* --- Appending ------------------------------------------------------------ */
 
 static dl_status check_place(const dl_lake_writer *w, const dl_coord *c,
                              dl_error *err)
@@ -282,7 +282,7 @@ dl_status dl_lake_writer_advance(dl_lake_writer *w, int32_t partition,
     return DL_OK;
 }
 
-/* --- Identity -------------------------------------------------------------- */
+/* --- Identity ------------------------------------------------------------- */
 
 static dl_status save_identity(dl_lake_writer *w, const dl_lake_state *before,
                                dl_error *err)
@@ -344,7 +344,7 @@ dl_status dl_lake_writer_set_cluster(dl_lake_writer *w, const char *cluster_id,
     return set_identity(w, cluster_id, false, err);
 }
 
-/* --- Asking ---------------------------------------------------------------- */
+/* --- Asking --------------------------------------------------------------- */
 
 int64_t dl_lake_writer_next(const dl_lake_writer *w, int32_t partition)
 {

@@ -138,8 +138,8 @@ DL_MUSTCHECK dl_status dl_lake_writer_commit(dl_lake_writer *w, dl_time now,
 
 /* Do at NOW what is due: seal parts that are too old, too big, or whose day
  * is over and that were quiet for 60 s.  Call about once a second.  A part
- * with uncommitted records waits.  DL_NO_SPACE: tried again by the next tick, nothing is
- * forgotten.  Thread: the owner. */
+ * with uncommitted records waits.  DL_NO_SPACE: tried again by the next tick,
+ * nothing is forgotten.  Thread: the owner. */
 DL_MUSTCHECK dl_status dl_lake_writer_tick(dl_lake_writer *w, dl_time now,
                                            dl_error *err);
 

@@ -115,9 +115,9 @@ DL_MUSTCHECK dl_status dl_stats_samples_load(dl_stats_samples *samples,
                                              int dirfd, dl_error *err,
                                              apr_pool_t *scratch_pool);
 
-/* Append SAMPLES as Prometheus text to OUT: the names of the contract in alphabetical order, each
- * with its HELP and TYPE line, labels in alphabetical order.  DL_LIMIT: OUT
- * is full.  Thread: the owner. */
+/* Append SAMPLES as Prometheus text to OUT: the names of the contract in
+ * alphabetical order, each with its HELP and TYPE line, labels in alphabetical
+ * order.  DL_LIMIT: OUT is full.  Thread: the owner. */
 DL_MUSTCHECK dl_status dl_stats_samples_render(dl_buf *out,
                                                dl_stats_samples *samples,
                                                dl_error *err);

@@ -52,7 +52,7 @@ typedef struct reading {
     unsigned next;                    /* its next parameter */
 } reading;
 
-/* --- The snapshot ----------------------------------------------------------- */
+/* --- The snapshot --------------------------------------------------------- */
 
 static dl_status tail_add(reading *read, int64_t generation, int64_t partition,
                           int64_t from, dl_error *err)
@@ -130,7 +130,7 @@ static dl_status read_end(const reading *read, dl_status status, dl_error *err)
     return dl_wh_commit(read->wh, err);
 }
 
-/* --- Parameters, in the order of the statements ----------------------------- */
+/* --- Parameters, in the order of the statements --------------------------- */
 
 static dl_status prepare(reading *read, const char *sql, dl_error *err)
 {
@@ -218,7 +218,7 @@ static void bind_tail(reading *read)
     }
 }
 
-/* --- Window ----------------------------------------------------------------- */
+/* --- Window --------------------------------------------------------------- */
 
 /* Add what the bound statement of READ says to *WINDOW. */
 static dl_status window_add(dl_wh_window *window, reading *read, dl_error *err)
@@ -269,7 +269,7 @@ dl_status dl_wh_window_sum(dl_wh_window *window, dl_wh *wh,
     return read_end(&read, window_read(window, &read, from, to, err), err);
 }
 
-/* --- Products --------------------------------------------------------------- */
+/* --- Products ------------------------------------------------------------- */
 
 static dl_status products_read(dl_wh_products *ranking, reading *read, int x,
                                dl_error *err, apr_pool_t *pool)
@@ -311,7 +311,7 @@ dl_status dl_wh_top_products(dl_wh_products *ranking, dl_wh *wh,
                     err);
 }
 
-/* --- Users by total --------------------------------------------------------- */
+/* --- Users by total ------------------------------------------------------- */
 
 /* A user whose shares are still being added up. */
 typedef struct shares {
@@ -489,7 +489,7 @@ dl_status dl_wh_users_by_total(dl_wh_users *users, dl_wh *wh,
                     err);
 }
 
-/* --- Users by type ---------------------------------------------------------- */
+/* --- Users by type -------------------------------------------------------- */
 
 static dl_status types_read(dl_wh_user_types *types, reading *read,
                             const dl_wh_page *page, dl_error *err,
@@ -545,7 +545,7 @@ dl_status dl_wh_users_by_type(dl_wh_user_types *rows, dl_wh *wh,
                     err);
 }
 
-/* --- Position --------------------------------------------------------------- */
+/* --- Position ------------------------------------------------------------- */
 
 dl_status dl_wh_position(uint64_t *position, dl_wh *wh, const char *topic,
                          dl_error *err)

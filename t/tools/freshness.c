@@ -85,7 +85,7 @@ static void sees(watcher *wa, int partition, int64_t next)
     }
 }
 
-/* --- Producing ------------------------------------------------------------------*/
+/* --- Producing ------------------------------------------------------------ */
 
 static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
@@ -164,7 +164,7 @@ static int64_t produce_all(void)
     return total;
 }
 
-/* --- Seeing ---------------------------------------------------------------------*/
+/* --- Seeing --------------------------------------------------------------- */
 
 static void *watch_topic(void *data)
 {
@@ -275,7 +275,7 @@ static void *watch_sql(void *data)
     return NULL;
 }
 
-/* --- Telling --------------------------------------------------------------------*/
+/* --- Telling -------------------------------------------------------------- */
 
 static int compare(const void *left, const void *right)
 {

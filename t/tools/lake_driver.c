@@ -214,7 +214,7 @@ static int run(driver *d, const char *script, long retries)
     return 0;
 }
 
-/* --- Speed ----------------------------------------------------------------- */
+/* --- Speed ---------------------------------------------------------------- */
 
 #define LINE_BYTES 649u
 #define BATCH      (64u << 20)
@@ -267,7 +267,7 @@ static int bench(driver *d, long records)
     return 0;
 }
 
-/* --- Checking -------------------------------------------------------------- */
+/* --- Checking ------------------------------------------------------------- */
 
 static void print_problem(void *context, const char *file, const char *text)
 {

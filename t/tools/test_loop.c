@@ -68,7 +68,7 @@ static world *of_sink(dlc_sink *s)
     return (world *)(void *)((char *)s - offsetof(world, sink));
 }
 
-/* --- The source --------------------------------------------------------------*/
+/* --- The source ----------------------------------------------------------- */
 
 static dl_status w_cluster(const char **id, dlc_source *s, dl_error *err)
 {
@@ -235,7 +235,7 @@ static const dlc_source_calls source_calls = {
     w_cluster, w_partitions, w_watermarks, w_end, w_assign, w_subscribe,
     w_take,    w_release,    w_show,       NULL,  w_close};
 
-/* --- The sink -----------------------------------------------------------------*/
+/* --- The sink ------------------------------------------------------------- */
 
 static void forget(world *w)
 {
@@ -389,7 +389,7 @@ static const dlc_sink_calls sink_calls = {.take = s_take,
                                           .renew = s_renew,
                                           .close = s_close};
 
-/* --- Worlds ---------------------------------------------------------------------*/
+/* --- Worlds --------------------------------------------------------------- */
 
 static dl_dataset dataset = {.name = "t", .topic = "t"};
 static const dl_dataset *datasets[] = {&dataset};

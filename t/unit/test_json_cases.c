@@ -1,4 +1,4 @@
-/* test_json_cases.c - Texts the scanner takes or refuses: structure and numbers.
+/* test_json_cases.c - Structures and numbers the scanner takes or refuses.
  *
  * Written from RFC 8259 and RFC 3629, one case a line with its result.
  *

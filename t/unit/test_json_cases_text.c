@@ -1,4 +1,4 @@
-/* test_json_cases_text.c - Texts the scanner takes or refuses: strings and UTF-8.
+/* test_json_cases_text.c - Strings and UTF-8 the scanner takes or refuses.
  *
  * Written from RFC 8259 and RFC 3629, one case a line with its result.
  *

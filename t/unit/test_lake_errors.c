@@ -16,7 +16,7 @@
 
 static char text[4096];
 
-/* --- A table of calls that fail -------------------------------------------- */
+/* --- A table of calls that fail ------------------------------------------- */
 
 static dl_lake_io table;
 static int writes_left; /* pwrites until one fails, negative: never */
@@ -142,7 +142,7 @@ static void test_failed_sync(void)
     fixture_end();
 }
 
-/* --- Many days ------------------------------------------------------------- */
+/* --- Many days ------------------------------------------------------------ */
 
 static void test_many_days(void)
 {
@@ -185,7 +185,7 @@ static void test_many_days(void)
     fixture_end();
 }
 
-/* --- Quarantine ------------------------------------------------------------ */
+/* --- Quarantine ----------------------------------------------------------- */
 
 static dl_status reject(dl_lake_writer *w, int64_t offset, size_t len,
                         dl_error *err)
@@ -248,7 +248,7 @@ static void test_quarantine(void)
     fixture_end();
 }
 
-/* --- Compaction ------------------------------------------------------------ */
+/* --- Compaction ----------------------------------------------------------- */
 
 static void test_compaction(void)
 {

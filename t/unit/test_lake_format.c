@@ -23,7 +23,7 @@ static bool same(const dl_lake_bytes *bytes, const char *want, size_t len)
     return bytes->len == len && memcmp(bytes->data, want, len) == 0;
 }
 
-/* --- 1 Conventions --------------------------------------------------------- */
+/* --- 1 Conventions -------------------------------------------------------- */
 
 static void test_numbers(void)
 {
@@ -56,7 +56,7 @@ static void test_numbers(void)
        "a text that claims more than remains is damage");
 }
 
-/* --- 5 Frames -------------------------------------------------------------- */
+/* --- 5 Frames ------------------------------------------------------------- */
 
 static void test_frames(void)
 {
@@ -113,7 +113,7 @@ static void test_join(void)
     is_int(wrong, 0, "crcs of two halves join to that of the whole");
 }
 
-/* --- 4 Trails -------------------------------------------------------------- */
+/* --- 4 Trails ------------------------------------------------------------- */
 
 static void test_trail(void)
 {
@@ -180,7 +180,7 @@ static void test_bad_coords(void)
            "long form are refused");
 }
 
-/* --- 6 Journal ------------------------------------------------------------- */
+/* --- 6 Journal ------------------------------------------------------------ */
 
 static dl_status replay(const dl_lake_bytes *b, dl_lake_state *state,
                         dl_error *err)

@@ -76,7 +76,7 @@ static dl_status small_lake(dl_error *err, apr_pool_t *pool)
     return done.days == 1 && done.parts == 2 ? DL_OK : DL_INTERNAL;
 }
 
-/* --- Every byte ------------------------------------------------------------ */
+/* --- Every byte ----------------------------------------------------------- */
 
 static int flips;
 static int missed;
@@ -153,7 +153,7 @@ static void test_flips(apr_pool_t *pool)
     fixture_end();
 }
 
-/* --- Lost ends ------------------------------------------------------------- */
+/* --- Lost ends ------------------------------------------------------------ */
 
 static void cut(const char *name, off_t by)
 {
