@@ -60,6 +60,35 @@ subtest 'every file begins with its sentence' => sub {
     none(scalar @c, 'the licence follows',           @licence);
 };
 
+# Prototypes of the header TEXT without a comment directly above; sets
+# COUNT to the number of prototypes.
+sub undocumented {
+    my ($text, $count) = @_;
+    my @without;
+    $text =~ s{\A\s*/\*.*?\*/}{}s;
+    while ($text =~ m{(?:^|\n)(?!\s*(?:typedef|\#|\*|/|struct\ \w+\ \{
+          |return|static\ inline|if|for|while))
+          ([A-Za-z_][\w\ \t*()\n]*?\b\w+\s*\([^;{}]*\)[^;{}]*;)}gx) {
+        my ($prototype, $before) = ($1, substr $text, 0, $-[1]);
+        $$count++;
+        push @without, $prototype =~ s/\s+/ /gr
+          if $before !~ m{(?:\*/|//[^\n]*)\s*\z};
+    }
+    return @without;
+}
+
+subtest 'every prototype has its comment' => sub {
+    my ($count, @without) = 0;
+    is(scalar undocumented("/* x.h */\n/* Do a. */\nvoid a(int i);\n"
+              . "void b(void);\n\nstatic_t *c(char *s,\n  int n);\n",
+            \my $planted),
+        2, 'the check notices what has none');
+    for my $file (grep { /\.h$/ } @product) {
+        push @without, map { "$file: $_" } undocumented(slurp($file), \$count);
+    }
+    none($count, 'a comment stands directly above it', @without);
+};
+
 subtest 'calls that are never made' => sub {
     my @calls = qw(strcpy strcat sprintf vsprintf gets strtok atoi atol atoll
       atof alloca localtime gmtime asctime ctime strerror rand srand tmpnam
