@@ -221,6 +221,11 @@ static int check_body(mdl_request *q)
     if (q->r->method_number != M_GET || !mdl_framing_has_body(q->r)) {
         return OK;
     }
+    if (q->r->connection->master != NULL) {
+        /* mod_http2 resets a stream whose body was not read, at times before
+         * the answer has gone out.  LimitRequestBody bounds what is read. */
+        (void)ap_discard_request_body(q->r);
+    }
     return mdl_problem(q, MDL_PROBLEM_UNEXPECTED_BODY,
                        "This resource takes no body with %s.", q->r->method);
 }

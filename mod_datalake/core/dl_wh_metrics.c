@@ -28,7 +28,7 @@
 #define TAIL "{tail}"
 
 /* Bytes that the text of a statement may have. */
-#define SQL_MAX (128 * 1024)
+#define SQL_MAX ((size_t)128 * 1024)
 
 /* Users that STMT_METRIC_SHARES asks for at once. */
 #define SHARE_USERS 32
