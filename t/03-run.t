@@ -100,6 +100,12 @@ subtest 'the token opens the sample data' => sub {
         is($client->get($path, token => '')->{status},
             401, 'not without a token');
     }
+    my $days = $client->get('/api/resources/')->{json};
+    cmp_ok(scalar @{ $days->{resources} }, '>=', 3, 'the sample has several days');
+    cmp_ok(
+        $client->get('/api/metrics/last-5min/')->{json}{total_transactions},
+        '>', 0, 'and the last minutes are not empty'
+    );
     my $reader = DataLake::MariaDB::connect_dsn($env{DATALAKE_DSN});
     my ($rows) =
       $reader->selectrow_array('SELECT COUNT(*) FROM transaction_record');

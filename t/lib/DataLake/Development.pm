@@ -27,6 +27,13 @@ use constant ADMIN => 'admin';
 # A month: nobody wants a new token every half hour while trying things.
 use constant TOKEN_SECONDS => 30 * 86400;
 
+# The sample: some days to browse, and enough of the last hour that the last
+# minutes have something for a while.
+my @SAMPLE = (
+    [qw(--seed 1 --count 4000 --span 3d)],
+    [qw(--seed 2 --count 1000)],
+);
+
 sub new {
     my ($class) = @_;
     my $dir     = $ENV{DL_STACK_DIR} // "$DataLake::Stack::TOP/build/stack";
@@ -248,12 +255,16 @@ sub feed_sample {
       || !@sinks;
     print "# feeding sample data\n";
     my $before = $self->numbers('kafka_messages_total');
-    my ($status, $out) =
-      $stack->try_program('datalake-simulate', '-c', $stack->ini_file,
-        '--seed', 1);
-    my ($fed) = $out =~ /^(\d+) records of/m;
-    die "datalake-simulate: $out" if $status || !$fed;
-    spit($marker, $out);
+    my ($fed, $said) = (0, '');
+    for my $part (@SAMPLE) {
+        my ($status, $out) = $stack->try_program('datalake-simulate', '-c',
+            $stack->ini_file, @$part);
+        my ($n) = $out =~ /^(\d+) records of/m;
+        die "datalake-simulate: $out" if $status || !$n;
+        $fed  += $n;
+        $said .= $out;
+    }
+    spit($marker, $said);
     wait_until(
         'the sample reaches ' . join(' and ', @sinks),
         sub {
