@@ -294,7 +294,8 @@ char *dlc_wh_row_literal(char *out, const dlc_wh_table *table,
     *out++ = '(';
     for (int i = 0; i < table->n; i++) {
         if (columns[i].text == NULL) {
-            /* The row goes on: no NUL.  NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
+            /* The row goes on, so no NUL.
+             * NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
             memcpy(out, "NULL", 4);
             out += 4;
         }
