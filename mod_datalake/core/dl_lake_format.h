@@ -78,8 +78,9 @@
 #define DL_LAKE_FDS_MAX      256          /* open parts with descriptors */
 #define DL_LAKE_BUFFER_FIRST (16u << 10)  /* first buffer of a part */
 #define DL_LAKE_BUFFER_PART  (1u << 20)   /* written when it is full */
-#define DL_LAKE_BUFFERS_MAX  (32u << 20)  /* of all parts together */
-#define DL_LAKE_BOOK_MAX     (24u << 20)  /* uncommitted trail bytes */
+#define DL_LAKE_BLOCK        4096u       /* whole ones go past the page cache */
+#define DL_LAKE_BUFFERS_MAX  (32u << 20) /* of all parts together */
+#define DL_LAKE_BOOK_MAX     (24u << 20) /* uncommitted trail bytes */
 #define DL_LAKE_JOINED_UID   (1ull << 63) /* uids of joined files */
 
 #endif

@@ -21,6 +21,11 @@ static int real_openat(int dir, const char *path, int flags, mode_t mode)
     return openat(dir, path, flags, mode);
 }
 
+static int real_set_direct(int fd, int on)
+{
+    return fcntl(fd, F_SETFL, on != 0 ? O_DIRECT : 0);
+}
+
 const dl_lake_io dl_lake_io_real = {
     .openat = real_openat,
     .close = close,
@@ -37,6 +42,7 @@ const dl_lake_io dl_lake_io_real = {
     .linkat = linkat,
     .flock = flock,
     .sync_file_range = sync_file_range,
+    .set_direct = real_set_direct,
     .now = dl_time_now,
 };
 
@@ -118,6 +124,31 @@ dl_status dl_lake_file_write(const dl_lake_io *io, int fd, const void *data,
         len -= (size_t)n;
     }
     return DL_OK;
+}
+
+dl_status dl_lake_blocks_write(const dl_lake_io *io, int fd, const void *data,
+                               size_t len, uint64_t at, dl_error *err)
+{
+    int os_error = EINVAL;
+    ssize_t n = -1;
+
+    if (io->set_direct(fd, 1) == 0) {
+        n = io->pwrite(fd, data, len, (off_t)at);
+        os_error = errno;
+        if (io->set_direct(fd, 0) != 0) {
+            return fail(err, "cannot write", "lake file");
+        }
+    }
+    if (n < 0 && (os_error == EINVAL || os_error == EOPNOTSUPP)) {
+        return dl_fail(err, DL_UNSUPPORTED, os_error, "no direct writes");
+    }
+    if (n < 0 && os_error != EINTR) {
+        errno = os_error;
+        return fail(err, "cannot write", "lake file");
+    }
+    n = n < 0 ? 0 : n;
+    return dl_lake_file_write(io, fd, (const char *)data + n, len - (size_t)n,
+                              at + (uint64_t)n, err);
 }
 
 dl_status dl_lake_file_read(const dl_lake_io *io, int fd, void *data,

@@ -46,7 +46,8 @@ typedef struct dl_lake_io {
     int (*flock)(int fd, int operation); /* as flock(2) */
     int (*sync_file_range)(int fd, off_t at, off_t len, unsigned flags);
     /* as sync_file_range(2) */
-    dl_time (*now)(void); /* wall clock */
+    int (*set_direct)(int fd, int on); /* fcntl(2) F_SETFL: O_DIRECT or 0 */
+    dl_time (*now)(void);              /* wall clock */
 } dl_lake_io;
 
 /* The real calls. */
@@ -69,6 +70,13 @@ DL_MUSTCHECK dl_status dl_lake_dir_open(int *fd, const dl_lake_io *io, int dir,
 DL_MUSTCHECK dl_status dl_lake_file_write(const dl_lake_io *io, int fd,
                                           const void *data, size_t len,
                                           uint64_t at, dl_error *err);
+
+/* Write the LEN bytes of DATA at AT past the page cache; all three are
+ * multiples of DL_LAKE_BLOCK.  DL_UNSUPPORTED: the file system has no such
+ * writes, nothing was written.  Else as dl_lake_file_write. */
+DL_MUSTCHECK dl_status dl_lake_blocks_write(const dl_lake_io *io, int fd,
+                                            const void *data, size_t len,
+                                            uint64_t at, dl_error *err);
 
 /* Read exactly LEN bytes at AT into DATA.  DL_CORRUPT: the file ends before
  * that. */

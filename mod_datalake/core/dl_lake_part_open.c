@@ -91,21 +91,79 @@ static void free_buffer(dl_lake_writer *w, dl_lake_open_part *op)
     op->size = op->len = 0;
 }
 
+/* Write the first LEN bytes of OP's buffer through the page cache. */
+static dl_status write_cached(dl_lake_writer *w, const dl_lake_open_part *op,
+                              size_t len, dl_error *err)
+{
+    DL_TRY(dl_lake_file_write(w->io, op->data_fd, op->buffer, len, op->file_len,
+                              err));
+    if (len >= DL_LAKE_BUFFER_PART / 2) {
+        /* Advice only: the commit syncs. */
+        (void)w->io->sync_file_range(op->data_fd, (off_t)op->file_len,
+                                     (off_t)len, SYNC_FILE_RANGE_WRITE);
+    }
+    return DL_OK;
+}
+
+/* Write the first LEN bytes of OP's buffer, whole blocks at a block's edge,
+ * past the page cache: a backlog would fill it with fresh pages, which costs
+ * more than all else that is done to a line.  A file system that does not take
+ * them this way gets them the other. */
+static dl_status write_blocks(dl_lake_writer *w, const dl_lake_open_part *op,
+                              size_t len, dl_error *err)
+{
+    if (!w->cached) {
+        dl_status status = dl_lake_blocks_write(w->io, op->data_fd, op->buffer,
+                                                len, op->file_len, err);
+
+        if (status != DL_UNSUPPORTED) {
+            return status;
+        }
+        w->cached = true;
+    }
+    return write_cached(w, op, len, err);
+}
+
+/* Take the first LEN bytes, which are in the file, out of OP's buffer. */
+static void take_out(dl_lake_open_part *op, size_t len)
+{
+    op->file_len += len;
+    op->len -= len;
+    memmove(op->buffer, op->buffer + len, op->len);
+}
+
+/* Write what of OP's buffer fills whole blocks of the file. */
+static dl_status flush_blocks(dl_lake_writer *w, dl_lake_open_part *op,
+                              dl_error *err)
+{
+    size_t edge = (size_t)(-op->file_len % DL_LAKE_BLOCK);
+    size_t blocks;
+
+    DL_TRY(dl_lake_open_part_files(w, op, err));
+    if (op->len < DL_LAKE_BUFFER_PART / 2) {
+        return DL_OK;
+    }
+    op->tail = true;
+    if (edge > 0) {
+        DL_TRY(write_cached(w, op, edge, err));
+        take_out(op, edge);
+    }
+    blocks = op->len - op->len % DL_LAKE_BLOCK;
+    DL_TRY(write_blocks(w, op, blocks, err));
+    take_out(op, blocks);
+    DL_LAKE_CRASH("append-flushed");
+    return DL_OK;
+}
+
 dl_status dl_lake_open_part_flush(dl_lake_writer *w, dl_lake_open_part *op,
                                   dl_error *err)
 {
-    DL_TRY(dl_lake_open_part_files(w, op, err));
+    DL_TRY(flush_blocks(w, op, err));
     if (op->len == 0) {
         return DL_OK;
     }
     op->tail = true;
-    DL_TRY(dl_lake_file_write(w->io, op->data_fd, op->buffer, op->len,
-                              op->file_len, err));
-    if (op->len >= DL_LAKE_BUFFER_PART / 2 &&
-        w->io->sync_file_range(op->data_fd, (off_t)op->file_len, (off_t)op->len,
-                               SYNC_FILE_RANGE_WRITE) != 0) {
-        op->used = w->uses; /* advice only: the commit syncs */
-    }
+    DL_TRY(write_cached(w, op, op->len, err));
     op->file_len += op->len;
     op->len = 0;
     DL_LAKE_CRASH("append-flushed");
@@ -134,7 +192,24 @@ static size_t grown_size(const dl_lake_open_part *op, size_t need)
     if (size > DL_LAKE_BUFFER_PART) {
         size = DL_LAKE_BUFFER_PART;
     }
-    return size < need ? need : size;
+    size = size < need ? need : size;
+    return (size + DL_LAKE_BLOCK - 1) / DL_LAKE_BLOCK * DL_LAKE_BLOCK;
+}
+
+/* Return SIZE bytes at a block's edge that begin with OP's lines; the old
+ * buffer is gone. */
+static char *bigger_buffer(const dl_lake_open_part *op, size_t size)
+{
+    char *buffer = aligned_alloc(DL_LAKE_BLOCK, size);
+
+    if (buffer == NULL) {
+        abort();
+    }
+    if (op->len > 0) {
+        memcpy(buffer, op->buffer, op->len);
+    }
+    free(op->buffer);
+    return buffer;
 }
 
 dl_status dl_lake_open_part_room(dl_lake_writer *w, dl_lake_open_part *op,
@@ -147,7 +222,7 @@ dl_status dl_lake_open_part_room(dl_lake_writer *w, dl_lake_open_part *op,
         return DL_OK;
     }
     if (op->len > 0 && op->len + len > DL_LAKE_BUFFER_PART) {
-        DL_TRY(dl_lake_open_part_flush(w, op, err));
+        DL_TRY(flush_blocks(w, op, err));
     }
     if (op->size - op->len >= len) {
         return DL_OK;
@@ -157,10 +232,7 @@ dl_status dl_lake_open_part_room(dl_lake_writer *w, dl_lake_open_part *op,
         DL_TRY(flush_all(w, err));
         size = grown_size(op, len);
     }
-    buffer = realloc(op->buffer, size);
-    if (buffer == NULL) {
-        abort();
-    }
+    buffer = bigger_buffer(op, size);
     w->buffers += size - op->size;
     op->buffer = buffer;
     op->size = size;

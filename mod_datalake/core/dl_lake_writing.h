@@ -22,7 +22,7 @@
 typedef struct dl_lake_open_part {
     dl_lake_part part;   /* as committed */
     dl_lake_trail trail; /* what the next commit adds to the trail */
-    char *buffer;        /* lines not yet in the file; malloc */
+    char *buffer;        /* lines not yet in the file; malloc, at a block */
     size_t len;          /* bytes of them */
     size_t size;         /* room */
     uint64_t file_len;   /* where the next pwrite goes */
@@ -83,6 +83,7 @@ struct dl_lake_writer {
     size_t book;                /* and of coordinates, about */
     int n_fds;                  /* parts with descriptors */
     uint64_t uses;              /* counts for dl_lake_open_part.used */
+    bool cached;                /* no writes past the page cache here */
     dl_lake_writer_stats stats; /* numbers */
 };
 

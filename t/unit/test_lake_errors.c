@@ -113,6 +113,89 @@ static void test_full_disk(void)
     fixture_end();
 }
 
+/* --- Writes past the page cache -------------------------------------------- */
+
+static bool direct_works; /* what the file system of the table can do */
+static bool direct_now;   /* between set_direct(fd, 1) and (fd, 0) */
+static int direct_writes;
+static int cut_short; /* direct writes until one is short, negative: never */
+
+static int some_set_direct(int fd, int on)
+{
+    (void)fd;
+    if (!direct_works) {
+        errno = EINVAL;
+        return -1;
+    }
+    direct_now = on != 0;
+    return 0;
+}
+
+static ssize_t strict_pwrite(int fd, const void *data, size_t len, off_t at)
+{
+    if (!direct_now) {
+        return pwrite(fd, data, len, at);
+    }
+    if ((uintptr_t)data % 4096 != 0 || len % 4096 != 0 || at % 4096 != 0) {
+        direct_writes = -1000000;
+    }
+    direct_writes++;
+    if (cut_short >= 0 && cut_short-- == 0) {
+        return pwrite(fd, data, 12345, at);
+    }
+    return pwrite(fd, data, len, at);
+}
+
+/* Commit thrice three MB of lines whose length no block divides. */
+static int write_much(void)
+{
+    dl_lake_options o = {.root = fixture_root, .dataset = "d", .io = &table};
+    dl_coord c = {.partition = 0, .time = TIME_A};
+    static char line[7001];
+    dl_error err = {.status = DL_OK};
+    dl_lake_writer *w;
+    apr_pool_t *pool;
+    int wrong = 0;
+
+    memset(line, 'x', sizeof line);
+    table = dl_lake_io_real;
+    table.pwrite = strict_pwrite;
+    table.set_direct = some_set_direct;
+    direct_writes = 0;
+    apr_pool_create(&pool, NULL);
+    wrong += dl_lake_writer_open(&w, &o, &err, pool) != DL_OK;
+    for (int commit = 0; commit < 3; commit++) {
+        for (int i = 0; i < 450; i++) {
+            wrong += dl_lake_writer_append(w, TIME_A, line, sizeof line, &c,
+                                           &err) != DL_OK;
+            c.offset++;
+        }
+        wrong += dl_lake_writer_commit(w, TIME_A, &err) != DL_OK;
+    }
+    apr_pool_destroy(pool);
+    return wrong + problems();
+}
+
+static void test_direct(void)
+{
+    fixture_begin();
+    cut_short = -1;
+    direct_works = true;
+    is_int(write_much(), 0, "a backlog is written whole and checks out");
+    ok(direct_writes > 6, "most of it past the page cache, in whole blocks");
+    fixture_end();
+    fixture_begin();
+    cut_short = 3;
+    is_int(write_much(), 0, "so it is when such a write ends early");
+    cut_short = -1;
+    fixture_end();
+    fixture_begin();
+    direct_works = false;
+    is_int(write_much(), 0, "and where the file system has none");
+    is_int(direct_writes, 0, "which is then not asked to");
+    fixture_end();
+}
+
 static void test_failed_sync(void)
 {
     dl_error err = {.status = DL_OK};
@@ -332,6 +415,7 @@ int main(void)
 {
     apr_initialize();
     test_full_disk();
+    test_direct();
     test_failed_sync();
     test_many_days();
     test_quarantine();
