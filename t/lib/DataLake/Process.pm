@@ -225,10 +225,13 @@ sub signal {
     return $pid ? kill($signal, $pid) : 0;
 }
 
-# Kill -9 and wait until the process is gone.
+# Kill -9 and wait until the process is gone, and what it runs (strace its
+# program) with it: a process of ours leads a group of its own.
 sub kill_now {
     my ($self) = @_;
+    my $pid = $self->running ? $self->pid : undef;
     $self->signal('KILL');
+    kill 'KILL', -$pid if $pid;
     wait_until("$self->{name} is gone", sub { !$self->running });
     return $self;
 }
