@@ -258,10 +258,11 @@ subtest 'a sink that is down is told' => sub {
     );
     like(join(' ', @{ $ready->{json}{reasons} }),
         qr/warehouse sink is not running/, 'ready says which');
-    # Another child's breaker may still be open for a second.
+    # Another child's breaker may still be open for a second, and the lake's
+    # own connection to the broker that was killed may take ten to return.
     ok(
         wait_until(
-            'healthy', sub { (health())[1]{status} eq 'healthy' }, 5
+            'healthy', sub { (health())[1]{status} eq 'healthy' }, 15
         ),
         'the dependencies are all there'
     );
