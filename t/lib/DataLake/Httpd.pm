@@ -92,6 +92,9 @@ sub start {
         log         => "$self->{dir}/start.log",
         pid_file    => $self->{pid_file},
         keep        => $self->{keep},
+        # On SIGTERM httpd frees a child's memory under its busy workers, and
+        # one of them may crash; a graceful stop waits for them.
+        stop_signal => 'WINCH',
         environment =>
           { LD_PRELOAD => $self->{preload}, %{ $self->{environment} // {} } },
     );
