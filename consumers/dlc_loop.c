@@ -218,8 +218,6 @@ static dlc_loop *loop_create(const dlc_loop_options *options, apr_pool_t *pool)
     snprintf(labels, sizeof labels, "sink=\"%s\"", l->sink->name);
     l->degraded = dl_stats_slot(options->stats, DL_STATS_GAUGE,
                                 "datalake_sink_degraded", labels);
-    l->broker_up = dl_stats_slot(options->stats, DL_STATS_GAUGE,
-                                 "datalake_kafka_broker_up", labels);
     l->source->events = &dlc_loop_events;
     l->source->context = l;
     dlc_table_set(l->table, options->set);

@@ -35,10 +35,6 @@ static void publish(dlc_loop *l, int64_t now)
     dlc_table_publish(l->table, end_of, l,
                       l->away_us == 0 ? 0 : now - l->away_us, dl_time_now());
     dl_stats_set(l->degraded, l->away_us != 0 || stopped ? 1 : 0);
-    dl_stats_set(l->broker_up, l->source->calls->reachable == NULL ||
-                                       l->source->calls->reachable(l->source)
-                                   ? 1
-                                   : 0);
     dl_stats_process_update(l->o->stats);
 }
 

@@ -58,7 +58,6 @@ typedef struct dlc_loop {
     int64_t topics_us;         /* partition counts */
     uint32_t random;           /* state of the jitter */
     dl_stats_value *degraded;  /* datalake_sink_degraded */
-    dl_stats_value *broker_up; /* datalake_kafka_broker_up */
     dlc_message batch[DLC_TAKE_MAX]; /* messages in hand */
     dlc_part *parts[DLC_LANES_MAX];  /* scratch: a selection */
     int64_t next[DLC_LANES_MAX];     /* scratch: offsets beside parts */

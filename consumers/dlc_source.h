@@ -87,10 +87,6 @@ typedef struct dlc_source_calls {
     void (*show)(dlc_source *source, dlc_part *const *parts,
                  const int64_t *next, int n);
 
-    /* Return whether a broker answers: what is known when all is well, after
-     * trouble a question of at most 200 ms.  NULL: there is no broker. */
-    bool (*reachable)(dlc_source *source);
-
     /* Leave the group and close; bounded by the caller's alarm. */
     void (*close)(dlc_source *source);
 } dlc_source_calls;

@@ -23,9 +23,6 @@
 
 #include <apr_strings.h>
 
-/* Longest wait for a sign of life of brokers that were down. */
-#define ALIVE_MS 200
-
 /* Longest wait for one question to the broker. */
 #define ASK_MS 1000
 
@@ -50,7 +47,6 @@ typedef struct source_kafka {
     int last;                   /* route of the last message */
     const char *cluster;        /* id, NULL until learned */
     bool fatal;                 /* the client is broken for good */
-    bool down;                  /* no broker answered when last heard of */
     dl_error err;               /* why */
     apr_pool_t *pool;           /* lives as long as the source */
     apr_pool_t *routes_pool;    /* lives as long as an assignment */
@@ -223,23 +219,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
         (void)dlc_kafka_fail(&s->err, cause, "%s", text);
         return;
     }
-    if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
-        s->down = true;
-    }
     dl_log(DL_LOG_DEBUG, "DL0723 kafka: %s", reason);
-}
-
-static bool kafka_reachable(dlc_source *source)
-{
-    source_kafka *s = (source_kafka *)source;
-    const struct rd_kafka_metadata *answer;
-
-    if (s->down && rd_kafka_metadata(s->rk, 0, NULL, &answer, ALIVE_MS) ==
-                       RD_KAFKA_RESP_ERR_NO_ERROR) {
-        rd_kafka_metadata_destroy(answer);
-        s->down = false;
-    }
-    return !s->down;
 }
 
 static dl_status kafka_subscribe(dlc_source *source, const char *const *topics,
@@ -397,7 +377,6 @@ static const dlc_source_calls kafka_calls = {.cluster = kafka_cluster,
                                              .take = kafka_take,
                                              .release = kafka_release,
                                              .show = kafka_show,
-                                             .reachable = kafka_reachable,
                                              .close = kafka_close};
 
 static apr_status_t close_queue(void *data)

@@ -232,8 +232,8 @@ static void w_close(dlc_source *s)
 }
 
 static const dlc_source_calls source_calls = {
-    w_cluster, w_partitions, w_watermarks, w_end, w_assign, w_subscribe,
-    w_take,    w_release,    w_show,       NULL,  w_close};
+    w_cluster,   w_partitions, w_watermarks, w_end,  w_assign,
+    w_subscribe, w_take,       w_release,    w_show, w_close};
 
 /* --- The sink ------------------------------------------------------------- */
 
