@@ -188,7 +188,7 @@ $stack->kafka->produce(
                 value => sprintf '{"transaction_id":"L%d","amount":10.00,'
                   . '"currency":"EUR","status":"completed",'
                   . '"transaction_type":"purchase","timestamp":%d}',
-                $_, time + 3600 * ($_ - 1)
+                $_, time - 2 + 3600 * ($_ - 1)
             }
         } 0 .. 2
     ]

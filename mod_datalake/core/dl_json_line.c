@@ -57,7 +57,9 @@ static void skip_value(walk *w)
             w->p++;
         }
         else {
-            while (w->p < w->end && strchr(",:]} \t\r\n", *w->p) == NULL) {
+            /* strchr finds a NUL too: an ordinary byte here. */
+            while (w->p < w->end &&
+                   (*w->p == '\0' || strchr(",:]} \t\r\n", *w->p) == NULL)) {
                 w->p++;
             }
         }

@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_dataset.h"
+#include "dl_json_line.h"
 
 #include "tap.h"
 
@@ -328,6 +329,14 @@ static void test_shipped(void)
     is_str(log->rollup, "spend", "... their rollup");
 }
 
+static void test_line_of_odd_bytes(void)
+{
+    static const char text[] = "{\"a\":[1\0,2],\n\"b\":3}";
+
+    is_int(dl_json_line(text, sizeof text - 1, "/b"), 2,
+           "a NUL in a number does not stop the search for a line");
+}
+
 int main(void)
 {
     if (apr_initialize() != APR_SUCCESS ||
@@ -342,6 +351,7 @@ int main(void)
     test_field_mistakes();
     test_table_mistakes();
     test_set();
+    test_line_of_odd_bytes();
     err.text[0] = '\0';
     test_shipped();
     apr_terminate();
