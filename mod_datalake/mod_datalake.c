@@ -18,6 +18,7 @@
 #include "mdl_gate.h"
 #include "mdl_log.h"
 #include "mdl_metrics.h"
+#include "mdl_password.h"
 #include "mdl_request_id.h"
 #include "mdl_route.h"
 #include "mdl_shm.h"
@@ -70,6 +71,9 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
         return refuse_start(main_server, &err);
     }
     mdl_metrics_attach(metrics, mdl_route_count);
+    if (mdl_password_open(main_server, &err) != DL_OK) {
+        return refuse_start(main_server, &err);
+    }
     for (server = main_server; server != NULL; server = server->next) {
         mdl_site *site = mdl_site_get(server);
 

@@ -1,0 +1,192 @@
+/* mdl_password.c - The places, and the two calls that need one.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_password.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <httpd.h>
+
+#include <ap_mpm.h>
+
+#include "dl_time.h"
+#include "mdl_shm.h"
+
+/* How long one sleeps at most before it looks whether a holder has died. */
+#define LOOK_US 100000
+
+/* The segment.  A place is 0 when it is free, else pid << 32 | monotonic
+ * second of its taking. */
+typedef struct segment {
+    _Atomic uint64_t work[MDL_PASSWORD_PLACES]; /* who hashes */
+    _Atomic uint64_t queue[MDL_PASSWORD_QUEUE]; /* who waits to */
+    _Atomic uint32_t turn; /* rises when a place of work gets free; the word
+                              that waiting requests sleep on */
+} segment;
+
+/* Set at start, constant in the children. */
+static segment *shared;
+static int queue_length = MDL_PASSWORD_QUEUE;
+
+/* A taken place. */
+typedef struct holding {
+    _Atomic uint64_t *place; /* the place, NULL: none */
+    uint64_t value;          /* what its holder wrote there */
+} holding;
+
+/* The waiting places this server can spare: a quarter of its workers. */
+static int count_queue(void)
+{
+    int daemons = 0;
+    int threads = 0;
+    int spare;
+
+    (void)ap_mpm_query(AP_MPMQ_MAX_DAEMONS, &daemons);
+    (void)ap_mpm_query(AP_MPMQ_MAX_THREADS, &threads);
+    spare = (daemons > 0 ? daemons : 1) * (threads > 0 ? threads : 1) / 4;
+    return spare < 1                    ? 1
+           : spare < MDL_PASSWORD_QUEUE ? spare
+                                        : MDL_PASSWORD_QUEUE;
+}
+
+dl_status mdl_password_open(const server_rec *server, dl_error *err)
+{
+    void *memory;
+
+    DL_TRY(mdl_shm_open(&memory, "passwords", sizeof(segment), server, err));
+    shared = memory;
+    queue_length = count_queue();
+    return DL_OK;
+}
+
+/* --- Places --------------------------------------------------------------- */
+
+/* Whether the place with VALUE can be taken at SECOND. */
+static bool is_free(uint64_t value, uint32_t second)
+{
+    pid_t holder = (pid_t)(value >> 32);
+
+    return value == 0 || second - (uint32_t)value > MDL_PASSWORD_HELD_S ||
+           (kill(holder, 0) != 0 && errno == ESRCH);
+}
+
+/* Take one of the N PLACES; false when all are taken. */
+static bool take(holding *mine, _Atomic uint64_t *places, int n)
+{
+    uint32_t second = (uint32_t)(dl_time_monotonic_us() / DL_SECOND_US);
+    int i;
+
+    mine->value = (uint64_t)(uint32_t)getpid() << 32 | second;
+    for (i = 0; i < n; i++) {
+        uint64_t value = atomic_load(&places[i]);
+
+        if (is_free(value, second) &&
+            atomic_compare_exchange_strong(&places[i], &value, mine->value)) {
+            mine->place = &places[i];
+            return true;
+        }
+    }
+    mine->place = NULL;
+    return false;
+}
+
+/* Give a place back, unless it was taken from us. */
+static void give(const holding *mine)
+{
+    uint64_t value = mine->value;
+
+    (void)atomic_compare_exchange_strong(mine->place, &value, 0);
+}
+
+/* Sleep until shared->turn is no longer TURN, for LIMIT_US at most. */
+static void sleep_on_turn(uint32_t turn, int64_t limit_us)
+{
+    struct timespec limit = {.tv_sec = limit_us / DL_SECOND_US,
+                             .tv_nsec = limit_us % DL_SECOND_US * 1000};
+
+    (void)syscall(SYS_futex, &shared->turn, FUTEX_WAIT, turn, &limit, NULL, 0);
+}
+
+static void leave_work(const holding *mine)
+{
+    give(mine);
+    atomic_fetch_add(&shared->turn, 1);
+    (void)syscall(SYS_futex, &shared->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* Wait for a place to work in; false when there is none in time. */
+static bool await_work(holding *mine)
+{
+    int64_t end = dl_time_monotonic_us() + MDL_PASSWORD_WAIT_MS * 1000;
+
+    for (;;) {
+        uint32_t turn = atomic_load(&shared->turn);
+        int64_t left = end - dl_time_monotonic_us();
+
+        if (take(mine, shared->work, MDL_PASSWORD_PLACES)) {
+            return true;
+        }
+        if (left <= 0) {
+            return false;
+        }
+        sleep_on_turn(turn, left < LOOK_US ? left : LOOK_US);
+    }
+}
+
+/* Take a place to work in, at once or from the queue. */
+static dl_status enter_work(holding *mine, dl_error *err)
+{
+    holding waiting;
+    bool entered;
+
+    if (take(mine, shared->work, MDL_PASSWORD_PLACES)) {
+        return DL_OK;
+    }
+    if (!take(&waiting, shared->queue, queue_length)) {
+        return dl_fail(err, DL_UNAVAILABLE, 0,
+                       "%d requests wait for a password hash already",
+                       queue_length);
+    }
+    entered = await_work(mine);
+    give(&waiting);
+    if (!entered) {
+        return dl_fail(err, DL_UNAVAILABLE, 0,
+                       "no place for a password hash within %d ms",
+                       MDL_PASSWORD_WAIT_MS);
+    }
+    return DL_OK;
+}
+
+/* --- Hashes --------------------------------------------------------------- */
+
+dl_status mdl_password_hash(char out[DL_PASSWORD_HASH], const char *password,
+                            size_t len, dl_error *err)
+{
+    holding mine;
+    dl_status status;
+
+    DL_TRY(enter_work(&mine, err));
+    status = dl_password_hash(out, password, len, err);
+    leave_work(&mine);
+    return status;
+}
+
+dl_status mdl_password_verify(bool *match, const char *hash,
+                              const char *password, size_t len, dl_error *err)
+{
+    holding mine;
+    dl_status status;
+
+    *match = false;
+    DL_TRY(enter_work(&mine, err));
+    status = dl_password_verify(match, hash, password, len, err);
+    leave_work(&mine);
+    return status;
+}
