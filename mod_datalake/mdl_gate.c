@@ -146,7 +146,13 @@ static int identify(mdl_request *q)
         return !mdl_auth_has_credentials(q) && may_scrape(q)
                    ? OK
                    : mdl_auth_identify(q);
+    case MDL_CLASS_ANONYMOUS:
+        return mdl_auth_has_credentials(q) ? mdl_auth_identify(q) : OK;
     case MDL_CLASS_USER:
+    case MDL_CLASS_READ:
+    case MDL_CLASS_WRITE:
+    case MDL_CLASS_READ_OR_AUDITOR:
+    case MDL_CLASS_AUDITOR:
     case MDL_CLASS_ADMIN:
     case MDL_CLASS_NONE:
         break;
@@ -159,12 +165,17 @@ static int decide(mdl_request *q)
 {
     switch (q->route->class) {
     case MDL_CLASS_PUBLIC:
+    case MDL_CLASS_ANONYMOUS:
     case MDL_CLASS_USER:
         return OK;
     case MDL_CLASS_SCRAPER:
         return q->identity.known ? require_admin(q) : OK;
     case MDL_CLASS_ADMIN:
         return require_admin(q);
+    case MDL_CLASS_READ:
+    case MDL_CLASS_WRITE:
+    case MDL_CLASS_READ_OR_AUDITOR:
+    case MDL_CLASS_AUDITOR:
     case MDL_CLASS_NONE:
         break;
     }

@@ -35,9 +35,21 @@ static const mdl_problem_type types[MDL_PROBLEM_COUNT] = {
     [MDL_PROBLEM_UNAUTHORIZED] = {401, 0, "unauthorized", "Unauthorized",
         "The route needs a valid access token of an active account, sent as "
         "Authorization: Bearer. One text serves every cause."},
+    [MDL_PROBLEM_INVALID_CREDENTIALS] = {401, 0, "invalid-credentials",
+        "Invalid credentials",
+        "Name or password is wrong, or the account is not active. One text "
+        "serves every cause."},
+    [MDL_PROBLEM_REAUTHENTICATION] = {401, 0, "reauthentication-required",
+        "Log-in too old",
+        "The route asks for a log-in that is at most five minutes old. Log in "
+        "again and repeat the request with the new token."},
     [MDL_PROBLEM_FORBIDDEN] = {403, 0, "forbidden", "Forbidden",
         "The account lacks a role or grant. The member missing names the "
         "right that is needed."},
+    [MDL_PROBLEM_CONSENT_WITHDRAWN] = {403, 0, "consent-required",
+        "Consent required",
+        "The account has not given its consent, or has withdrawn it (403); a "
+        "registration must give it (422). Give it with PUT /user/me/consent."},
     [MDL_PROBLEM_NOT_FOUND] = {404, 0, "not-found", "Not found",
         "No route or object has this name, or it belongs to another "
         "account."},
@@ -73,9 +85,25 @@ static const mdl_problem_type types[MDL_PROBLEM_COUNT] = {
     [MDL_PROBLEM_VALIDATION] = {422, 0, "validation", "Invalid content",
         "The body is well-formed, but a member is missing, unknown, of the "
         "wrong type or out of range. Each entry of errors points at one."},
+    [MDL_PROBLEM_CONSENT_REQUIRED] = {422, 0, "consent-required",
+        "Consent required",
+        "A registration must give consent: send consent_given true."},
+    [MDL_PROBLEM_IDEMPOTENCY_MISMATCH] = {422, 0, "idempotency-mismatch",
+        "Idempotency-Key used before",
+        "The key was sent before with another body. Use a new key for a new "
+        "request."},
     [MDL_PROBLEM_UPGRADE_REQUIRED] = {426, 0, "upgrade-required",
         "Upgrade required",
         "The route speaks WebSocket, version 13, over HTTP/1.1."},
+    [MDL_PROBLEM_QUOTA_EXCEEDED] = {429, 0, "quota-exceeded",
+        "Quota exceeded",
+        "The calls of this hour are used up. RateLimit says how many there "
+        "are; try again after Retry-After seconds."},
+    [MDL_PROBLEM_LOGIN_THROTTLED] = {429, 0, "login-throttled",
+        "Too many attempts",
+        "Too many log-ins failed for this name from this address, or too many "
+        "accounts were registered from it. Try again after Retry-After "
+        "seconds."},
     [MDL_PROBLEM_INTERNAL] = {500, 0, "internal", "Internal error",
         "The server made a mistake. Its log has the cause under the "
         "request_id of the answer."},

@@ -29,7 +29,10 @@ typedef enum mdl_slug {
     MDL_PROBLEM_INVALID_PARAMETER,      /* 400 */
     MDL_PROBLEM_UNEXPECTED_BODY,        /* 400 */
     MDL_PROBLEM_UNAUTHORIZED,           /* 401 */
+    MDL_PROBLEM_INVALID_CREDENTIALS,    /* 401, wrong log-in */
+    MDL_PROBLEM_REAUTHENTICATION,       /* 401, log-in too old */
     MDL_PROBLEM_FORBIDDEN,              /* 403, member missing */
+    MDL_PROBLEM_CONSENT_WITHDRAWN,      /* 403 consent-required */
     MDL_PROBLEM_NOT_FOUND,              /* 404 */
     MDL_PROBLEM_METHOD_NOT_ALLOWED,     /* 405, Allow */
     MDL_PROBLEM_NOT_ACCEPTABLE,         /* 406 */
@@ -41,7 +44,11 @@ typedef enum mdl_slug {
     MDL_PROBLEM_UNSUPPORTED_MEDIA_TYPE, /* 415 */
     MDL_PROBLEM_EXPECTATION,            /* 417 */
     MDL_PROBLEM_VALIDATION,             /* 422 */
+    MDL_PROBLEM_CONSENT_REQUIRED,       /* 422, at registration */
+    MDL_PROBLEM_IDEMPOTENCY_MISMATCH,   /* 422, key with another body */
     MDL_PROBLEM_UPGRADE_REQUIRED,       /* 426 */
+    MDL_PROBLEM_QUOTA_EXCEEDED,         /* 429, Retry-After by the caller */
+    MDL_PROBLEM_LOGIN_THROTTLED,        /* 429, Retry-After by the caller */
     MDL_PROBLEM_INTERNAL,               /* 500 */
     MDL_PROBLEM_METHOD_NOT_IMPLEMENTED, /* 501, Allow */
     MDL_PROBLEM_WAREHOUSE_UNAVAILABLE,  /* 503, Retry-After */

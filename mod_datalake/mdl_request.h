@@ -6,8 +6,8 @@
  *
  *   post_read_request    id                             400 501 505
  *   pre_translate_name   route, path                       404 405
- *   access_checker       identity, resource parameters     401 403
- *   handler hook         values, format                    400 406 415
+ *   access_checker       identity, resource parameters 401 429 403
+ *   handler hook         values, format, body, members 400 406 415 413 422
  *   the row's handler    the answer
  *
  * Thread: the one that serves the request.
@@ -20,6 +20,7 @@
 
 #include <httpd.h>
 
+#include "mdl_body.h"
 #include "mdl_identity.h"
 #include "mdl_param.h"
 #include "mdl_path.h"
@@ -28,6 +29,14 @@
 
 struct mdl_site;
 struct mdl_problem_state;
+
+/* What the audit log is to say beyond what every request says. */
+typedef struct mdl_subject {
+    const char *user;     /* name a log-in was tried with; NULL: the caller */
+    const char *resource; /* what was accessed; NULL: the row's resource */
+    const char *action;   /* static: grant, login, export...; NULL: read,
+                             write or delete by the method */
+} mdl_subject;
 
 /* The request. */
 typedef struct mdl_request {
@@ -40,6 +49,9 @@ typedef struct mdl_request {
     mdl_identity identity;             /* the caller; known is false on public
                                           routes */
     mdl_value *values;                 /* one per row of route->params */
+    mdl_member_value *members;         /* one per row of route->body */
+    mdl_body_text body;                /* the body as it was sent */
+    mdl_subject subject;               /* for the audit log; handlers fill it */
     unsigned format;                   /* the one bit of mdl_format to answer */
     apr_time_t deadline;               /* when the request must have ended */
     struct mdl_problem_state *problem; /* mdl_problem.c's; NULL: none named */

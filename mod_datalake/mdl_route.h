@@ -1,17 +1,17 @@
 /* mdl_route.h - The one table of routes, and how a path finds its row.
  *
  * A row of mdl_route_table.c is one operation: methods, path template, access
- * class, formats, quota cost, parameters, handler, summary.  Routing, 405
- * with Allow, parameter checks, the access decision, the route label of
- * /metrics and (later) the OpenAPI description come from this table and from
- * nowhere else.
+ * class, what is accessed, formats, quota cost, parameters, body, handler,
+ * words.  Routing, 405 with Allow, parameter and body checks, the access
+ * decision, the route label of /metrics and the OpenAPI description come from
+ * this table and from nowhere else.
  *
  * A template is written with a final slash or without; both are served.  A
  * segment in braces, {slug}, matches any one segment; a literal one wins over
  * it.  Only {pair} may hold a decoded slash.
  *
- *   ROUTE(GET, "/problems/{slug}", PUBLIC, JSON, 0, problem_params,
- *         mdl_api_problem, "Describe a problem type"),
+ *   ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", LINES, 1,
+ *         mdl_api_version_params, NULL, mdl_api_version, "day-version"),
  *
  * ROUTE pastes METHODS, CLASS and FORMATS onto their prefixes, so a row
  * without a class does not compile; a row of class 0 would be refused anyway.
@@ -27,6 +27,7 @@
 #include <apr_pools.h>
 
 #include "dl_error.h"
+#include "mdl_body.h"
 #include "mdl_param.h"
 #include "mdl_path.h"
 
@@ -44,11 +45,16 @@ enum mdl_method {
 
 /* Who may call a row. */
 typedef enum mdl_class {
-    MDL_CLASS_NONE = 0, /* nobody: a row that forgot its class */
-    MDL_CLASS_PUBLIC,   /* anyone; a token that is sent is not looked at */
-    MDL_CLASS_USER,     /* any valid token of an active account */
-    MDL_CLASS_ADMIN,    /* role admin */
-    MDL_CLASS_SCRAPER   /* role admin, or no token from DataLakeMetricsAllow */
+    MDL_CLASS_NONE = 0,  /* nobody: a row that forgot its class */
+    MDL_CLASS_PUBLIC,    /* anyone; a token that is sent is not looked at */
+    MDL_CLASS_ANONYMOUS, /* anyone; a token that is sent must be valid */
+    MDL_CLASS_USER,      /* any valid token of an active account */
+    MDL_CLASS_READ,      /* a grant that lets read the row's resource */
+    MDL_CLASS_WRITE,     /* a grant that lets write it */
+    MDL_CLASS_READ_OR_AUDITOR, /* such a grant to read, or role auditor */
+    MDL_CLASS_AUDITOR,         /* role auditor or admin */
+    MDL_CLASS_ADMIN,           /* role admin */
+    MDL_CLASS_SCRAPER /* role admin, or no token from DataLakeMetricsAllow */
 } mdl_class;
 
 /* Representations of a row; a set of bits.  The first of this order that the
@@ -74,19 +80,24 @@ typedef struct mdl_route {
     unsigned methods;        /* bits of mdl_method */
     const char *template;    /* path, "/problems/{slug}" */
     mdl_class class;         /* who may call it */
+    const char *resource;    /* what is accessed, in the grammar of grants;
+                                {name} stands for the parameter of that name,
+                                which is marked resource.  NULL: nothing */
     unsigned formats;        /* bits of mdl_format */
     unsigned cost;           /* units of quota one call takes; 0: not counted */
     const mdl_param *params; /* ends in a row without name; NULL: none */
+    const mdl_body *body;    /* what it takes; NULL: no body */
     mdl_handler *handler;    /* what answers */
-    const char *summary;     /* one line for the API description */
+    const char *doc;         /* key of its words in openapi/; rows of aliases
+                                share one */
 } mdl_route;
 
 /* A row of the table. */
-#define MDL_ROUTE(methods_, template_, class_, formats_, cost_, params_,       \
-                  handler_, summary_)                                          \
+#define MDL_ROUTE(methods_, template_, class_, resource_, formats_, cost_,     \
+                  params_, body_, handler_, doc_)                              \
     {                                                                          \
-        MDL_METHOD_##methods_, template_, MDL_CLASS_##class_,                  \
-            MDL_FORMAT_##formats_, cost_, params_, handler_, summary_          \
+        MDL_METHOD_##methods_, template_, MDL_CLASS_##class_, resource_,       \
+            MDL_FORMAT_##formats_, cost_, params_, body_, handler_, doc_       \
     }
 
 /* The rows, in order of the contract; mdl_route_count of them. */
