@@ -5,6 +5,7 @@
 
 #include "dl_log.h"
 #include "dl_time.h"
+#include "dlc_pulse.h"
 #include "dlc_sink.h"
 #include "dlc_source.h"
 
@@ -361,6 +362,7 @@ static dl_status consume(daemon_state *d, dl_error *err, apr_pool_t *pool)
     DL_TRY(write_pid(d, err, pool));
     DL_TRY(d->program->sink_create(&sink, d->cfg, d->set, d->stats, err, pool));
     DL_TRY(dlc_source_create(&source, d->cfg, &from, err, pool));
+    DL_TRY(dlc_pulse_create(d->cfg, d->stats, d->program->sink, err, pool));
     dl_log(DL_LOG_NOTICE, "DL0740 %s %s begins, %d datasets", d->program->name,
            DL_VERSION, d->set->n);
     {

@@ -2,9 +2,9 @@
  * dependencies are there.
  *
  * Warehouse and lake are asked here.  The broker is not: httpd has no Kafka
- * connection in this release, so the daemons' pages tell whether theirs works
- * and how far behind their sinks are.  All of that is looked at once in
- * LOOK_MS per child, however many ask.
+ * connection in this release, so the daemons, which ask it each second, tell
+ * in their pages whether it answered and how far behind their sinks are.  All
+ * of that is looked at once in LOOK_MS per child, however many ask.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <httpd.h>
@@ -65,10 +65,8 @@ static bool look_at_sink(health *h, const mdl_request *q, const char *name)
         return false;
     }
     up = dl_stats_find_max(&value, q->site->run_fd, "datalake_kafka_broker_up",
-                           label, pool)
-             ? value > 0
-             : dl_stats_find_max(&value, q->site->run_fd,
-                                 "datalake_kafka_lag_records", label, pool);
+                           label, pool) &&
+         value > 0;
     if (dl_stats_find_max(&value, q->site->run_fd,
                           "datalake_ingest_freshness_seconds", label, pool) &&
         value > BEHIND_MAX_S * DL_SECOND_US) {

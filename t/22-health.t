@@ -230,6 +230,77 @@ subtest 'the database is stopped and goes on' => sub {
     back_again('stopped');
 };
 
+# --- The broker away ----------------------------------------------------------
+
+# Seconds until health calls the broker WORD, up to LIMIT.
+sub seconds_until {
+    my ($word, $limit) = @_;
+    my $begin = time;
+    wait_until("health says broker $word",
+        sub { (health())[1]{checks}{broker} eq $word }, $limit);
+    return time - $begin;
+}
+
+# A busy machine may be late once.
+sub broker_away {
+    my ($what, $go, $back) = @_;
+    $go->();
+    my $seconds = seconds_until('down', 20);
+    if ($seconds > 3) {
+        note sprintf '%s: down after %.2f s, once more', $what, $seconds;
+        $back->();
+        seconds_until('up', 20);
+        $go->();
+        $seconds = seconds_until('down', 20);
+    }
+    cmp_ok($seconds, '<=', 3, "$what: seen within 3 s");
+    my ($status, $json) = health();
+    is("$status $json->{status}",
+        '200 degraded', "$what: health is 200 and degraded");
+    my $ready = $nobody->get('/health/ready');
+    is($ready->{status}, 503, "$what: not ready");
+    like(
+        join(' ', @{ $ready->{json}{reasons} // [] }),
+        qr/broker does not answer/, "$what: and why"
+    );
+    is($alice->get($top)->{status}, 200, "$what: the API is unaffected");
+    $back->();
+    my $up = seconds_until('up', 20);
+    cmp_ok($up, '<=', 10, "$what: seen to be back within 10 s");
+    is((health())[1]{status}, 'healthy', "$what: healthy again");
+    note sprintf '%s: down after %.2f s, up after %.2f s', $what, $seconds,
+      $up;
+}
+
+subtest 'the broker is killed' => sub {
+    broker_away(
+        'killed',
+        sub { $stack->kafka->kill_now },
+        sub { $stack->kafka->start }
+    );
+};
+
+subtest 'the broker is stopped and goes on' => sub {
+    my $pid = slurp("$stack->{dir}/run/kafka.pid");
+    broker_away(
+        'stopped',
+        sub { kill STOP => $pid },
+        sub { kill CONT => $pid }
+    );
+};
+
+subtest 'a daemon that starts without a broker tells so' => sub {
+    $stack->daemon($_)->stop for qw(datalake-lake datalake-warehouse);
+    $stack->kafka->kill_now;
+    $stack->start_daemon($_, wait => 0)
+      for qw(datalake-lake datalake-warehouse);
+    wait_until('both daemons run',
+        sub { $nobody->get('/health/ready')->{body} !~ /not running/ }, 20);
+    is((health())[1]{checks}{broker}, 'down', 'broker down');
+    $stack->kafka->start;
+    cmp_ok(seconds_until('up', 20), '<=', 10, 'and up within 10 s');
+};
+
 subtest 'a sink that is down is told' => sub {
     $stack->daemon('datalake-warehouse')->stop;
     my $ready = wait_until(
