@@ -167,6 +167,11 @@ typedef struct dl_identity_changes {
     size_t n;                 /* set by the call: rows filled */
 } dl_identity_changes;
 
+/* Insert a row of identity_change for account ID: to be called in the
+ * transaction that changes the account, its grants or its log-ins. */
+DL_MUSTCHECK dl_status dl_identity_tell(struct dl_wh *wh, int64_t id,
+                                        dl_error *err);
+
 /* Fill CHANGES with the first rows of identity_change, by id, whose id is
  * above AFTER and that are not older than SINCE (DL_TIME_NONE: any age).  Ids
  * become visible out of order: a watcher asks with AFTER 0 and SINCE = now -

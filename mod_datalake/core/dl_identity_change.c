@@ -28,7 +28,7 @@ static dl_status end(dl_wh *wh, dl_status status, dl_error *err)
     return dl_wh_commit(wh, err);
 }
 
-static dl_status tell_mirrors(dl_wh *wh, int64_t id, dl_error *err)
+dl_status dl_identity_tell(dl_wh *wh, int64_t id, dl_error *err)
 {
     dl_wh_stmt *st;
 
@@ -142,7 +142,7 @@ static dl_status create(int64_t *id, dl_wh *wh, const dl_identity_new *account,
 
     DL_TRY(insert_account(id, wh, account, now, err));
     DL_TRY(insert_consent(wh, *id, account, now, err));
-    return tell_mirrors(wh, *id, err);
+    return dl_identity_tell(wh, *id, err);
 }
 
 dl_status dl_identity_create(int64_t *id, dl_wh *wh,
@@ -179,7 +179,7 @@ static dl_status set_role(dl_wh *wh, int64_t id, dl_role role, dl_error *err)
     dl_wh_bind_str(st, 0, dl_role_name(role));
     dl_wh_bind_int(st, 1, id);
     DL_TRY(dl_wh_run(st, err));
-    return tell_mirrors(wh, id, err);
+    return dl_identity_tell(wh, id, err);
 }
 
 dl_status dl_identity_set_role(dl_wh *wh, int64_t id, dl_role role,
@@ -204,7 +204,7 @@ static dl_status set_active(dl_wh *wh, int64_t id, bool active, dl_error *err)
     dl_wh_bind_int(st, 0, active ? 1 : 0);
     dl_wh_bind_int(st, 1, id);
     DL_TRY(dl_wh_run(st, err));
-    return tell_mirrors(wh, id, err);
+    return dl_identity_tell(wh, id, err);
 }
 
 dl_status dl_identity_set_active(dl_wh *wh, int64_t id, bool active,
@@ -226,7 +226,7 @@ static dl_status undelete(dl_wh *wh, int64_t id, dl_error *err)
     DL_TRY(dl_wh_prepare(&st, wh, STMT_ACCOUNT_UNDELETE, err));
     dl_wh_bind_int(st, 0, id);
     DL_TRY(dl_wh_run(st, err));
-    return tell_mirrors(wh, id, err);
+    return dl_identity_tell(wh, id, err);
 }
 
 dl_status dl_identity_undelete(dl_wh *wh, int64_t id, dl_error *err)
@@ -257,7 +257,7 @@ static dl_status set_password(dl_wh *wh, int64_t id, const char *hash,
     dl_wh_bind_int(st, 1, id);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(revoke_all(wh, id, err));
-    return tell_mirrors(wh, id, err);
+    return dl_identity_tell(wh, id, err);
 }
 
 dl_status dl_identity_set_password(dl_wh *wh, int64_t id, const char *hash,
@@ -315,7 +315,7 @@ static dl_status revoke_session(dl_wh *wh, const char *sid, dl_error *err)
     dl_wh_bind_time(st, 0, dl_time_now());
     dl_wh_bind_str(st, 1, sid);
     DL_TRY(dl_wh_run(st, err));
-    return tell_mirrors(wh, id, err);
+    return dl_identity_tell(wh, id, err);
 }
 
 dl_status dl_identity_session_revoke(dl_wh *wh, const char *sid, dl_error *err)
