@@ -52,6 +52,7 @@ TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
 FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c)
+UNIT_PURE      := t/unit/test_window.c
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
 BENCHES        := $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
@@ -89,7 +90,7 @@ $(MIGRATIONS): sql/migrations.awk $(wildcard sql/[0-9]*.sql) sql/accounts.sql
 # --- Objects ----------------------------------------------------------------
 # Each folder gets its own compiler flags and no others: core and the unit
 # tests cannot see httpd or Kafka, the request side cannot see consumers.
-includes_of = $(if $(filter $(FUZZ_PURE),$(1)),-Imod_datalake $(CORE_INCLUDES),\
+includes_of = $(if $(filter $(FUZZ_PURE) $(UNIT_PURE),$(1)),-Imod_datalake $(CORE_INCLUDES),\
 $(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/bench/%,$(1)),$(CORE_INCLUDES),\
 $(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES))))
 
@@ -131,7 +132,11 @@ $(BUILD)/mod_datalake.so: $(call objects,$(MODULE_SOURCES)) $(CORE_LIBRARY)
 $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	@$(CC) $(LDFLAGS_ALL) -o $@ $^ $(CORE_LIBS)
+	@$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(CORE_LIBRARY) $(CORE_LIBS)
+
+# Windows in shared memory know nothing of httpd.
+$(BUILD)/unit/test_window: \
+  $(call objects,$(addprefix mod_datalake/mdl_,window.c pid_lock.c))
 
 $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)

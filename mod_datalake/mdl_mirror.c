@@ -3,13 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_mirror.h"
 
-#include <errno.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "mdl_pid_lock.h"
 #include "mdl_shm.h"
 
 /* Places of one set; all are looked at for one account. */
@@ -20,10 +17,6 @@
 
 /* How often a reader tries while a place is being written. */
 #define READ_TRIES 64
-
-/* How often a writer looks at a lock before it asks whether its holder
- * lives. */
-#define LOCK_TRIES 1000
 
 /* One account; seq is odd while word is written. */
 typedef struct place {
@@ -36,7 +29,7 @@ typedef struct place {
 
 /* Places that share a lock. */
 typedef struct place_set {
-    _Atomic int32_t lock; /* pid of the writer, 0: free */
+    mdl_pid_lock lock; /* of their writers */
     place places[WAYS];
 } place_set;
 
@@ -182,32 +175,6 @@ mdl_mirror_watch *mdl_mirror_watch_of(mdl_mirror *mirror)
 
 /* --- Writing -------------------------------------------------------------- */
 
-static void lock_set(place_set *set)
-{
-    int32_t self = (int32_t)getpid();
-    unsigned tries = 0;
-
-    for (;;) {
-        int32_t holder = 0;
-
-        if (atomic_compare_exchange_weak(&set->lock, &holder, self)) {
-            return;
-        }
-        if (++tries % LOCK_TRIES == 0) {
-            if (holder != 0 && kill(holder, 0) != 0 && errno == ESRCH &&
-                atomic_compare_exchange_strong(&set->lock, &holder, self)) {
-                return;
-            }
-            (void)sched_yield();
-        }
-    }
-}
-
-static void unlock_set(place_set *set)
-{
-    atomic_store(&set->lock, 0);
-}
-
 /* Write ACCOUNT to P; the set is locked. */
 static void write_place(place *p, const mdl_account *account)
 {
@@ -254,12 +221,12 @@ void mdl_mirror_put(mdl_mirror *mirror, const mdl_account *account,
     place_set *set = set_of(mirror, account->user_id);
     place *p;
 
-    lock_set(set);
+    mdl_pid_lock_take(&set->lock);
     if (mdl_mirror_mark(mirror) == mark) {
         p = find_place(set, account->user_id);
         write_place(p != NULL ? p : choose_place(set), account);
     }
-    unlock_set(set);
+    mdl_pid_lock_give(&set->lock);
 }
 
 bool mdl_mirror_drop(mdl_mirror *mirror, int64_t user_id)
@@ -267,12 +234,12 @@ bool mdl_mirror_drop(mdl_mirror *mirror, int64_t user_id)
     place_set *set = set_of(mirror, user_id);
     place *p;
 
-    lock_set(set);
+    mdl_pid_lock_take(&set->lock);
     p = find_place(set, user_id);
     if (p != NULL) {
         atomic_store_explicit(&p->user_id, 0, memory_order_release);
         atomic_store_explicit(&p->looked_up_us, 0, memory_order_relaxed);
     }
-    unlock_set(set);
+    mdl_pid_lock_give(&set->lock);
     return p != NULL;
 }
