@@ -61,6 +61,8 @@ ASAN_TESTS     := $(filter-out t/0%,$(STACK_TESTS))
 MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
 MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
+WORDS          := $(BUILD)/gen/mdl_openapi_table.h
+GENERATED      := $(STATEMENTS) $(MIGRATIONS) $(WORDS)
 SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
   $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES) \
   $(FUZZ_SOURCES) t/fuzz/engine.c $(BENCH_SOURCES)
@@ -87,6 +89,12 @@ $(MIGRATIONS): sql/migrations.awk $(wildcard sql/[0-9]*.sql) sql/accounts.sql
 	@mkdir -p $(@D)
 	awk -f $^ > $@
 
+# The words of the API description; fails when a route has none.
+$(WORDS): mod_datalake/openapi/embed mod_datalake/mdl_route_table.c \
+  mod_datalake/mdl_problem.c $(wildcard mod_datalake/openapi/*.json)
+	@mkdir -p $(@D)
+	perl $^ > $@
+
 # --- Objects ----------------------------------------------------------------
 # Each folder gets its own compiler flags and no others: core and the unit
 # tests cannot see httpd or Kafka, the request side cannot see consumers.
@@ -94,12 +102,12 @@ includes_of = $(if $(filter $(FUZZ_PURE) $(UNIT_PURE),$(1)),-Imod_datalake $(COR
 $(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/bench/%,$(1)),$(CORE_INCLUDES),\
 $(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES))))
 
-$(BUILD)/obj/%.o: %.c | $(STATEMENTS) $(MIGRATIONS)
+$(BUILD)/obj/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
 	@echo "CC $<"
 	@$(CC) $(CFLAGS_ALL) $(call includes_of,$<) -MMD -MP -c -o $@ $<
 
-flags: $(STATEMENTS) $(MIGRATIONS)
+flags: $(GENERATED)
 	@:$(foreach source,$(SOURCES),$(info $(source) $(CFLAGS_ALL) $(call includes_of,$(source))))
 
 # --- Libraries, programs, module --------------------------------------------
