@@ -6,8 +6,9 @@
  * member that is missing, of the wrong type or out of range; all faults are
  * told at once, each as one errors[] entry with a JSON pointer and a code:
  *
- *   unknown  required  wrong-type  too-short  too-long  out-of-range
- *   not-a-choice  not-a-time  time-zone-missing  control-character
+ *   unknown  repeated  required  wrong-type  too-short  too-long
+ *   out-of-range  not-a-choice  not-a-time  time-zone-missing
+ *   control-character (bidirectional marks too)
  *
  * Before that stand, in the order of the contract: 415 (the media type, any
  * Content-Encoding), 413 (by Content-Length before anything is read, else
@@ -59,7 +60,7 @@ typedef enum mdl_member_type {
     MDL_MEMBER_BOOL, /* true or false */
     MDL_MEMBER_TIME, /* string or number as contract 1.3 reads times */
     MDL_MEMBER_ENUM, /* string, one of choices, exactly as written */
-    MDL_MEMBER_ANY   /* any value; text and len are its JSON */
+    MDL_MEMBER_ANY   /* any value but null; text and len are its JSON */
 } mdl_member_type;
 
 /* One member of a body. */
@@ -74,6 +75,8 @@ typedef struct mdl_member {
                                    the audit log */
     bool free_text;             /* TEXT: control characters are the handler's
                                    business (passwords) */
+    bool characters;            /* TEXT: min and max count characters, of up
+                                   to 4 bytes each */
     int64_t min, max;           /* INT: values.  TEXT: bytes; max 0 means 255 */
     const char *const *choices; /* ENUM: texts, ends in NULL */
     const char *summary;        /* for the API description */
@@ -85,14 +88,16 @@ typedef struct mdl_body {
     unsigned media;            /* bits of mdl_media */
     size_t limit;              /* most bytes: MDL_BODY_SMALL or _LARGE */
     bool not_empty;            /* at least one member has to be given */
-    bool optional;             /* no body at all is taken as {} */
+    bool optional;             /* no body at all is taken as {}, whatever the
+                                  media type */
 } mdl_body;
 
 /* A checked member.  Only what belongs to its type means anything. */
 typedef struct mdl_member_value {
     bool given;       /* it was sent and is not null */
     bool is_null;     /* it was sent as null */
-    const char *text; /* TEXT, ENUM: decoded, ends in NUL; ANY: its JSON */
+    const char *text; /* TEXT, ENUM: decoded, ends in NUL; ANY: its JSON, which
+                         does not */
     size_t len;       /* bytes of text; a free_text may hold NULs */
     int64_t number;   /* INT */
     bool flag;        /* BOOL */
@@ -108,8 +113,9 @@ typedef struct mdl_body_text {
 } mdl_body_text;
 
 /* Read and judge the body of Q: fills Q's body and members.  Returns 0 (OK),
- * or the status of a problem that has been set.  Reads at most limit bytes
- * and allocates at most four times as much.  Thread: the request's. */
+ * or the status of a problem that has been set.  Reads at most limit bytes and
+ * one more; allocates at most three times as much and 480 KiB (10,000 values),
+ * wiped with the request.  Thread: the request's. */
 int mdl_body_parse(struct mdl_request *q);
 
 /* Report that the member MEMBER has a value only a handler can refuse: 422

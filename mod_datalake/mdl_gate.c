@@ -13,6 +13,7 @@
 
 #include "mdl_answer.h"
 #include "mdl_auth.h"
+#include "mdl_body.h"
 #include "mdl_config.h"
 #include "mdl_format.h"
 #include "mdl_framing.h"
@@ -229,7 +230,10 @@ static int check_format(mdl_request *q)
 
 static int check_body(mdl_request *q)
 {
-    if (q->r->method_number != M_GET || !mdl_framing_has_body(q->r)) {
+    if (q->route->body != NULL) {
+        return mdl_body_parse(q);
+    }
+    if (!mdl_framing_has_body(q->r)) {
         return OK;
     }
     if (q->r->connection->master != NULL) {

@@ -245,3 +245,14 @@ void mdl_problem_member(mdl_request *q, const char *name, const char *value)
         state->members[state->n_members++].value = value;
     }
 }
+
+void mdl_problem_member_int(mdl_request *q, const char *name, uint32_t value)
+{
+    mdl_problem_state *state = state_of(q);
+
+    if (state->n_members < MDL_PROBLEM_MEMBERS) {
+        state->members[state->n_members].name = name;
+        state->members[state->n_members].value = NULL;
+        state->members[state->n_members++].number = value;
+    }
+}

@@ -17,6 +17,8 @@
 #ifndef MDL_PROBLEM_H
 #define MDL_PROBLEM_H
 
+#include <stdint.h>
+
 #include <apr_pools.h>
 
 struct mdl_request;
@@ -97,6 +99,11 @@ void mdl_problem_parameter(struct mdl_request *q, const char *name,
 void mdl_problem_pointer(struct mdl_request *q, const char *pointer,
                          const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Add the member NAME (static) with the number VALUE: "offset" of
+ * malformed-json.  Counts among those 4. */
+void mdl_problem_member_int(struct mdl_request *q, const char *name,
+                            uint32_t value);
 
 /* Add the member NAME with the text VALUE (both live as long as the request)
  * to Q's problem: "missing" of forbidden, "job" of conflict.  At most 4. */

@@ -47,7 +47,12 @@ static void write_members(dl_json_writer *w, const mdl_problem_state *state)
     int i;
 
     for (i = 0; state != NULL && i < state->n_members; i++) {
-        write_pair(w, state->members[i].name, state->members[i].value);
+        if (state->members[i].value != NULL) {
+            write_pair(w, state->members[i].name, state->members[i].value);
+            continue;
+        }
+        dl_json_write_key(w, state->members[i].name);
+        dl_json_write_int(w, state->members[i].number);
     }
 }
 

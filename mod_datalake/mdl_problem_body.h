@@ -7,6 +7,7 @@
 #define MDL_PROBLEM_BODY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "dl_buf.h"
 #include "mdl_problem.h"
@@ -34,7 +35,8 @@ typedef struct mdl_problem_state {
     int n_members;                                /* entries of members */
     struct {
         const char *name;           /* of the member */
-        const char *value;          /* its text */
+        const char *value;          /* its text; NULL: number counts */
+        uint32_t number;            /* its number */
     } members[MDL_PROBLEM_MEMBERS]; /* further members */
 } mdl_problem_state;
 

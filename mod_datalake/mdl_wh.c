@@ -7,6 +7,7 @@
 
 #include <signal.h>
 
+#include "dl_statements.h"
 #include "dl_time.h"
 #include "mdl_wh_pool.h"
 
@@ -206,6 +207,73 @@ dl_status mdl_wh_read(mdl_wh_pool *pool, mdl_wh_reader *reader, void *context,
 
     if (status == DL_UNAVAILABLE || status == DL_RETRY) {
         status = read_once(pool, reader, context, err);
+    }
+    return status;
+}
+
+/* Run WRITER in a transaction of WH; *COMMITTING: the commit was begun. */
+static dl_status write_in(dl_wh *wh, bool *committing, mdl_wh_writer *writer,
+                          void *context, dl_error *err)
+{
+    dl_status status;
+
+    *committing = false;
+    DL_TRY(dl_wh_exec(wh, STMT_WRITE_ISOLATION, NULL, err));
+    DL_TRY(dl_wh_exec(wh, STMT_START, NULL, err));
+    status = writer(wh, context, err);
+    if (status != DL_OK) {
+        dl_wh_rollback(wh);
+        return status;
+    }
+    *committing = true;
+    status = dl_wh_commit(wh, err);
+    if (status == DL_OK || status == DL_RETRY) {
+        return status;
+    }
+    return dl_fail(err, DL_UNAVAILABLE, 0,
+                   "nobody knows whether the change was committed");
+}
+
+/* Write once; *FRESH says that the failure left nothing behind but a lost
+ * connection. */
+static dl_status write_once(mdl_wh_pool *pool, bool *fresh,
+                            mdl_wh_writer *writer, void *context, dl_error *err)
+{
+    mdl_wh wh = {NULL, 0};
+    bool committing;
+    dl_status status;
+    dl_status cut;
+    bool lost;
+
+    *fresh = false;
+    DL_TRY(mdl_wh_acquire(&wh, pool, err));
+    status = write_in(wh.wh, &committing, writer, context, err);
+    lost = dl_wh_lost(wh.wh);
+    pthread_mutex_lock(&pool->mutex);
+    cut = pool->slot[wh.slot].cut;
+    pthread_mutex_unlock(&pool->mutex);
+    mdl_wh_release(pool, &wh, lost ? DL_UNAVAILABLE : status);
+    if (status != DL_OK && cut == DL_TIMEOUT && !committing) {
+        return dl_fail(err, DL_TIMEOUT, 0, "the change took too long");
+    }
+    *fresh = status == DL_UNAVAILABLE && cut == MDL_WH_NO_CUT && !committing;
+    return status;
+}
+
+dl_status mdl_wh_write(mdl_wh_pool *pool, mdl_wh_writer *writer, void *context,
+                       dl_error *err)
+{
+    bool fresh = false;
+    bool lost_before = false;
+    dl_status status = DL_OK;
+    int i;
+
+    for (i = 0; i < MDL_WH_WRITES; i++) {
+        status = write_once(pool, &fresh, writer, context, err);
+        if (status != DL_RETRY && (!fresh || lost_before)) {
+            return status;
+        }
+        lost_before = lost_before || fresh;
     }
     return status;
 }

@@ -44,6 +44,9 @@ struct dl_wh_target;
 /* A request inside the server for this long makes the keeper probe. */
 #define MDL_WH_STALL_MS 500
 
+/* How often a transaction that met others is tried. */
+#define MDL_WH_WRITES 5
+
 /* No read takes longer. */
 #define MDL_WH_LIMIT_MS 30000
 
@@ -87,8 +90,23 @@ DL_MUSTCHECK dl_status mdl_wh_pool_open(mdl_wh_pool **pool,
 DL_MUSTCHECK dl_status mdl_wh_read(mdl_wh_pool *pool, mdl_wh_reader *reader,
                                    void *context, dl_error *err);
 
-/* Borrow a connection into *WH, for callers that write (the identity look-up
- * reads through mdl_wh_read).  Failures as mdl_wh_read.  Thread: any; give it
+/* What a request changes inside a transaction; called again from the start of
+ * a new one when the former could not end, so it must set its output anew and
+ * neither begin nor end a transaction.  CONTEXT is the caller's. */
+typedef dl_status mdl_wh_writer(struct dl_wh *wh, void *context, dl_error *err);
+
+/* Run WRITER with CONTEXT inside a transaction (READ COMMITTED) on a
+ * connection of POOL, and commit when it returns DL_OK, else roll back.  Up to
+ * MDL_WH_WRITES times when it met a deadlock or a write conflict, and once
+ * more when the connection was lost before the commit.  Failures as
+ * mdl_wh_read; DL_UNAVAILABLE also when nobody knows whether the commit
+ * happened; DL_RETRY: conflicts all the time, nothing changed.
+ * Thread: any. */
+DL_MUSTCHECK dl_status mdl_wh_write(mdl_wh_pool *pool, mdl_wh_writer *writer,
+                                    void *context, dl_error *err);
+
+/* Borrow a connection into *WH, for callers that neither read nor write as
+ * above.  Failures as mdl_wh_read.  Thread: any; give it
  * back on the same thread. */
 DL_MUSTCHECK dl_status mdl_wh_acquire(mdl_wh *wh, mdl_wh_pool *pool,
                                       dl_error *err);

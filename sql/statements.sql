@@ -26,6 +26,9 @@ SET max_execution_time = 30000;
 -- STMT_VERSION: which engine is it
 SELECT VERSION();
 
+-- STMT_WRITE_ISOLATION: the next transaction of a reader is a writer's
+SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
+
 -- STMT_BEGIN: open a transaction with a consistent snapshot
 START TRANSACTION WITH CONSISTENT SNAPSHOT;
 
