@@ -124,7 +124,7 @@ static void leave_work(const holding *mine)
 /* Wait for a place to work in; false when there is none in time. */
 static bool await_work(holding *mine)
 {
-    int64_t end = dl_time_monotonic_us() + MDL_PASSWORD_WAIT_MS * 1000;
+    int64_t end = dl_time_monotonic_us() + INT64_C(1000) * MDL_PASSWORD_WAIT_MS;
 
     for (;;) {
         uint32_t turn = atomic_load(&shared->turn);
