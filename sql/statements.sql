@@ -138,6 +138,27 @@ SELECT sid, expires_at FROM session
 WHERE user_id = ? AND revoked_at IS NOT NULL AND expires_at > ?
 ORDER BY sid LIMIT ?;
 
+-- --- Log-ins (dl_login.c): locked in the order account, session, token --------
+
+-- STMT_LOGIN_FIND: whom a log-in is tried for, without case
+SELECT id, username, role, is_active, deleted_at, password_hash
+FROM app_user WHERE username = ?;
+
+-- STMT_SESSION_EXTEND: a log-in whose last token ends later
+UPDATE session SET expires_at = ? WHERE sid = ?;
+
+-- STMT_SESSION_STATE: whether one log-in was revoked
+SELECT revoked_at FROM session WHERE sid = ?;
+
+-- STMT_REFRESH_ADD: a refresh token that is given out
+INSERT INTO refresh_token (jti, sid, user_id, expires_at) VALUES (?, ?, ?, ?);
+
+-- STMT_REFRESH_LOCK: a refresh token that is to be exchanged
+SELECT sid, user_id, used_at FROM refresh_token WHERE jti = ? FOR UPDATE;
+
+-- STMT_REFRESH_USE: it has been exchanged
+UPDATE refresh_token SET used_at = ? WHERE jti = ?;
+
 -- STMT_IDENTITY_CHANGE_ADD: tell the mirrors, in the change's transaction
 INSERT INTO identity_change (user_id, at) VALUES (?, ?);
 
