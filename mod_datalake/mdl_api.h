@@ -5,7 +5,19 @@
 #ifndef MDL_API_H
 #define MDL_API_H
 
+#include "mdl_body.h"
 #include "mdl_route.h"
+
+/* mdl_api_login.c: POST /user/login, /v1/token, /token; POST /api/token/. */
+mdl_handler mdl_api_login;
+mdl_handler mdl_api_login_short;
+extern const mdl_body mdl_api_login_body;
+
+/* mdl_api_refresh.c: POST /api/token/refresh/, POST /api/token/revoke/. */
+mdl_handler mdl_api_refresh;
+mdl_handler mdl_api_revoke;
+extern const mdl_body mdl_api_refresh_body;
+extern const mdl_body mdl_api_revoke_body;
 
 /* mdl_api_home.c: GET / -> 307 /docs. */
 mdl_handler mdl_api_home;

@@ -35,12 +35,6 @@ typedef struct segment {
 static segment *shared;
 static int queue_length = MDL_PASSWORD_QUEUE;
 
-/* A taken place. */
-typedef struct holding {
-    _Atomic uint64_t *place; /* the place, NULL: none */
-    uint64_t value;          /* what its holder wrote there */
-} holding;
-
 /* The waiting places this server can spare: a quarter of its workers. */
 static int count_queue(void)
 {
@@ -78,7 +72,7 @@ static bool is_free(uint64_t value, uint32_t second)
 }
 
 /* Take one of the N PLACES; false when all are taken. */
-static bool take(holding *mine, _Atomic uint64_t *places, int n)
+static bool take(mdl_password_place *mine, _Atomic uint64_t *places, int n)
 {
     uint32_t second = (uint32_t)(dl_time_monotonic_us() / DL_SECOND_US);
     int i;
@@ -93,16 +87,16 @@ static bool take(holding *mine, _Atomic uint64_t *places, int n)
             return true;
         }
     }
-    mine->place = NULL;
     return false;
 }
 
 /* Give a place back, unless it was taken from us. */
-static void give(const holding *mine)
+static void give(const mdl_password_place *mine)
 {
+    _Atomic uint64_t *place = mine->place;
     uint64_t value = mine->value;
 
-    (void)atomic_compare_exchange_strong(mine->place, &value, 0);
+    (void)atomic_compare_exchange_strong(place, &value, 0);
 }
 
 /* Sleep until shared->turn is no longer TURN, for LIMIT_US at most. */
@@ -114,15 +108,15 @@ static void sleep_on_turn(uint32_t turn, int64_t limit_us)
     (void)syscall(SYS_futex, &shared->turn, FUTEX_WAIT, turn, &limit, NULL, 0);
 }
 
-static void leave_work(const holding *mine)
+void mdl_password_leave(const mdl_password_place *place)
 {
-    give(mine);
+    give(place);
     atomic_fetch_add(&shared->turn, 1);
     (void)syscall(SYS_futex, &shared->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
 /* Wait for a place to work in; false when there is none in time. */
-static bool await_work(holding *mine)
+static bool await_work(mdl_password_place *mine)
 {
     int64_t end = dl_time_monotonic_us() + INT64_C(1000) * MDL_PASSWORD_WAIT_MS;
 
@@ -140,13 +134,12 @@ static bool await_work(holding *mine)
     }
 }
 
-/* Take a place to work in, at once or from the queue. */
-static dl_status enter_work(holding *mine, dl_error *err)
+dl_status mdl_password_enter(mdl_password_place *place, dl_error *err)
 {
-    holding waiting;
+    mdl_password_place waiting;
     bool entered;
 
-    if (take(mine, shared->work, MDL_PASSWORD_PLACES)) {
+    if (take(place, shared->work, MDL_PASSWORD_PLACES)) {
         return DL_OK;
     }
     if (!take(&waiting, shared->queue, queue_length)) {
@@ -154,7 +147,7 @@ static dl_status enter_work(holding *mine, dl_error *err)
                        "%d requests wait for a password hash already",
                        queue_length);
     }
-    entered = await_work(mine);
+    entered = await_work(place);
     give(&waiting);
     if (!entered) {
         return dl_fail(err, DL_UNAVAILABLE, 0,
@@ -169,24 +162,24 @@ static dl_status enter_work(holding *mine, dl_error *err)
 dl_status mdl_password_hash(char out[DL_PASSWORD_HASH], const char *password,
                             size_t len, dl_error *err)
 {
-    holding mine;
+    mdl_password_place mine = {NULL, 0};
     dl_status status;
 
-    DL_TRY(enter_work(&mine, err));
+    DL_TRY(mdl_password_enter(&mine, err));
     status = dl_password_hash(out, password, len, err);
-    leave_work(&mine);
+    mdl_password_leave(&mine);
     return status;
 }
 
 dl_status mdl_password_verify(bool *match, const char *hash,
                               const char *password, size_t len, dl_error *err)
 {
-    holding mine;
+    mdl_password_place mine = {NULL, 0};
     dl_status status;
 
     *match = false;
-    DL_TRY(enter_work(&mine, err));
+    DL_TRY(mdl_password_enter(&mine, err));
     status = dl_password_verify(match, hash, password, len, err);
-    leave_work(&mine);
+    mdl_password_leave(&mine);
     return status;
 }

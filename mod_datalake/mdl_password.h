@@ -20,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <httpd.h>
 
@@ -42,6 +43,21 @@
  * Thread: start only (post_config). */
 DL_MUSTCHECK dl_status mdl_password_open(const server_rec *server,
                                          dl_error *err);
+
+/* A place that a request works in; its members are private. */
+typedef struct mdl_password_place {
+    void *place;    /* the word in shared memory */
+    uint64_t value; /* what its holder wrote there */
+} mdl_password_place;
+
+/* Take PLACE, waiting as told above; DL_OK: mdl_password_leave has to follow
+ * on this thread.  For a caller who has more to do there than one hash.
+ * DL_UNAVAILABLE: no place in time.  Thread: any. */
+DL_MUSTCHECK dl_status mdl_password_enter(mdl_password_place *place,
+                                          dl_error *err);
+
+/* Give PLACE back.  Thread: the one that took it. */
+void mdl_password_leave(const mdl_password_place *place);
 
 /* Write the hash of LEN bytes of PASSWORD, with a fresh salt, to OUT.
  * DL_UNAVAILABLE: no place in time, or no memory.  Thread: any; may wait for

@@ -11,6 +11,20 @@
 #define ROUTE MDL_ROUTE
 
 const mdl_route mdl_route_table[] = {
+    /* Tokens (contract 2.2). */
+    ROUTE(POST, "/user/login", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_login_body, mdl_api_login, "log-in"),
+    ROUTE(POST, "/v1/token", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_login_body, mdl_api_login, "log-in"),
+    ROUTE(POST, "/token", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_login_body, mdl_api_login, "log-in"),
+    ROUTE(POST, "/api/token/", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_login_body, mdl_api_login_short, "log-in-short"),
+    ROUTE(POST, "/api/token/refresh/", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_refresh_body, mdl_api_refresh, "token-refresh"),
+    ROUTE(POST, "/api/token/revoke/", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_revoke_body, mdl_api_revoke, "token-revoke"),
+
     /* Transactions: metrics (contract 3.1), each with its second spelling. */
     ROUTE(GET, "/api/metrics/top-products/", USER, "transaction_log", JSON, 1,
           mdl_api_top_products_params, NULL, mdl_api_top_products,

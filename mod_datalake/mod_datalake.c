@@ -24,6 +24,7 @@
 #include "mdl_shm.h"
 #include "mdl_site.h"
 #include "mdl_sites.h"
+#include "mdl_throttle.h"
 
 /* Say in the words of ERR why SERVER does not start. */
 static int refuse_start(server_rec *server, const dl_error *err)
@@ -71,7 +72,8 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
         return refuse_start(main_server, &err);
     }
     mdl_metrics_attach(metrics, mdl_route_count);
-    if (mdl_password_open(main_server, &err) != DL_OK) {
+    if (mdl_password_open(main_server, &err) != DL_OK ||
+        mdl_throttle_open(main_server, &err, pconf) != DL_OK) {
         return refuse_start(main_server, &err);
     }
     for (server = main_server; server != NULL; server = server->next) {
