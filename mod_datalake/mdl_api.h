@@ -22,6 +22,9 @@ extern const mdl_body mdl_api_revoke_body;
 /* mdl_api_home.c: GET / -> 307 /docs. */
 mdl_handler mdl_api_home;
 
+/* mdl_api_openapi.c: GET /openapi.json. */
+mdl_handler mdl_api_openapi;
+
 /* mdl_api_problem.c: GET /problems/{slug}. */
 mdl_handler mdl_api_problem;
 

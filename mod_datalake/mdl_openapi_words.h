@@ -30,6 +30,7 @@ typedef struct mdl_words_answer {
     const char *says;           /* what it means, a sentence */
     const char *schema;         /* JSON Schema of its body; NULL: no body */
     const char *example;        /* JSON of a body; NULL: none */
+    const char *media;          /* its media type; NULL: those of the row */
     const char *const *headers; /* headers beyond those every answer has, ends
                                    in NULL; NULL: none */
 } mdl_words_answer;
@@ -42,6 +43,9 @@ typedef struct mdl_words {
     const char *description;         /* sentences; "" when there are none */
     const mdl_words_value *values;   /* of the request's example; or NULL */
     const char *body;                /* JSON body of it; NULL: none */
+    const char *python;              /* the same as Python writes it */
+    const mdl_words_part *refine;    /* more of the schema of a parameter or
+                                      member: members of a JSON object */
     const char *const *problems;     /* slugs beyond those that follow from
                                          the row, ends in NULL; or NULL */
     const char *const *parameters;   /* header fields it reads: names of

@@ -19,6 +19,7 @@
 #include "dl_log.h"
 #include "dl_wh.h"
 #include "mdl_mirror.h"
+#include "mdl_openapi.h"
 #include "mdl_watcher.h"
 
 /* What the cursor key is derived from: no token has such a payload. */
@@ -51,6 +52,7 @@ dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
     mdl_site *made = apr_pcalloc(pool, sizeof *made);
     dl_config *ini;
     dl_dataset_set *datasets;
+    mdl_openapi *openapi;
 
     *site = NULL;
     made->config = mdl_config_get(server);
@@ -74,6 +76,8 @@ dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
         DL_OK) {
         return dl_wrap(err, "DataLakeConfig");
     }
+    DL_TRY(mdl_openapi_make(&openapi, made->datasets, err, pool));
+    made->openapi = openapi;
     *site = made;
     return DL_OK;
 }

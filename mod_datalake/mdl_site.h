@@ -28,6 +28,7 @@ struct dl_config;
 struct dl_dataset_set;
 struct dl_wh_target;
 struct mdl_mirror;
+struct mdl_openapi;
 
 /* One server's part. */
 typedef struct mdl_site {
@@ -36,6 +37,7 @@ typedef struct mdl_site {
     const struct dl_dataset_set *datasets; /* the declared datasets */
     const dl_keyset *keys;                 /* of DataLakeTokenKeyFile */
     dl_token_rules rules;                  /* issuer and audience */
+    const struct mdl_openapi *openapi;     /* the API description */
     mdl_cursor_key cursor_key;             /* signs cursors, from the keys */
     int lake_fd; /* the lake's root, opened at start; -1: cannot be opened */
     int run_fd;  /* [run] dir likewise */
