@@ -187,40 +187,54 @@ static int refuse_read(mdl_request *q, apr_status_t status)
     return answer; /* AP_FILTER_ERROR: a filter has answered */
 }
 
-/* Append what BB holds to B, of a body of at most LIMIT bytes; set *END when
- * it ends there. */
+/* Append the LEN bytes at DATA to B, which may hold LIMIT. */
+static apr_status_t append(bytes *b, const char *data, size_t len, size_t limit)
+{
+    if (len > limit - b->len) {
+        return APR_ENOSPC;
+    }
+    if (len > b->size - b->len) {
+        grow(b, 2 * b->size > b->len + len ? 2 * b->size : b->len + len);
+    }
+    memcpy(b->data + b->len, data, len);
+    b->len += len;
+    return APR_SUCCESS;
+}
+
+/* Append what BUCKET holds to B; set *END when the body ends with it. */
+static apr_status_t take_bucket(bytes *b, bool *end, apr_bucket *bucket,
+                                size_t limit)
+{
+    const char *data = NULL;
+    apr_size_t len = 0;
+    apr_status_t status;
+
+    if (APR_BUCKET_IS_METADATA(bucket)) {
+        *end = *end || APR_BUCKET_IS_EOS(bucket);
+        return APR_SUCCESS;
+    }
+    status = apr_bucket_read(bucket, &data, &len, APR_BLOCK_READ);
+    if (status != APR_SUCCESS || len == 0) {
+        return status;
+    }
+    return append(b, data, len, limit);
+}
+
+/* Append what BB holds likewise; it is empty afterwards. */
 static apr_status_t take_brigade(bytes *b, bool *end, apr_bucket_brigade *bb,
                                  size_t limit)
 {
-    apr_bucket *bucket;
+    apr_status_t status = APR_SUCCESS;
+    apr_bucket *bucket = mdl_brigade_take(bb);
 
-    for (bucket = APR_BRIGADE_FIRST(bb); bucket != APR_BRIGADE_SENTINEL(bb);
-         bucket = APR_BUCKET_NEXT(bucket)) {
-        const char *data;
-        apr_size_t len;
-        apr_status_t status;
-
-        if (APR_BUCKET_IS_EOS(bucket)) {
-            *end = true;
-            return APR_SUCCESS;
+    while (bucket != NULL) {
+        if (status == APR_SUCCESS && !*end) {
+            status = take_bucket(b, end, bucket, limit);
         }
-        if (APR_BUCKET_IS_METADATA(bucket)) {
-            continue;
-        }
-        status = apr_bucket_read(bucket, &data, &len, APR_BLOCK_READ);
-        if (status != APR_SUCCESS) {
-            return status;
-        }
-        if (len > limit - b->len) {
-            return APR_ENOSPC;
-        }
-        if (len > b->size - b->len) {
-            grow(b, 2 * b->size > b->len + len ? 2 * b->size : b->len + len);
-        }
-        memcpy(b->data + b->len, data, len);
-        b->len += len;
+        apr_bucket_destroy(bucket);
+        bucket = mdl_brigade_take(bb);
     }
-    return APR_SUCCESS;
+    return status;
 }
 
 /* Read the body into B. */
@@ -235,13 +249,12 @@ static int read_bytes(bytes *b, mdl_request *q)
     while (!end && status == APR_SUCCESS) {
         status = ap_get_brigade(r->input_filters, bb, AP_MODE_READBYTES,
                                 APR_BLOCK_READ, READ_AT_ONCE);
-        if (status == APR_SUCCESS && APR_BRIGADE_EMPTY(bb)) {
+        if (status == APR_SUCCESS && mdl_brigade_is_empty(bb)) {
             status = APR_EGENERAL;
         }
         if (status == APR_SUCCESS) {
             status = take_brigade(b, &end, bb, q->route->body->limit);
         }
-        apr_brigade_cleanup(bb);
     }
     return status == APR_SUCCESS ? OK : refuse_read(q, status);
 }

@@ -30,6 +30,17 @@ void mdl_brigade_drop_data(apr_bucket_brigade *bb)
     }
 }
 
+apr_bucket *mdl_brigade_take(apr_bucket_brigade *bb)
+{
+    apr_bucket *b = APR_BRIGADE_FIRST(bb);
+
+    if (b == APR_BRIGADE_SENTINEL(bb)) {
+        return NULL;
+    }
+    APR_BUCKET_REMOVE(b);
+    return b;
+}
+
 bool mdl_brigade_is_empty(const apr_bucket_brigade *bb)
 {
     return APR_BRIGADE_EMPTY(bb);

@@ -22,6 +22,10 @@ void mdl_brigade_prepend(apr_bucket_brigade *bb, apr_bucket *b);
 /* Take all data out of BB, so that only EOS, FLUSH and the like remain. */
 void mdl_brigade_drop_data(apr_bucket_brigade *bb);
 
+/* Take the first bucket out of BB and return it for the caller to destroy;
+ * NULL when BB is empty. */
+apr_bucket *mdl_brigade_take(apr_bucket_brigade *bb);
+
 /* Return whether BB holds no bucket. */
 bool mdl_brigade_is_empty(const apr_bucket_brigade *bb);
 

@@ -90,12 +90,33 @@ SELECT password_hash FROM app_user WHERE id = ?;
 
 -- STMT_ACCOUNT_ADD: a new account
 INSERT INTO app_user (username, password_hash, email, role, consent_given,
-consent_date, consent_version, is_active, epoch, created_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, TRUE, 0, ?);
+consent_date, consent_version, is_active, epoch, created_at, first_name,
+last_name, address)
+VALUES (?, ?, ?, ?, ?, ?, ?, TRUE, 0, ?, ?, ?, ?);
 
--- STMT_CONSENT_ADD: what the account decided, by policy of the operator
+-- STMT_ACCOUNT_TAKEN: a row when a name or an e-mail address is in use
+SELECT id FROM app_user WHERE username = ?
+UNION ALL SELECT id FROM app_user WHERE email = ? LIMIT 1;
+
+-- STMT_CONSENT_ADD: what the account decided, and how
 INSERT INTO consent_event (user_id, consent_given, consent_version, at, source)
-VALUES (?, ?, ?, ?, 'policy');
+VALUES (?, ?, ?, ?, ?);
+
+-- STMT_CONSENT_SET: consent given or withdrawn, from the next request on
+UPDATE app_user SET consent_given = ?, consent_date = ?, consent_version = ?,
+epoch = epoch + 1 WHERE id = ?;
+
+-- STMT_CONSENT_LIST: what an account decided, newest first
+SELECT id, consent_given, consent_version, at, source FROM consent_event
+WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?;
+
+-- STMT_PROFILE: what an account says about itself
+SELECT first_name, last_name, address, consent_date, consent_version
+FROM app_user WHERE id = ?;
+
+-- STMT_PROFILE_SET: another e-mail address, name or address
+UPDATE app_user SET email = ?, first_name = ?, last_name = ?, address = ?
+WHERE id = ?;
 
 -- STMT_ACCOUNT_LOCK: an account that is about to change
 SELECT role, is_active, deleted_at FROM app_user WHERE id = ? FOR UPDATE;
@@ -110,6 +131,18 @@ UPDATE app_user SET role = ?, epoch = epoch + 1 WHERE id = ?;
 
 -- STMT_ACCOUNT_SET_ACTIVE: disable or enable
 UPDATE app_user SET is_active = ?, epoch = epoch + 1 WHERE id = ?;
+
+-- STMT_ACCOUNT_DELETE: refused from the next request on, erased later
+UPDATE app_user SET is_active = FALSE, deleted_at = ?, erase_after = ?,
+epoch = epoch + 1 WHERE id = ?;
+
+-- STMT_JOB_ADD: work for the jobs daemon
+INSERT INTO job (id, kind, created_by, created_at, not_before, parameters)
+VALUES (?, ?, ?, ?, ?, ?);
+
+-- STMT_JOB_CANCEL_ERASE: an account that was to be erased stays
+UPDATE job SET state = 'cancelled', finished_at = ?
+WHERE created_by = ? AND kind = 'erase' AND state = 'queued';
 
 -- STMT_ACCOUNT_UNDELETE: take a deletion back
 UPDATE app_user SET is_active = TRUE, deleted_at = NULL, erase_after = NULL,

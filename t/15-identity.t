@@ -99,6 +99,8 @@ subtest 'a disabled account is out within a second, in every child' => sub {
         ),
         'enabled, he gets in with a new token'
     );
+    is(status($token{bob}), 401, 'and the old one stays out');
+    $token{bob} = $stack->token('bob');
 };
 
 subtest 'a revoked log-in is out, the others of the account stay' => sub {

@@ -293,8 +293,8 @@ subtest 'a session of another kind of end' => sub {
     is(
         post('/api/token/refresh/', { refresh => $json->{refresh_token} })
           ->{status},
-        200,
-        'an enabled one does again'
+        401,
+        'and enabling it does not bring its log-in back'
     );
     my $next = log_in('erin')->{json};
     $stack->ctl('user', 'passwd', 'erin', '--password-file',

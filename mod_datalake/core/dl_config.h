@@ -90,6 +90,11 @@ typedef struct dl_config_datasets {
     dl_config_list topics;  /* untyped topics */
 } dl_config_datasets;
 
+/* [erasure] */
+typedef struct dl_config_erasure {
+    int64_t grace_s; /* a deleted account can come back for this long */
+} dl_config_erasure;
+
 /* [run] */
 typedef struct dl_config_run {
     const char *dir;        /* pids and pages of numbers of programs */
@@ -104,6 +109,7 @@ typedef struct dl_config {
     dl_config_warehouse warehouse; /* [warehouse] */
     dl_config_kafka kafka;         /* [kafka] */
     dl_config_datasets datasets;   /* [datasets] */
+    dl_config_erasure erasure;     /* [erasure] */
     dl_config_run run;             /* [run] */
 } dl_config;
 

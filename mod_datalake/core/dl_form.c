@@ -53,7 +53,8 @@ static dl_form_step decode(const char **text, size_t *len, dl_form *form,
         if (end - at < 3 || hex_value(at[1]) < 0 || hex_value(at[2]) < 0) {
             return DL_FORM_ESCAPE;
         }
-        *out++ = (char)(hex_value(at[1]) * 16 + hex_value(at[2]));
+        *out++ =
+            (char)(unsigned char)(hex_value(at[1]) << 4 | hex_value(at[2]));
         at += 3;
     }
     *text = form->out;

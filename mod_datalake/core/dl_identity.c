@@ -43,6 +43,69 @@ dl_status dl_identity_check_username(const char *username, size_t len,
     return DL_OK;
 }
 
+/* How many bytes at TEXT, of which LEN are there, are letters, digits or one of
+ * OTHERS. */
+static size_t span(const char *text, size_t len, const char *others)
+{
+    size_t n = 0;
+
+    while (n < len && text[n] != '\0' &&
+           ((text[n] >= 'a' && text[n] <= 'z') ||
+            (text[n] >= 'A' && text[n] <= 'Z') ||
+            (text[n] >= '0' && text[n] <= '9') ||
+            strchr(others, text[n]) != NULL)) {
+        n++;
+    }
+    return n;
+}
+
+/* Whether the LEN bytes at TEXT are LEAST or more words between dots, each of
+ * 1..63 letters, digits or OTHERS. */
+static bool is_dotted(const char *text, size_t len, int least,
+                      const char *others)
+{
+    int words = 0;
+
+    for (;;) {
+        size_t n = span(text, len, others);
+
+        if (n == 0 || n > 63) {
+            return false;
+        }
+        words++;
+        text += n;
+        len -= n;
+        if (len == 0) {
+            return words >= least;
+        }
+        if (*text != '.') {
+            return false;
+        }
+        text++;
+        len--;
+    }
+}
+
+dl_status dl_identity_check_email(const char *email, size_t len, dl_error *err)
+{
+    const char *at = memchr(email, '@', len);
+    size_t name = at == NULL ? 0 : (size_t)(at - email);
+
+    if (len > DL_EMAIL_MAX) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "an e-mail address may have at most %d bytes",
+                       DL_EMAIL_MAX);
+    }
+    if (at == NULL || name > 64 ||
+        !is_dotted(email, name, 1, "!#$%&'*+-/=?^_`{|}~") ||
+        !is_dotted(at + 1, len - name - 1, 2, "-")) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "an e-mail address must be of the form name@host.tld, "
+                       "in ASCII");
+    }
+    return DL_OK;
+}
+
 /* Copy column COLUMN of ST to OUT of SIZE bytes. */
 static dl_status copy_text(char *out, size_t size, const dl_wh_stmt *st,
                            unsigned column, dl_error *err)

@@ -57,14 +57,24 @@ typedef struct dl_identity_new {
     const char *email;           /* NULL: none */
     const char *password_hash;   /* from dl_password_hash */
     const char *consent_version; /* NULL: "v1.0" */
+    const char *first_name;      /* NULL or "": none; at most 100 characters */
+    const char *last_name;       /* likewise */
+    const char *address;         /* likewise, at most 255 characters */
     dl_role role;                /* role of the account */
     bool consent;                /* whether consent was given */
+    const char *source;          /* of that: form, policy, user; NULL: policy */
 } dl_identity_new;
 
 /* Check LEN bytes of USERNAME against the rule of the contract (3..100 of
  * [A-Za-z0-9_.@+-]).  DL_INVALID with the reason.  Pure.  Thread: any. */
 DL_MUSTCHECK dl_status dl_identity_check_username(const char *username,
                                                   size_t len, dl_error *err);
+
+/* Check the LEN bytes of EMAIL: at most 254 bytes of ASCII, NAME@HOST, a name
+ * of 1..64 of the characters that need no quotes, a host of labels and at
+ * least one dot.  DL_INVALID with the reason.  Pure.  Thread: any. */
+DL_MUSTCHECK dl_status dl_identity_check_email(const char *email, size_t len,
+                                               dl_error *err);
 
 /* Fill ACCOUNT with the account whose name is USERNAME, compared exactly as
  * the unique key does (without case).  DL_NOT_FOUND: none, erased ones
@@ -104,9 +114,8 @@ DL_MUSTCHECK dl_status dl_identity_list(struct dl_wh *wh,
 DL_MUSTCHECK dl_status dl_identity_set_role(struct dl_wh *wh, int64_t id,
                                             dl_role role, dl_error *err);
 
-/* Disable or enable account ID.  Its tokens are refused while it is disabled
- * and, as far as they still run, work again when it is enabled.
- * DL_NOT_FOUND: none.  DL_CONFLICT: the last active admin; or a deleted
+/* Disable or enable account ID.  Disabling revokes its log-ins, so that tokens
+ * issued before stay refused when it is enabled again.  DL_NOT_FOUND: none.  DL_CONFLICT: the last active admin; or a deleted
  * account, which only undelete brings back. */
 DL_MUSTCHECK dl_status dl_identity_set_active(struct dl_wh *wh, int64_t id,
                                               bool active, dl_error *err);

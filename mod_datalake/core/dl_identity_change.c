@@ -5,10 +5,12 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_identity.h"
+#include "dl_identity_within.h"
 
 #include "dl_statements.h"
 #include "dl_wh.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What STMT_ACCOUNT_LOCK found. */
@@ -95,6 +97,12 @@ static dl_status spare_last_admin(dl_wh *wh, int64_t id, dl_error *err)
 
 /* --- A new account -------------------------------------------------------- */
 
+/* Bind TEXT to parameter I; "" is NULL, too. */
+static void bind_optional(dl_wh_stmt *st, unsigned i, const char *text)
+{
+    dl_wh_bind_str(st, i, text != NULL && text[0] == '\0' ? NULL : text);
+}
+
 static dl_status insert_account(int64_t *id, dl_wh *wh,
                                 const dl_identity_new *account, dl_time now,
                                 dl_error *err)
@@ -110,6 +118,9 @@ static dl_status insert_account(int64_t *id, dl_wh *wh,
     dl_wh_bind_time(st, 5, now);
     dl_wh_bind_str(st, 6, account->consent_version);
     dl_wh_bind_time(st, 7, now);
+    bind_optional(st, 8, account->first_name);
+    bind_optional(st, 9, account->last_name);
+    bind_optional(st, 10, account->address);
     if (dl_wh_run(st, err) != DL_OK) {
         if (err->status == DL_CONFLICT) {
             return dl_fail(err, DL_CONFLICT, 0,
@@ -132,29 +143,30 @@ static dl_status insert_consent(dl_wh *wh, int64_t id,
     dl_wh_bind_int(st, 1, account->consent ? 1 : 0);
     dl_wh_bind_str(st, 2, account->consent_version);
     dl_wh_bind_time(st, 3, now);
+    dl_wh_bind_str(st, 4, account->source == NULL ? "policy" : account->source);
     return dl_wh_run(st, err);
 }
 
-static dl_status create(int64_t *id, dl_wh *wh, const dl_identity_new *account,
-                        dl_error *err)
+dl_status dl_identity_create_within(int64_t *id, dl_wh *wh,
+                                    const dl_identity_new *account, dl_time now,
+                                    dl_error *err)
 {
-    dl_time now = dl_time_now();
+    dl_identity_new complete = *account;
 
-    DL_TRY(insert_account(id, wh, account, now, err));
-    DL_TRY(insert_consent(wh, *id, account, now, err));
+    if (complete.consent_version == NULL) {
+        complete.consent_version = "v1.0";
+    }
+    DL_TRY(insert_account(id, wh, &complete, now, err));
+    DL_TRY(insert_consent(wh, *id, &complete, now, err));
     return dl_identity_tell(wh, *id, err);
 }
 
 dl_status dl_identity_create(int64_t *id, dl_wh *wh,
                              const dl_identity_new *account, dl_error *err)
 {
-    dl_identity_new complete = *account;
     dl_error local = {0};
 
     err = err != NULL ? err : &local;
-    if (complete.consent_version == NULL) {
-        complete.consent_version = "v1.0";
-    }
     DL_TRY(dl_identity_check_username(account->username,
                                       strlen(account->username), err));
     if (account->email != NULL && strlen(account->email) > DL_EMAIL_MAX) {
@@ -163,7 +175,9 @@ dl_status dl_identity_create(int64_t *id, dl_wh *wh,
                        DL_EMAIL_MAX);
     }
     DL_TRY(dl_wh_exec(wh, STMT_START, NULL, err));
-    return end(wh, create(id, wh, &complete, err), err);
+    return end(wh,
+               dl_identity_create_within(id, wh, account, dl_time_now(), err),
+               err);
 }
 
 /* --- Changes of an account ------------------------------------------------ */
@@ -189,6 +203,16 @@ dl_status dl_identity_set_role(dl_wh *wh, int64_t id, dl_role role,
     return end(wh, set_role(wh, id, role, err), err);
 }
 
+static dl_status revoke_all(dl_wh *wh, int64_t id, dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_SESSION_REVOKE_ALL, err));
+    dl_wh_bind_time(st, 0, dl_time_now());
+    dl_wh_bind_int(st, 1, id);
+    return dl_wh_run(st, err);
+}
+
 static dl_status set_active(dl_wh *wh, int64_t id, bool active, dl_error *err)
 {
     locked_account account = {DL_ROLE_USER, false, false};
@@ -204,6 +228,7 @@ static dl_status set_active(dl_wh *wh, int64_t id, bool active, dl_error *err)
     dl_wh_bind_int(st, 0, active ? 1 : 0);
     dl_wh_bind_int(st, 1, id);
     DL_TRY(dl_wh_run(st, err));
+    DL_TRY(active ? DL_OK : revoke_all(wh, id, err));
     return dl_identity_tell(wh, id, err);
 }
 
@@ -226,6 +251,10 @@ static dl_status undelete(dl_wh *wh, int64_t id, dl_error *err)
     DL_TRY(dl_wh_prepare(&st, wh, STMT_ACCOUNT_UNDELETE, err));
     dl_wh_bind_int(st, 0, id);
     DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_JOB_CANCEL_ERASE, err));
+    dl_wh_bind_time(st, 0, dl_time_now());
+    dl_wh_bind_int(st, 1, id);
+    DL_TRY(dl_wh_run(st, err));
     return dl_identity_tell(wh, id, err);
 }
 
@@ -235,23 +264,28 @@ dl_status dl_identity_undelete(dl_wh *wh, int64_t id, dl_error *err)
     return end(wh, undelete(wh, id, err), err);
 }
 
-static dl_status revoke_all(dl_wh *wh, int64_t id, dl_error *err)
+/* Refuse when the password of account ID is not FORMER any more. */
+static dl_status compare_password(dl_wh *wh, int64_t id, const char *former,
+                                  dl_error *err)
 {
-    dl_wh_stmt *st;
+    char now[DL_PASSWORD_HASH];
 
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_SESSION_REVOKE_ALL, err));
-    dl_wh_bind_time(st, 0, dl_time_now());
-    dl_wh_bind_int(st, 1, id);
-    return dl_wh_run(st, err);
+    DL_TRY(dl_identity_password(now, wh, id, err));
+    if (strcmp(now, former) != 0) {
+        return dl_fail(err, DL_CONFLICT, 0,
+                       "the password was changed meanwhile");
+    }
+    return DL_OK;
 }
 
-static dl_status set_password(dl_wh *wh, int64_t id, const char *hash,
-                              dl_error *err)
+dl_status dl_identity_password_within(dl_wh *wh, int64_t id, const char *hash,
+                                      const char *former, dl_error *err)
 {
     locked_account account = {DL_ROLE_USER, false, false};
     dl_wh_stmt *st;
 
     DL_TRY(lock_account(&account, wh, id, err));
+    DL_TRY(former == NULL ? DL_OK : compare_password(wh, id, former, err));
     DL_TRY(dl_wh_prepare(&st, wh, STMT_ACCOUNT_SET_PASSWORD, err));
     dl_wh_bind_str(st, 0, hash);
     dl_wh_bind_int(st, 1, id);
@@ -264,13 +298,83 @@ dl_status dl_identity_set_password(dl_wh *wh, int64_t id, const char *hash,
                                    dl_error *err)
 {
     DL_TRY(dl_wh_exec(wh, STMT_START, NULL, err));
-    return end(wh, set_password(wh, id, hash, err), err);
+    return end(wh, dl_identity_password_within(wh, id, hash, NULL, err), err);
+}
+
+/* --- Consent and deletion --------------------------------------------------
+ */
+
+dl_status dl_identity_consent_within(dl_wh *wh, int64_t id, bool given,
+                                     dl_time now, dl_error *err)
+{
+    locked_account locked = {DL_ROLE_USER, false, false};
+    const dl_identity_new decision = {
+        .consent = given, .consent_version = "v1.0", .source = "user"};
+    dl_account account;
+    dl_wh_stmt *st;
+
+    DL_TRY(lock_account(&locked, wh, id, err));
+    DL_TRY(dl_identity_find_id(&account, wh, id, err));
+    if (account.consent == given) {
+        return DL_OK;
+    }
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_CONSENT_SET, err));
+    dl_wh_bind_int(st, 0, given ? 1 : 0);
+    dl_wh_bind_time(st, 1, now);
+    dl_wh_bind_str(st, 2, decision.consent_version);
+    dl_wh_bind_int(st, 3, id);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(insert_consent(wh, id, &decision, now, err));
+    return dl_identity_tell(wh, id, err);
+}
+
+/* Queue the job that erases account ID. */
+static dl_status queue_erasure(dl_wh *wh, int64_t id,
+                               const dl_identity_deletion *deletion,
+                               dl_error *err)
+{
+    char parameters[64];
+    dl_wh_stmt *st;
+
+    snprintf(parameters, sizeof parameters, "{\"user_id\":%lld}",
+             (long long)id);
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_JOB_ADD, err));
+    dl_wh_bind_str(st, 0, deletion->job_id);
+    dl_wh_bind_str(st, 1, "erase");
+    dl_wh_bind_int(st, 2, id);
+    dl_wh_bind_time(st, 3, deletion->now);
+    dl_wh_bind_time(st, 4, deletion->erase_after);
+    dl_wh_bind_str(st, 5, parameters);
+    return dl_wh_run(st, err);
+}
+
+dl_status dl_identity_delete_within(dl_wh *wh, int64_t id,
+                                    const dl_identity_deletion *deletion,
+                                    dl_error *err)
+{
+    locked_account account = {DL_ROLE_USER, false, false};
+    dl_wh_stmt *st;
+
+    DL_TRY(spare_last_admin(wh, id, err));
+    DL_TRY(lock_account(&account, wh, id, err));
+    if (account.deleted) {
+        return dl_fail(err, DL_CONFLICT, 0, "it is deleted already");
+    }
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_ACCOUNT_DELETE, err));
+    dl_wh_bind_time(st, 0, deletion->now);
+    dl_wh_bind_time(st, 1, deletion->erase_after);
+    dl_wh_bind_int(st, 2, id);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(revoke_all(wh, id, err));
+    DL_TRY(queue_erasure(wh, id, deletion, err));
+    return dl_identity_tell(wh, id, err);
 }
 
 /* --- Sessions ------------------------------------------------------------- */
 
-static dl_status add_session(dl_wh *wh, int64_t id, const dl_session *session,
-                             dl_time now, dl_error *err)
+dl_status dl_identity_session_add_within(dl_wh *wh, int64_t id,
+                                         const dl_session *session, dl_time now,
+                                         dl_error *err)
 {
     locked_account account = {DL_ROLE_USER, false, false};
     dl_wh_stmt *st;
@@ -292,10 +396,12 @@ dl_status dl_identity_session_add(dl_wh *wh, int64_t id,
                                   dl_error *err)
 {
     DL_TRY(dl_wh_exec(wh, STMT_START, NULL, err));
-    return end(wh, add_session(wh, id, session, now, err), err);
+    return end(wh, dl_identity_session_add_within(wh, id, session, now, err),
+               err);
 }
 
-static dl_status revoke_session(dl_wh *wh, const char *sid, dl_error *err)
+dl_status dl_identity_session_revoke_within(dl_wh *wh, const char *sid,
+                                            dl_error *err)
 {
     dl_wh_stmt *st;
     bool more = false;
@@ -321,5 +427,5 @@ static dl_status revoke_session(dl_wh *wh, const char *sid, dl_error *err)
 dl_status dl_identity_session_revoke(dl_wh *wh, const char *sid, dl_error *err)
 {
     DL_TRY(dl_wh_exec(wh, STMT_START, NULL, err));
-    return end(wh, revoke_session(wh, sid, err), err);
+    return end(wh, dl_identity_session_revoke_within(wh, sid, err), err);
 }
