@@ -198,6 +198,40 @@ INSERT INTO identity_change (user_id, at) VALUES (?, ?);
 -- STMT_IDENTITY_CHANGE_LIST: what the mirrors have not seen
 SELECT id, user_id, at FROM identity_change
 WHERE id > ? AND at >= ? ORDER BY id LIMIT ?;
+
+-- --- Grants (dl_grant_store.c) ----------------------------------------------
+
+-- STMT_GRANT_PUT: give a right, or another level and end to one that is there
+INSERT INTO access_grant (user_id, resource, access, expires_at, granted_by,
+  granted_at)
+VALUES (?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE access = VALUES(access),
+  expires_at = VALUES(expires_at), granted_by = VALUES(granted_by),
+  granted_at = VALUES(granted_at);
+
+-- STMT_GRANT_DELETE: take a right away
+DELETE FROM access_grant WHERE user_id = ? AND resource = ?;
+
+-- STMT_GRANT_LOAD: what an account may do now
+SELECT resource, access, expires_at FROM access_grant
+WHERE user_id = ? AND (expires_at IS NULL OR expires_at > ?)
+ORDER BY resource LIMIT ?;
+
+-- STMT_GRANT_LIST: the rights of all accounts, page by page
+SELECT u.username, g.resource, g.access, g.expires_at, b.username, g.granted_at
+FROM app_user u JOIN access_grant g ON g.user_id = u.id
+LEFT JOIN app_user b ON b.id = g.granted_by
+WHERE u.username >= ? AND (u.username > ? OR g.resource > ?)
+AND (? = '' OR g.resource = ?)
+ORDER BY u.username, g.resource LIMIT ?;
+
+-- STMT_GRANT_LIST_USER: those of one account
+SELECT u.username, g.resource, g.access, g.expires_at, b.username, g.granted_at
+FROM app_user u JOIN access_grant g ON g.user_id = u.id
+LEFT JOIN app_user b ON b.id = g.granted_by
+WHERE u.id = ? AND g.resource > ? AND (? = '' OR g.resource = ?)
+ORDER BY g.resource LIMIT ?;
+
 -- --- Rates (dl_wh_rates.c) ---------------------------------------------------
 
 -- STMT_RATES: all rates to one base currency
