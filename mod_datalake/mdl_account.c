@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_grant_store.h"
 #include "dl_identity.h"
 #include "mdl_metrics.h"
 
@@ -17,9 +18,11 @@
 /* What one visit wants and brings. */
 typedef struct visit {
     int64_t user_id;
-    const char *sid; /* NULL: the whole account is wanted */
-    mdl_account account;
-    bool revoked;
+    const char *sid;     /* of the log-in that is asked for */
+    mdl_account account; /* the whole account, or */
+    bool revoked;        /* whether that log-in is revoked, or */
+    dl_grant_set *set;   /* where all its grants go, and */
+    bool complete;       /* whether they fit */
 } visit;
 
 static dl_status read_sessions(dl_session_list *list, struct dl_wh *wh,
@@ -30,6 +33,18 @@ static dl_status read_sessions(dl_session_list *list, struct dl_wh *wh,
 
     *crowded = status == DL_LIMIT;
     return *crowded ? DL_OK : status;
+}
+
+static dl_status read_grants(mdl_account *account, struct dl_wh *wh,
+                             dl_error *err)
+{
+    dl_grant_set set = {.bytes = account->grants,
+                        .max = sizeof account->grants};
+
+    DL_TRY(dl_grant_load(&set, &account->all_grants, wh, account->user_id,
+                         dl_time_now(), err));
+    account->grants_len = (uint16_t)set.len;
+    return DL_OK;
 }
 
 static dl_status read_account(struct dl_wh *wh, void *context, dl_error *err)
@@ -53,6 +68,8 @@ static dl_status read_account(struct dl_wh *wh, void *context, dl_error *err)
     account->epoch = row.epoch;
     account->role = (uint8_t)row.role;
     account->active = row.active;
+    account->consent = row.consent;
+    DL_TRY(read_grants(account, wh, err));
     apr_cpystrn(account->username, row.username, sizeof account->username);
     for (i = 0; i < list.n; i++) {
         account->revoked[i] = mdl_mirror_hash(sessions[i].sid);
@@ -73,6 +90,15 @@ static dl_status read_revoked(struct dl_wh *wh, void *context, dl_error *err)
         v->revoked = v->revoked || strcmp(sessions[i].sid, v->sid) == 0;
     }
     return DL_OK;
+}
+
+static dl_status read_all_grants(struct dl_wh *wh, void *context, dl_error *err)
+{
+    visit *v = context;
+
+    v->set->len = 0;
+    return dl_grant_load(v->set, &v->complete, wh, v->user_id, dl_time_now(),
+                         err);
 }
 
 static dl_status make_visit(visit *v, mdl_wh_pool *pool, mdl_wh_reader *reader,
@@ -106,5 +132,16 @@ dl_status mdl_account_check_session(bool *revoked, mdl_wh_pool *pool,
 
     DL_TRY(make_visit(&v, pool, read_revoked, err));
     *revoked = v.revoked;
+    return DL_OK;
+}
+
+dl_status mdl_account_load_grants(dl_grant_set *set, bool *complete,
+                                  mdl_wh_pool *pool, int64_t user_id,
+                                  dl_error *err)
+{
+    visit v = {.user_id = user_id, .set = set};
+
+    DL_TRY(make_visit(&v, pool, read_all_grants, err));
+    *complete = v.complete;
     return DL_OK;
 }

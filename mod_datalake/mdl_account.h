@@ -5,6 +5,7 @@
 #define MDL_ACCOUNT_H
 
 #include "dl_error.h"
+#include "dl_grant.h"
 #include "mdl_mirror.h"
 #include "mdl_wh.h"
 
@@ -22,5 +23,13 @@ DL_MUSTCHECK dl_status mdl_account_check_session(bool *revoked,
                                                  int64_t user_id,
                                                  const char *sid,
                                                  dl_error *err);
+
+/* Fill SET with the grants of USER_ID, asking the warehouse; for accounts
+ * that have more than the mirror keeps.  *COMPLETE is false when not even SET
+ * has room for all of them.  Failures as above.  Thread: any. */
+DL_MUSTCHECK dl_status mdl_account_load_grants(dl_grant_set *set,
+                                               bool *complete,
+                                               mdl_wh_pool *pool,
+                                               int64_t user_id, dl_error *err);
 
 #endif

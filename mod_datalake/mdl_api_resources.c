@@ -13,6 +13,7 @@
 #include "dl_lake.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
+#include "mdl_grant.h"
 #include "mdl_http.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
@@ -226,8 +227,18 @@ typedef struct all_list {
     bool more;                  /* there are rows behind the page */
 } all_list;
 
-/* Write the days of SNAP, the state of DATASET, as far as they belong to the
- * page of LIST. */
+/* Whether the caller may read DAY of DATASET. */
+static bool may_read(const mdl_request *q, const char *dataset, dl_day day)
+{
+    char text[DL_RESOURCE_MAX + 1];
+    dl_resource resource;
+
+    dl_resource_of_day(&resource, text, dataset, day);
+    return mdl_grant_allows(q, &resource, DL_LEVEL_READ);
+}
+
+/* Write the days of SNAP, the state of DATASET, as far as the caller may read
+ * them and they belong to the page of LIST. */
 static void write_dataset(dl_json_writer *w, all_list *list,
                           const char *dataset, dl_lake_snapshot *snap)
 {
@@ -235,15 +246,24 @@ static void write_dataset(dl_json_writer *w, all_list *list,
     int first = strcmp(dataset, list->dataset) == 0
                     ? first_behind(snap, list->after)
                     : 0;
+    dl_resource whole;
     char date[DL_DAY_TEXT];
+    bool every;
     int i;
 
+    dl_resource_of_dataset(&whole, dataset);
+    every = mdl_grant_allows(list->q, &whole, DL_LEVEL_READ);
     for (i = first; i < dl_lake_days(snap); i++) {
+        dl_day day = dl_lake_day_at(snap, i)->day;
+
+        if (!every && !may_read(list->q, dataset, day)) {
+            continue;
+        }
         if (list->left == 0) {
             list->more = true;
             return;
         }
-        dl_day_format(date, dl_lake_day_at(snap, i)->day);
+        dl_day_format(date, day);
         dl_json_write_text(
             w, apr_pstrcat(pool, dataset, "/", date, ".json", NULL));
         list->last = apr_pstrcat(pool, dataset, "\n", date, NULL);
@@ -270,7 +290,8 @@ static dl_status write_all(dl_buf *buf, all_list *list, dl_error *err)
         dl_lake_snapshot *snap;
         dl_status status;
 
-        if (strcmp(names[i], list->dataset) < 0) {
+        if (strcmp(names[i], list->dataset) < 0 ||
+            !mdl_grant_touches(q, names[i])) {
             continue;
         }
         status =
@@ -305,6 +326,9 @@ int mdl_api_resources(mdl_request *q)
     const char *position;
     int status = mdl_page_open(&position, q, &list.binding, ALL_CURSOR);
 
+    if (status == OK) {
+        status = mdl_grant_load(q);
+    }
     if (status != OK) {
         return status;
     }

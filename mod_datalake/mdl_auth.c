@@ -8,6 +8,8 @@
 
 #include <httpd.h>
 
+#include <apr_strings.h>
+
 #include "dl_log.h"
 #include "dl_time.h"
 #include "mdl_account.h"
@@ -157,6 +159,11 @@ int mdl_auth_identify(mdl_request *q)
         return status;
     }
     q->identity.known = true;
+    q->identity.consent = account.consent;
+    q->identity.all_grants = account.all_grants;
+    q->identity.grants.bytes =
+        apr_pmemdup(q->r->pool, account.grants, account.grants_len);
+    q->identity.grants.len = q->identity.grants.max = account.grants_len;
     q->identity.user_id = account.user_id;
     q->identity.role = (dl_role)account.role;
     q->identity.epoch = account.epoch;

@@ -17,6 +17,7 @@
 #include "mdl_config.h"
 #include "mdl_format.h"
 #include "mdl_framing.h"
+#include "mdl_grant.h"
 #include "mdl_metrics.h"
 #include "mdl_param.h"
 #include "mdl_problem.h"
@@ -125,18 +126,6 @@ static bool may_scrape(const mdl_request *q)
     return false;
 }
 
-static int require_admin(mdl_request *q)
-{
-    if (q->identity.role == DL_ROLE_ADMIN) {
-        return OK;
-    }
-    apr_table_setn(q->r->err_headers_out, "WWW-Authenticate",
-                   "Bearer error=\"insufficient_scope\"");
-    mdl_problem_member(q, "missing", "role admin");
-    return mdl_problem(q, MDL_PROBLEM_FORBIDDEN,
-                       "This resource needs the role admin.");
-}
-
 /* Who is calling, where the class of the row wants to know. */
 static int identify(mdl_request *q)
 {
@@ -161,29 +150,6 @@ static int identify(mdl_request *q)
     return mdl_auth_identify(q);
 }
 
-/* Whether the caller may; default deny. */
-static int decide(mdl_request *q)
-{
-    switch (q->route->class) {
-    case MDL_CLASS_PUBLIC:
-    case MDL_CLASS_ANONYMOUS:
-    case MDL_CLASS_USER:
-        return OK;
-    case MDL_CLASS_SCRAPER:
-        return q->identity.known ? require_admin(q) : OK;
-    case MDL_CLASS_ADMIN:
-        return require_admin(q);
-    case MDL_CLASS_READ:
-    case MDL_CLASS_WRITE:
-    case MDL_CLASS_READ_OR_AUDITOR:
-    case MDL_CLASS_AUDITOR:
-    case MDL_CLASS_NONE:
-        break;
-    }
-    return mdl_problem(q, MDL_PROBLEM_FORBIDDEN,
-                       "This resource is open to nobody.");
-}
-
 int mdl_gate_access(request_rec *r)
 {
     mdl_request *q = mdl_request_get(r);
@@ -199,7 +165,7 @@ int mdl_gate_access(request_rec *r)
     if (status == OK) {
         status = mdl_param_parse_resource(q);
     }
-    return status == OK ? decide(q) : status;
+    return status == OK ? mdl_grant_decide(q) : status;
 }
 
 /* --- Handler -------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dl_grant.h"
 #include "dl_token.h"
 
 /* The caller of one request. */
@@ -15,6 +16,10 @@ typedef struct mdl_identity {
     int64_t user_id;                    /* id of the account */
     dl_role role;                       /* its role now, not the token's */
     int64_t epoch;                      /* rises with each change of it */
+    bool consent;                       /* false: withdrawn */
+    bool all_grants;                    /* grants are all it has; else
+                                           mdl_grant_load asks for the rest */
+    dl_grant_set grants;                /* what it may do, in r->pool */
     char username[DL_USERNAME_MAX + 1]; /* its name */
 } mdl_identity;
 

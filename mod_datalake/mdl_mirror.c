@@ -4,6 +4,7 @@
 #include "mdl_mirror.h"
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "mdl_pid_lock.h"
@@ -12,8 +13,12 @@
 /* Places of one set; all are looked at for one account. */
 #define WAYS 8
 
-/* 64-bit words of an account. */
-#define WORDS ((sizeof(mdl_account) + 7) / 8)
+/* 64-bit words that hold N bytes. */
+#define WORDS_OF(n) (((n) + 7) / 8)
+
+/* Words of an account, and of what stands before its grants. */
+#define WORDS      WORDS_OF(sizeof(mdl_account))
+#define HEAD_WORDS WORDS_OF(offsetof(mdl_account, grants))
 
 /* How often a reader tries while a place is being written. */
 #define READ_TRIES 64
@@ -90,24 +95,41 @@ dl_status mdl_mirror_open(mdl_mirror **mirror, const char *name, int accounts,
 
 /* --- Reading -------------------------------------------------------------- */
 
+/* Copy the words of P from *N on, up to word END, to ACCOUNT. */
+static void read_words(mdl_account *account, size_t *n, const place *p,
+                       size_t end)
+{
+    char *out = (char *)account;
+
+    for (; *n < end; (*n)++) {
+        uint64_t word =
+            atomic_load_explicit(&p->word[*n], memory_order_acquire);
+        size_t left = sizeof *account - *n * sizeof word;
+
+        memcpy(out + *n * sizeof word, &word,
+               left < sizeof word ? left : sizeof word);
+    }
+}
+
 /* Acquire on each word keeps the second look at seq behind it, as release in
  * write_place keeps the odd seq before it; fences, which would do it at once,
  * are unknown to the thread sanitizer. */
 static bool read_place(mdl_account *account, place *p)
 {
-    uint64_t words[WORDS];
     int try;
-    size_t i;
 
     for (try = 0; try < READ_TRIES; try++) {
         uint32_t seq = atomic_load_explicit(&p->seq, memory_order_acquire);
+        size_t n = 0;
 
-        for (i = 0; i < WORDS; i++) {
-            words[i] = atomic_load_explicit(&p->word[i], memory_order_acquire);
+        read_words(account, &n, p, HEAD_WORDS);
+        if (account->grants_len <= sizeof account->grants) {
+            read_words(
+                account, &n, p,
+                WORDS_OF(offsetof(mdl_account, grants) + account->grants_len));
         }
         if ((seq & 1) == 0 &&
             atomic_load_explicit(&p->seq, memory_order_relaxed) == seq) {
-            memcpy(account, words, sizeof *account);
             return true;
         }
     }

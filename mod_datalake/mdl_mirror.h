@@ -34,6 +34,10 @@
 /* Revoked log-ins that one place remembers. */
 #define MDL_MIRROR_REVOKED 16
 
+/* Bytes of packed grants (dl_grant.h) in one place: some twenty grants.  With
+ * DataLakeIdentityAccounts this bounds what grants take of a server. */
+#define MDL_MIRROR_GRANTS 512
+
 /* One account as the mirror holds it. */
 typedef struct mdl_account {
     int64_t user_id;                      /* id; never 0 */
@@ -44,7 +48,13 @@ typedef struct mdl_account {
     bool active;                          /* false: disabled, deleted, none */
     bool crowded;                         /* more log-ins are revoked than fit:
                                              the warehouse has to be asked */
+    bool consent;                         /* false: withdrawn */
+    bool all_grants;                      /* false: it has more than fit, the
+                                             warehouse has to be asked */
     char username[DL_USERNAME_MAX + 1];   /* as it was registered */
+    uint16_t grants_len;                  /* bytes used of grants */
+    unsigned char grants[MDL_MIRROR_GRANTS]; /* a dl_grant_set; last, so that
+                                                what is unused is not read */
 } mdl_account;
 
 /* The mirror. */

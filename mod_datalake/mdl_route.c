@@ -15,6 +15,7 @@
 #include <apr_tables.h>
 
 #include "mdl_api.h"
+#include "mdl_grant.h"
 
 /* Resources by number of segments; written by mdl_route_compile alone. */
 static apr_array_header_t *resources_of[MDL_PATH_SEGMENTS + 1];
@@ -143,6 +144,11 @@ static dl_status check_row(const mdl_route *row, const mdl_resource *resource,
         return dl_fail(err, DL_INTERNAL, 0,
                        "route %s lacks class, handler or format",
                        row->template);
+    }
+    if (!mdl_grant_row_ok(row)) {
+        return dl_fail(
+            err, DL_INTERNAL, 0, "route %s: '%s' is not what its class needs",
+            row->template, row->resource != NULL ? row->resource : "");
     }
     for (param = row->params; param != NULL && param->name != NULL; param++) {
         if (param->in_path && !has_parameter(resource, param->name)) {

@@ -82,7 +82,9 @@ typedef struct mdl_route {
     mdl_class class;         /* who may call it */
     const char *resource;    /* what is accessed, in the grammar of grants;
                                 {name} stands for the parameter of that name,
-                                which is marked resource.  NULL: nothing */
+                                which is marked resource; "|table" behind it
+                                means or its table, " + " between two means
+                                both (mdl_grant.h).  NULL: nothing */
     unsigned formats;        /* bits of mdl_format */
     unsigned cost;           /* units of quota one call takes; 0: not counted */
     const mdl_param *params; /* ends in a row without name; NULL: none */

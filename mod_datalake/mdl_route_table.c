@@ -26,29 +26,29 @@ const mdl_route mdl_route_table[] = {
           NULL, &mdl_api_revoke_body, mdl_api_revoke, "token-revoke"),
 
     /* Transactions: metrics (contract 3.1), each with its second spelling. */
-    ROUTE(GET, "/api/metrics/top-products/", USER, "transaction_log", JSON, 1,
+    ROUTE(GET, "/api/metrics/top-products/", READ, "transaction_log|table", JSON, 1,
           mdl_api_top_products_params, NULL, mdl_api_top_products,
           "top-products"),
-    ROUTE(GET, "/api/metrics/top_products/", USER, "transaction_log", JSON, 1,
+    ROUTE(GET, "/api/metrics/top_products/", READ, "transaction_log|table", JSON, 1,
           mdl_api_top_products_params, NULL, mdl_api_top_products,
           "top-products"),
-    ROUTE(GET, "/api/metrics/total-by-user/", USER, "transaction_log", JSON, 1,
+    ROUTE(GET, "/api/metrics/total-by-user/", READ, "transaction_log|table", JSON, 1,
           mdl_api_users_params, NULL, mdl_api_total_by_user, "total-by-user"),
-    ROUTE(GET, "/api/metrics/total_by_user/", USER, "transaction_log", JSON, 1,
+    ROUTE(GET, "/api/metrics/total_by_user/", READ, "transaction_log|table", JSON, 1,
           mdl_api_users_params, NULL, mdl_api_total_by_user_type,
           "total-by-user-and-type"),
-    ROUTE(GET, "/api/metrics/last-5min/", USER, "transaction_log", JSON, 1,
+    ROUTE(GET, "/api/metrics/last-5min/", READ, "transaction_log|table", JSON, 1,
           mdl_api_window_params, NULL, mdl_api_window, "last-minutes"),
-    ROUTE(GET, "/api/metrics/last5min/", USER, "transaction_log", JSON, 1,
+    ROUTE(GET, "/api/metrics/last5min/", READ, "transaction_log|table", JSON, 1,
           mdl_api_window_params, NULL, mdl_api_window, "last-minutes"),
 
     /* Transactions: lake reads (contract 3.2). */
-    ROUTE(GET, "/api/audit/resources/", USER, "{dataset}", JSON, 1,
+    ROUTE(GET, "/api/audit/resources/", READ_OR_AUDITOR, "{dataset}", JSON, 1,
           mdl_api_dataset_days_params, NULL, mdl_api_dataset_days,
           "dataset-days"),
     ROUTE(GET, "/api/resources/", USER, NULL, JSON, 1,
           mdl_api_resources_params, NULL, mdl_api_resources, "resources"),
-    ROUTE(GET, "/api/audit/version/", USER, "{dataset}/{date}", LINES, 1,
+    ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", LINES, 1,
           mdl_api_version_params, NULL, mdl_api_version, "day-version"),
 
     /* Operations (contract 8). */

@@ -40,6 +40,7 @@ my $stack = DataLake::Stack->new(
     mariadb => 1,
     httpd   => 1,
     users   => { alice => 'user' },
+    grants  => { alice => ['transaction_log'] },
     ini => { datasets => { event_zone => DataLake::Transactions::ZONE } },
 );
 for my $currency (sort keys %RATES) {

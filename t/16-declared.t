@@ -52,6 +52,7 @@ my $stack = DataLake::Stack->new(
     mariadb => 1,
     later   => 1,
     users   => { alice => 'user' },
+    grants  => { alice => ['*'] },
 );
 my $declarations = "$stack->{dir}/datasets";
 make_path($declarations);

@@ -30,6 +30,7 @@ my $stack = DataLake::Stack->new(
     mariadb => 1,
     httpd   => 1,
     users   => { alice => 'user' },
+    grants  => { alice => ['transaction_log'] },
 );
 my $truth = DataLake::Spend->new(base => 'EUR', rates => \%RATES);
 my $alice = $stack->client('alice');

@@ -20,6 +20,7 @@ my $stack = DataLake::Stack->new(
     httpd   => 1,
     daemons => ['datalake-lake'],
     users   => { alice => 'user' },
+    grants  => { alice => ['*'] },
 );
 my $alice = $stack->client('alice');
 my $json  = DataLake::Http::json();

@@ -17,6 +17,7 @@ my $stack = DataLake::Stack->new(
     httpd   => 1,
     daemons => [qw(datalake-lake datalake-warehouse)],
     users   => { alice => 'user' },
+    grants  => { alice => ['transaction_log'] },
 );
 my $alice  = $stack->client('alice');
 my $nobody = $stack->client;

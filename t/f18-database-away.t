@@ -147,6 +147,7 @@ $stack = DataLake::Stack->new(
     mariadb => 1,
     later   => 1,
     users   => { alice => 'user' },
+    grants  => { alice => ['transaction_log'] },
 );
 $stack->start_kafka;
 $stack->start_mariadb;

@@ -64,6 +64,7 @@ my $stack = DataLake::Stack->new(
     mariadb => 1,
     later   => 1,
     users   => { alice => 'user' },
+    grants  => { alice => ['transaction_log'] },
 );
 my $volume = "$stack->{dir}/lake";
 my $httpd  = getgrnam('www-data') // die "no group www-data\n";

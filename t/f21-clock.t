@@ -103,6 +103,7 @@ $stack = DataLake::Stack->new(
     kafka   => { 'log.message.timestamp.after.max.ms' => 9223372036854775807 },
     mariadb => 1,
     users   => { alice => 'user' },
+    grants  => { alice => ['transaction_log'] },
 );
 $stack->{ini} = { kafka => { brokers => "file:$stack->{dir}/source" } };
 $stack->write_ini;

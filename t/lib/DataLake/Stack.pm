@@ -7,6 +7,7 @@
 #       daemons => ['datalake-lake', 'datalake-warehouse'],
 #       ini     => { lake => { seal_age => '5s' } },      # over the defaults
 #       users   => { alice => 'user' },    # beside the administrator `admin`
+#       grants  => { alice => ['transaction_log'] },    # what they may read
 #   );
 #   my @placed = $stack->kafka->produce('transaction_log', \@messages);
 #   my $answer = $stack->client('alice')->get('/api/...');
@@ -408,6 +409,10 @@ sub set_up {
     $self->ctl('migrate');
     my %user = (admin => 'admin', %{ $self->{users} // {} });
     $self->add_user($_, $user{$_}) for sort keys %user;
+    my $grants = $self->{grants} // {};
+    for my $name (sort keys %$grants) {
+        $self->grant($name, $_) for @{ $grants->{$name} };
+    }
     return;
 }
 
@@ -417,6 +422,23 @@ sub add_user {
     $self->secret("user-$name");
     return $self->ctl('user', 'add', $name, '--role', $role,
         '--password-file', "$self->{dir}/secrets/user-$name");
+}
+
+# Let the account NAME read RESOURCE, or LEVEL it; servers that run know it
+# within a second.
+sub grant {
+    my ($self, $name, $resource, $level) = @_;
+    my $db = $self->mariadb;
+    $db->run(
+        'INSERT INTO access_grant (user_id, resource, access, granted_at)'
+          . ' SELECT id, ?, ?, UTC_TIMESTAMP(6) FROM app_user'
+          . ' WHERE username = ?'
+          . ' ON DUPLICATE KEY UPDATE access = VALUES(access)',
+        $resource, $level // 'read', $name
+    );
+    return $db->run('INSERT INTO identity_change (user_id, at)'
+          . ' SELECT id, UTC_TIMESTAMP(6) FROM app_user WHERE username = ?',
+        $name);
 }
 
 # An access token of the account NAME.
