@@ -13,6 +13,7 @@
 #include <apr_strings.h>
 #include <openssl/evp.h>
 
+#include "mdl_audit.h"
 #include "mdl_brigade.h"
 #include "mdl_format.h"
 
@@ -44,6 +45,7 @@ void mdl_answer_begin(mdl_request *q, const mdl_answer *answer)
     if (q->route->class != MDL_CLASS_PUBLIC) {
         apr_table_setn(out, "Vary", "Accept, Authorization");
     }
+    mdl_audit_answer(q, r->status, (apr_off_t)answer->len);
 }
 
 /* Send BODY (NULL: none) and the end of the answer. */

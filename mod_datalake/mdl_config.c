@@ -44,6 +44,10 @@ static const number_rule rule_read_limit = {
     offsetof(mdl_config, read_limit_s), 1, 300, true,
     "a time from 1 s to 300 s, such as 30s"};
 
+static const number_rule rule_audit_buffer = {
+    offsetof(mdl_config, audit_buffer), 1048576, 1073741824, false,
+    "a size from 1M to 1024M, such as 4M"};
+
 mdl_config *mdl_config_get(const server_rec *server)
 {
     return ap_get_module_config(server->module_config, &datalake_module);
@@ -238,6 +242,12 @@ const command_rec mdl_directives[] = {
         RSRC_CONF, "Bytes of answers that one child keeps"),
     AP_INIT_TAKE1("DataLakeReadLimit", set_number, RULE(rule_read_limit),
         RSRC_CONF, "How long one request may take"),
+    AP_INIT_TAKE1("DataLakeAuditDir", set_path, MEMBER(audit_dir), RSRC_CONF,
+        "Folder of the audit log's files"),
+    AP_INIT_TAKE1("DataLakeAuditKeyFile", set_path, MEMBER(audit_key_file),
+        RSRC_CONF, "Path of the file with the key that signs the audit log"),
+    AP_INIT_TAKE1("DataLakeAuditBuffer", set_number, RULE(rule_audit_buffer),
+        RSRC_CONF, "Bytes of audit lines of reads that one child keeps"),
     AP_INIT_ITERATE("DataLakeMetricsAllow", add_metrics_allow, NULL, RSRC_CONF,
         "Addresses that read /metrics without a token"),
     {.name = NULL}};
@@ -258,6 +268,7 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->warehouse_connections = MDL_UNSET;
     config->cache_bytes = MDL_UNSET;
     config->read_limit_s = MDL_UNSET;
+    config->audit_buffer = MDL_UNSET;
     config->n_metrics_allow = MDL_UNSET;
     return config;
 }
@@ -293,6 +304,9 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_number(&config->warehouse_connections, base->warehouse_connections);
     take_number(&config->cache_bytes, base->cache_bytes);
     take_number(&config->read_limit_s, base->read_limit_s);
+    take_text(&config->audit_dir, base->audit_dir);
+    take_text(&config->audit_key_file, base->audit_key_file);
+    take_number(&config->audit_buffer, base->audit_buffer);
     if (config->n_metrics_allow == MDL_UNSET) {
         config->n_metrics_allow = base->n_metrics_allow;
         memcpy(config->metrics_allow, base->metrics_allow,
@@ -315,6 +329,9 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_number(&config->warehouse_connections, 8);
     take_number(&config->cache_bytes, 16777216);
     take_number(&config->read_limit_s, 30);
+    take_text(&config->audit_dir, "/var/lib/datalake/audit");
+    take_text(&config->audit_key_file, "/etc/datalake/audit.key");
+    take_number(&config->audit_buffer, 4194304);
     if (config->n_metrics_allow == MDL_UNSET) {
         config->n_metrics_allow = 0;
         add_loopback(config, pool);

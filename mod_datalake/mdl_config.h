@@ -41,6 +41,9 @@ typedef struct mdl_config {
     int warehouse_connections;  /* DataLakeWarehouseConnections, per child */
     int cache_bytes;            /* DataLakeAnswerCache, per child */
     int read_limit_s;           /* DataLakeReadLimit: deadline of a request */
+    const char *audit_dir;      /* DataLakeAuditDir: folder of the log */
+    const char *audit_key_file; /* DataLakeAuditKeyFile: signs its chains */
+    int audit_buffer;           /* DataLakeAuditBuffer, bytes per child */
     int n_metrics_allow;        /* DataLakeMetricsAllow: entries; MDL_UNSET */
     struct apr_ipsubnet_t *metrics_allow[MDL_CONFIG_NETWORKS]; /* the entries */
     struct mdl_site *site; /* made of them at start; NULL: engine off */

@@ -13,10 +13,12 @@
 #include <util_filter.h>
 
 #include "dl_buf.h"
+#include "mdl_audit.h"
 #include "mdl_brigade.h"
 #include "mdl_config.h"
 #include "mdl_framing.h"
 #include "mdl_keepalive.h"
+#include "mdl_problem.h"
 #include "mdl_problem_body.h"
 #include "mdl_request.h"
 #include "mdl_site.h"
@@ -56,11 +58,17 @@ static void put_body(mdl_request *q, apr_bucket_brigade *bb)
     request_rec *r = q->r;
     dl_buf *body = dl_buf_create(BODY_MAX, r->pool);
 
+    if (!mdl_audit_admit(q, r->status)) {
+        r->status = mdl_problem(q, MDL_PROBLEM_STORAGE_FULL,
+                                "There is no room for the audit entry.");
+        r->status_line = NULL;
+    }
     set_headers(r, q);
     if (!mdl_problem_write(body, r->status, q->problem, q->id)) {
         ap_set_content_length(r, 0);
         return;
     }
+    mdl_audit_answer(q, r->status, (apr_off_t)body->len);
     ap_set_content_length(r, (apr_off_t)body->len);
     mdl_brigade_prepend(bb, apr_bucket_pool_create(body->data, body->len,
                                                    r->pool, bb->bucket_alloc));

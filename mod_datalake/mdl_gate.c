@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "mdl_answer.h"
+#include "mdl_audit.h"
 #include "mdl_auth.h"
 #include "mdl_body.h"
 #include "mdl_config.h"
@@ -231,6 +232,9 @@ int mdl_gate_handle(request_rec *r)
     if (status == OK) {
         status = check_body(q);
     }
+    if (status == OK) {
+        status = mdl_audit_reserve(q);
+    }
     return status == OK ? q->route->handler(q) : status;
 }
 
@@ -258,6 +262,7 @@ int mdl_gate_log(request_rec *r)
     if (q == NULL) {
         return DECLINED;
     }
+    mdl_audit_finish(q);
     finished.route = mdl_route_index(q->resource->routes[0]);
     if (q->route != NULL) {
         finished.route = mdl_route_index(q->route);

@@ -45,6 +45,7 @@ static const counter_row counter_table[MDL_METRICS_COUNTERS] = {
     {"datalake_token_failures_total", "cause=\"claims\""},
     {"datalake_token_failures_total", "cause=\"expired\""},
     {"datalake_token_failures_total", "cause=\"account\""},
+    {"datalake_audit_entries_total", ""},
 };
 
 /* The counters of one route. */

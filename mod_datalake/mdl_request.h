@@ -28,6 +28,7 @@
 #include "mdl_route.h"
 
 struct mdl_site;
+struct mdl_audit_state;
 struct mdl_problem_state;
 
 /* What the audit log is to say beyond what every request says. */
@@ -52,6 +53,7 @@ typedef struct mdl_request {
     mdl_member_value *members;         /* one per row of route->body */
     mdl_body_text body;                /* the body as it was sent */
     mdl_subject subject;               /* for the audit log; handlers fill it */
+    struct mdl_audit_state *audit;     /* mdl_audit.c's; NULL: nothing yet */
     unsigned format;                   /* the one bit of mdl_format to answer */
     apr_time_t deadline;               /* when the request must have ended */
     struct mdl_problem_state *problem; /* mdl_problem.c's; NULL: none named */

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <httpd.h>
@@ -13,11 +14,13 @@
 
 #include <apr_strings.h>
 
+#include "dl_audit.h"
 #include "dl_config.h"
 #include "dl_dataset.h"
 #include "dl_jws.h"
 #include "dl_log.h"
 #include "dl_wh.h"
+#include "mdl_audit_log.h"
 #include "mdl_mirror.h"
 #include "mdl_openapi.h"
 #include "mdl_watcher.h"
@@ -46,6 +49,20 @@ static dl_status load_keys(mdl_site *site, dl_error *err, apr_pool_t *pool)
     return DL_OK;
 }
 
+/* Without its folder a server would refuse every change: say so at start. */
+static dl_status check_audit_dir(const char *path, dl_error *err)
+{
+    struct stat info;
+
+    if (stat(path, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return dl_fail(err, DL_NOT_FOUND, 0,
+                       "DataLakeAuditDir %s is no folder: make it, writable "
+                       "for httpd's user",
+                       path);
+    }
+    return DL_OK;
+}
+
 dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
                           apr_pool_t *pool)
 {
@@ -58,6 +75,7 @@ dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
     made->config = mdl_config_get(server);
     made->lake_fd = -1;
     made->run_fd = -1;
+    made->audit_fd = -1;
     if (made->config->engine != 1) {
         return DL_OK;
     }
@@ -72,6 +90,11 @@ dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
     if (load_keys(made, err, pool) != DL_OK) {
         return dl_wrap(err, "DataLakeTokenKeyFile");
     }
+    if (dl_audit_key_load(&made->audit_key, made->config->audit_key_file, err,
+                          pool) != DL_OK) {
+        return dl_wrap(err, "DataLakeAuditKeyFile");
+    }
+    DL_TRY(check_audit_dir(made->config->audit_dir, err));
     if (dl_wh_target_load(&made->wh_target, ini, DL_WH_API, err, pool) !=
         DL_OK) {
         return dl_wrap(err, "DataLakeConfig");
@@ -117,11 +140,23 @@ dl_status mdl_site_prepare(mdl_site *site, const server_rec *server,
 {
     open_folder(&site->lake_fd, site->ini->lake.path, pool);
     open_folder(&site->run_fd, site->ini->run.dir, pool);
+    open_folder(&site->audit_fd, site->config->audit_dir, pool);
     return mdl_mirror_open(&site->mirror, mirror_name(site, pool),
                            site->config->identity_accounts, server, err, pool);
 }
 
 /* --- In the child --------------------------------------------------------- */
+
+static dl_status open_audit(mdl_site *site, dl_error *err,
+                            apr_pool_t *child_pool)
+{
+    const mdl_audit_log_options options = {
+        .dir_fd = site->audit_fd,
+        .key = site->audit_key,
+        .buffer = (size_t)site->config->audit_buffer};
+
+    return mdl_audit_log_open(&site->audit, &options, err, child_pool);
+}
 
 dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)
 {
@@ -132,6 +167,7 @@ dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)
         mdl_cache_create((size_t)site->config->cache_bytes, child_pool);
     site->commit = mdl_commit_create(site->run_fd, child_pool);
     site->lake = mdl_lake_create(site->lake_fd, child_pool);
+    DL_TRY(open_audit(site, err, child_pool));
     DL_TRY(mdl_watcher_start(site->mirror, site->wh, err, child_pool));
     site->open = true;
     return DL_OK;
@@ -143,5 +179,6 @@ void mdl_site_share(mdl_site *site, const mdl_site *other)
     site->cache = other->cache;
     site->commit = other->commit;
     site->lake = other->lake;
+    site->audit = other->audit;
     site->open = true;
 }

@@ -28,6 +28,8 @@ struct dl_config;
 struct dl_dataset_set;
 struct dl_wh_target;
 struct mdl_mirror;
+struct dl_audit_key;
+struct mdl_audit_log;
 struct mdl_openapi;
 
 /* One server's part. */
@@ -39,8 +41,11 @@ typedef struct mdl_site {
     dl_token_rules rules;                  /* issuer and audience */
     const struct mdl_openapi *openapi;     /* the API description */
     mdl_cursor_key cursor_key;             /* signs cursors, from the keys */
-    int lake_fd; /* the lake's root, opened at start; -1: cannot be opened */
-    int run_fd;  /* [run] dir likewise */
+    int lake_fd;  /* the lake's root, opened at start; -1: cannot be opened */
+    int run_fd;   /* [run] dir likewise */
+    int audit_fd; /* DataLakeAuditDir likewise */
+    const struct dl_audit_key *audit_key; /* of DataLakeAuditKeyFile */
+    struct mdl_audit_log *audit;          /* this child's; NULL in the parent */
     struct mdl_mirror *mirror;            /* accounts, in shared memory */
     const struct dl_wh_target *wh_target; /* account api, with password */
     mdl_wh_pool *wh;                      /* this child's; NULL in the parent */

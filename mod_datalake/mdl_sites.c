@@ -29,7 +29,8 @@ typedef struct kept_sites {
 static const char *source_of(const mdl_config *config, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, config->file, "\n", config->token_key_file, "\n",
-                       config->issuer, "\n", config->audience, NULL);
+                       config->issuer, "\n", config->audience, "\n",
+                       config->audit_dir, "\n", config->audit_key_file, NULL);
 }
 
 /* Whether the settings of any server mention the data lake. */
@@ -148,8 +149,8 @@ dl_status mdl_sites_load(server_rec *main_server, apr_pool_t *pconf,
 
 /* --- In the child --------------------------------------------------------- */
 
-/* The site of a server before SERVER that reads the same datalake.ini and is
- * open, or NULL. */
+/* The site of a server before SERVER that reads the same datalake.ini, has the
+ * same audit log and is open, or NULL. */
 static const mdl_site *find_open(server_rec *main_server,
                                  const server_rec *server)
 {
@@ -160,7 +161,8 @@ static const mdl_site *find_open(server_rec *main_server,
         const mdl_site *site = mdl_site_get(other);
 
         if (site != NULL && site->open &&
-            strcmp(site->config->file, wanted->config->file) == 0) {
+            strcmp(site->config->file, wanted->config->file) == 0 &&
+            strcmp(site->config->audit_dir, wanted->config->audit_dir) == 0) {
             return site;
         }
     }

@@ -59,10 +59,10 @@ never(
     [ grep { !m{/dl_wh\w*\.[ch]$} } @core, @module, @consumers ]
 );
 never(
-    'cryptography is for tokens, keys, passwords, checksums, cursors and ETags',
+    'cryptography is for tokens, keys, passwords, checksums, the audit log, cursors and ETags',
     qr{^(?:openssl/|sodium)},
     [
-        grep { !m{/(?:dl_(?:jws|keyset|token|password|sha256|secret)\w*
+        grep { !m{/(?:dl_(?:audit|jws|keyset|token|password|sha256|secret)\w*
                |mdl_cursor\w*|mdl_auth\w*|mdl_answer)\.[ch]$}x } @core,
         @module
     ]

@@ -18,7 +18,9 @@ my $stack = DataLake::Stack->new(
 $stack->write_ini;
 my $key   = "$stack->{dir}/secrets/token.key";
 my $files = "DataLakeConfig \"@{[$stack->ini_file]}\"\n"
-  . "DataLakeTokenKeyFile \"$key\"\n";
+  . "DataLakeTokenKeyFile \"$key\"\n"
+  . "DataLakeAuditDir \"$stack->{dir}/audit\"\n"
+  . "DataLakeAuditKeyFile \"$stack->{dir}/secrets/audit.key\"\n";
 $stack->start_httpd;
 my $httpd = $stack->httpd;
 
@@ -39,7 +41,7 @@ subtest 'the sample file tells every directive once with its default' => sub {
     is_deeply([ sort @told ], [ sort @known ], 'both name the same ones');
     my @naked = grep { $sample !~ /^#[^\n]+\n(?:DataLake\w+ [^\n]+\n)*$_ /m } @told;
     is_deeply(\@naked, [], 'each stands under a remark');
-    $sample =~ s/^DataLake(?:Config|TokenKeyFile) .*$//mg;
+    $sample =~ s/^DataLake(?:Config|TokenKeyFile|AuditDir|AuditKeyFile) .*$//mg;
     like(check($files . $sample), qr/Syntax OK/, 'and httpd takes it');
 };
 
@@ -67,6 +69,9 @@ subtest 'a wrong value is found with what would be right' => sub {
         [ 'DataLakeMetricsAllow localhost', qr/must be loopback, none/ ],
         [ 'DataLakeMetricsAllow 10.0.0.0/33', qr/must be loopback, none/ ],
         [ 'DataLakeMetricsAllow 300.1.1.1', qr/must be loopback, none/ ],
+        [ 'DataLakeAuditBuffer 64K', qr/a size from 1M to 1024M/ ],
+        [ 'DataLakeAuditDir /nonexistent', qr{DL1001 DataLakeAuditDir /nonexistent is no folder} ],
+        [ 'DataLakeAuditKeyFile /nonexistent/audit.key', qr{DL1001 DataLakeAuditKeyFile: .*/nonexistent/audit\.key} ],
         [ 'DataLakeNothing On', qr/Invalid command 'DataLakeNothing'/ ],
     );
     for my $case (@wrong) {

@@ -56,6 +56,7 @@ sub new {
     make_path("$self->{dir}/run", "$self->{dir}/lake");
     chmod 0755, $self->{dir}, "$self->{dir}/run", "$self->{dir}/lake";
     share_lake("$self->{dir}/lake") if $> == 0;
+    $self->make_audit_dir;
     if (!$self->{keep}) {
         push @living, $self;
         $SIG{$_} //= sub { exit 1 }
@@ -74,6 +75,19 @@ sub share_lake {
     chmod 02750, $folder;
     return;
 }
+
+# The folder of the audit log: httpd's children write it, the daemons read it.
+sub make_audit_dir {
+    my ($self) = @_;
+    my $dir = $self->audit_dir;
+    make_path($dir);
+    chmod 02750, $dir;
+    return if $> != 0;
+    chown scalar getpwnam('www-data'), -1, $dir or die "chown $dir: $!\n";
+    return;
+}
+
+sub audit_dir { my ($self) = @_; return "$self->{dir}/audit"; }
 
 # Start what was asked for, in the order in which one needs the other.
 sub start_all {
@@ -203,7 +217,7 @@ sub secret {
 sub start_httpd {
     my ($self) = @_;
     my $more = ref $self->{httpd} ? $self->{httpd} : {};
-    $self->secret('token.key');
+    $self->secret($_) for qw(token.key audit.key);
     $self->{httpd_server} //= DataLake::Httpd->new(
         $self->place('apache2'),
         ini        => $self->ini_file,
@@ -219,7 +233,7 @@ sub start_httpd {
 # httpd's file with our directives: datalakectl reads the token key from it.
 sub write_directives {
     my ($self) = @_;
-    $self->secret('token.key');
+    $self->secret($_) for qw(token.key audit.key);
     spit("$self->{dir}/apache2/datalake.conf", $self->directives);
     return;
 }
@@ -230,6 +244,8 @@ sub directives {
     return
         "DataLakeConfig \"@{[$self->ini_file]}\"\n"
       . "DataLakeTokenKeyFile \"$self->{dir}/secrets/token.key\"\n"
+      . "DataLakeAuditDir \"@{[$self->audit_dir]}\"\n"
+      . "DataLakeAuditKeyFile \"$self->{dir}/secrets/audit.key\"\n"
       . ($self->{directives} // '');
 }
 

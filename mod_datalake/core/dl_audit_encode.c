@@ -1,0 +1,252 @@
+/* dl_audit_encode.c - Entries, headers and ends as lines.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include "dl_audit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/sha.h>
+#include <sodium.h>
+
+#include "dl_audit_ascii.h"
+#include "dl_utf8.h"
+
+/* Bytes of a salt. */
+#define SALT 16
+
+/* Names of the texts, in order. */
+static const char *const text_name[DL_AUDIT_TEXTS] = {"user", "address",
+                                                      "query_params", "body"};
+
+/* The salts of one line, as they stand in it. */
+typedef struct salts {
+    char text[DL_AUDIT_TEXTS][2 * SALT]; /* hexadecimal digits */
+} salts;
+
+static dl_status put(dl_buf *out, const char *text, dl_error *err)
+{
+    return dl_buf_append(out, text, strlen(text), err);
+}
+
+static dl_status put_string(dl_buf *out, const char *text, dl_error *err)
+{
+    return text == NULL ? put(out, "null", err)
+                        : dl_audit_ascii_put(out, text, strlen(text), err);
+}
+
+static dl_status put_member(dl_buf *out, const char *name, const char *text,
+                            dl_error *err)
+{
+    DL_TRY(put(out, name, err));
+    return put_string(out, text, err);
+}
+
+static dl_status put_number(dl_buf *out, const char *name, int64_t value,
+                            dl_error *err)
+{
+    char text[24];
+
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    DL_TRY(put(out, name, err));
+    return put(out, text, err);
+}
+
+static void make_salts(salts *made)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char bytes[DL_AUDIT_TEXTS * SALT];
+    char *at = made->text[0];
+
+    randombytes_buf(bytes, sizeof bytes);
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        *at++ = digits[bytes[i] >> 4];
+        *at++ = digits[bytes[i] & 15];
+    }
+}
+
+/* Add to SUM the text that dl_audit_ascii_put makes of LEN bytes at TEXT. */
+static void hash_text(SHA256_CTX *sum, const char *text, size_t len)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *end = at + len;
+    const unsigned char *from = at;
+
+    while (at < end) {
+        size_t used = *at < 0x80 ? 1 : dl_utf8_check(at, (size_t)(end - at));
+
+        if (used == 0) {
+            SHA256_Update(sum, from, (size_t)(at - from));
+            SHA256_Update(sum, "\xef\xbf\xbd", 3);
+            from = ++at;
+        }
+        else {
+            at += used;
+        }
+    }
+    SHA256_Update(sum, from, (size_t)(at - from));
+}
+
+/* Append the hash of TEXT under SALT (its digits) as a member's value. */
+static dl_status put_hash(dl_buf *out, const dl_audit_text *text,
+                          const char *salt, dl_error *err)
+{
+    unsigned char digest[SHA256_DIGEST_LENGTH];
+    char hex[2 * DL_AUDIT_VALUE + 2];
+    SHA256_CTX sum;
+
+    if (text->text == NULL) {
+        return put(out, "null", err);
+    }
+    SHA256_Init(&sum);
+    SHA256_Update(&sum, salt, (size_t)(2 * SALT));
+    hash_text(&sum, text->text, text->len);
+    SHA256_Final(digest, &sum);
+    hex[0] = hex[sizeof hex - 1] = '"';
+    dl_audit_hex(hex + 1, digest);
+    return dl_buf_append(out, hex, sizeof hex, err);
+}
+
+/* Append what can never be changed. */
+static dl_status put_sealed(dl_buf *out, const dl_audit_entry *entry,
+                            const salts *with, dl_error *err)
+{
+    char time[DL_TIME_TEXT];
+
+    dl_time_format(time, entry->timestamp);
+    DL_TRY(put_member(out, "{\"timestamp\":", time, err));
+    if (entry->user_id > 0) {
+        DL_TRY(put_number(out, ",\"user_id\":", entry->user_id, err));
+    }
+    else {
+        DL_TRY(put(out, ",\"user_id\":null", err));
+    }
+    DL_TRY(put_member(out, ",\"method\":", entry->method, err));
+    DL_TRY(put_member(out, ",\"endpoint\":", entry->endpoint, err));
+    DL_TRY(put_member(out, ",\"resource\":", entry->resource, err));
+    DL_TRY(put_member(out, ",\"action\":", entry->action, err));
+    DL_TRY(put_number(out, ",\"status\":", entry->status, err));
+    DL_TRY(put_number(out, ",\"bytes\":", entry->bytes, err));
+    DL_TRY(put_number(out, ",\"duration_ms\":", entry->duration_ms, err));
+    DL_TRY(put_member(out, ",\"request_id\":", entry->request_id, err));
+    for (int i = 0; i < DL_AUDIT_TEXTS; i++) {
+        DL_TRY(put(out, ",\"", err));
+        DL_TRY(put(out, text_name[i], err));
+        DL_TRY(put(out, "_sha256\":", err));
+        DL_TRY(put_hash(out, &entry->text[i], with->text[i], err));
+    }
+    return DL_OK;
+}
+
+/* Append room for the chain's digits. */
+static dl_status put_room(dl_buf *out, dl_error *err)
+{
+    char room[2 * DL_AUDIT_VALUE];
+
+    memset(room, '0', sizeof room);
+    DL_TRY(put(out, ",\"chain\":\"", err));
+    DL_TRY(dl_buf_append(out, room, sizeof room, err));
+    return put(out, "\"", err);
+}
+
+/* Append the texts themselves. */
+static dl_status put_open(dl_buf *out, const dl_audit_entry *entry,
+                          const salts *with, dl_error *err)
+{
+    const char *before = "\"";
+
+    DL_TRY(put(out, ",\"open\":{", err));
+    for (int i = 0; i < DL_AUDIT_TEXTS; i++) {
+        const dl_audit_text *text = &entry->text[i];
+
+        if (text->text == NULL) {
+            continue;
+        }
+        DL_TRY(put(out, before, err));
+        DL_TRY(put(out, text_name[i], err));
+        DL_TRY(put(out, "\":{\"salt\":\"", err));
+        DL_TRY(dl_buf_append(out, with->text[i], sizeof with->text[i], err));
+        DL_TRY(put(out, "\",\"value\":", err));
+        DL_TRY(dl_audit_ascii_put(out, text->text, text->len, err));
+        DL_TRY(put(out, "}", err));
+        before = ",\"";
+    }
+    return put(out, "}}\n", err);
+}
+
+static dl_status put_entry(dl_buf *out, size_t *sealed,
+                           const dl_audit_entry *entry, dl_error *err)
+{
+    size_t begin = out->len;
+    salts with;
+
+    make_salts(&with);
+    DL_TRY(put_sealed(out, entry, &with, err));
+    *sealed = out->len - begin;
+    DL_TRY(put_room(out, err));
+    DL_TRY(put_open(out, entry, &with, err));
+    if (out->len - begin > DL_AUDIT_LINE_MAX) {
+        return dl_fail(err, DL_LIMIT, 0,
+                       "an audit line may have at most %d bytes",
+                       DL_AUDIT_LINE_MAX);
+    }
+    return DL_OK;
+}
+
+dl_status dl_audit_encode(dl_buf *out, size_t *sealed,
+                          const dl_audit_entry *entry, dl_error *err)
+{
+    size_t begin = out->len;
+    dl_status status = put_entry(out, sealed, entry, err);
+
+    if (status != DL_OK) {
+        out->len = begin;
+    }
+    return status;
+}
+
+/* --- Headers and ends ----------------------------------------------------- */
+
+/* Append what stands behind the sealed part, which began at BEGIN. */
+static dl_status put_rest(dl_buf *out, size_t *sealed, size_t begin,
+                          dl_error *err)
+{
+    *sealed = out->len - begin;
+    DL_TRY(put_room(out, err));
+    return put(out, "}\n", err);
+}
+
+static dl_status put_time(dl_buf *out, dl_error *err)
+{
+    char time[DL_TIME_TEXT];
+
+    dl_time_format(time, dl_time_now());
+    return put_member(out, ",\"at\":", time, err);
+}
+
+dl_status dl_audit_header_encode(dl_buf *out, size_t *sealed,
+                                 const dl_audit_header *header, dl_error *err)
+{
+    size_t begin = out->len;
+    char hex[2 * DL_AUDIT_VALUE + 1] = "";
+
+    dl_audit_hex(hex, header->previous);
+    DL_TRY(put_member(out, "{\"audit\":1,\"id\":", header->name, err));
+    DL_TRY(put_number(out, ",\"file\":", header->file, err));
+    DL_TRY(put_number(out, ",\"lines\":", header->lines, err));
+    DL_TRY(put_member(out, ",\"previous\":", hex, err));
+    DL_TRY(put_time(out, err));
+    return put_rest(out, sealed, begin, err);
+}
+
+dl_status dl_audit_end_encode(dl_buf *out, size_t *sealed, const char *reason,
+                              int64_t cut, dl_error *err)
+{
+    size_t begin = out->len;
+
+    DL_TRY(put_member(out, "{\"end\":", reason, err));
+    DL_TRY(put_number(out, ",\"cut\":", cut, err));
+    DL_TRY(put_time(out, err));
+    return put_rest(out, sealed, begin, err);
+}
