@@ -62,6 +62,8 @@ MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
 MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
 WORDS          := $(BUILD)/gen/mdl_openapi_table.h
+# One for all variants of the build.
+WWW            := build/www/docs.html
 GENERATED      := $(STATEMENTS) $(MIGRATIONS) $(WORDS)
 SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
   $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES) \
@@ -74,7 +76,7 @@ OBJECTS        := $(call objects,$(SOURCES))
 .DELETE_ON_ERROR:
 .SECONDARY:
 
-all: $(CORE_LIBRARY) $(SHARED_LIBRARY) $(PROGRAMS) $(MODULE) $(TOOLS) ## build everything
+all: $(CORE_LIBRARY) $(SHARED_LIBRARY) $(PROGRAMS) $(MODULE) $(TOOLS) $(WWW) ## build everything
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z_% -]*:.*## /{printf "%-18s %s\n", $$1, $$2}' \
@@ -94,6 +96,12 @@ $(WORDS): mod_datalake/openapi/embed mod_datalake/mdl_route_table.c \
   mod_datalake/mdl_problem.c $(wildcard mod_datalake/openapi/*.json)
 	@mkdir -p $(@D)
 	perl $^ > $@
+
+# What browsers get: pinned packages from npm and our pages.
+$(WWW): mod_datalake/www/bundle $(wildcard mod_datalake/www/*.*) \
+  mod_datalake/www/.npmrc
+	@echo "NPM $(@D)"
+	@$< $(@D)
 
 # --- Objects ----------------------------------------------------------------
 # Each folder gets its own compiler flags and no others: core and the unit
@@ -282,6 +290,7 @@ install: all ## programs, module, settings, manuals, units (DESTDIR, PREFIX)
 	$(call install_files,644,$(MODULE_FOLDER),$(MODULE))
 	$(call install_files,644,$(PREFIX)/share/datalake,conf/datalake.ini conf/datalake.conf)
 	$(call install_files,644,$(PREFIX)/share/datalake/datasets,$(wildcard conf/datasets/*.json))
+	$(call install_files,644,$(PREFIX)/share/datalake/www,$(dir $(WWW))*)
 	$(call install_files,644,$(HTTPD_CONF)/mods-available,conf/datalake.load)
 	$(call install_files,644,$(SYSCONF)/logrotate.d,conf/logrotate/datalake)
 	$(call install_files,644,/lib/systemd/system,$(wildcard conf/systemd/*.service))

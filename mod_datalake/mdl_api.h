@@ -25,6 +25,11 @@ mdl_handler mdl_api_home;
 /* mdl_api_openapi.c: GET /openapi.json. */
 mdl_handler mdl_api_openapi;
 
+/* mdl_api_docs.c: GET /docs, GET /redoc, GET /static/{file}. */
+mdl_handler mdl_api_docs;
+mdl_handler mdl_api_redoc;
+mdl_handler mdl_api_static;
+
 /* mdl_api_problem.c: GET /problems/{slug}. */
 mdl_handler mdl_api_problem;
 

@@ -223,6 +223,8 @@ const command_rec mdl_directives[] = {
         "Path of datalake.ini"),
     AP_INIT_TAKE1("DataLakeTokenKeyFile", set_path, MEMBER(token_key_file),
         RSRC_CONF, "Path of the file with the keys that sign tokens"),
+    AP_INIT_TAKE1("DataLakeWebDir", set_path, MEMBER(web_dir), RSRC_CONF,
+        "Folder of the pages that show the API"),
     AP_INIT_TAKE1("DataLakeIssuer", set_name, MEMBER(issuer), RSRC_CONF,
         "Claim iss of the tokens that are accepted"),
     AP_INIT_TAKE1("DataLakeAudience", set_name, MEMBER(audience), RSRC_CONF,
@@ -295,6 +297,7 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_number(&config->engine, base->engine);
     take_text(&config->file, base->file);
     take_text(&config->token_key_file, base->token_key_file);
+    take_text(&config->web_dir, base->web_dir);
     take_text(&config->issuer, base->issuer);
     take_text(&config->audience, base->audience);
     take_number(&config->access_ttl_s, base->access_ttl_s);
@@ -320,6 +323,7 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_number(&config->engine, 1);
     take_text(&config->file, "/etc/datalake/datalake.ini");
     take_text(&config->token_key_file, "/etc/datalake/token.key");
+    take_text(&config->web_dir, "/usr/share/datalake/www");
     take_text(&config->issuer, "datalake");
     take_text(&config->audience, "datalake");
     take_number(&config->access_ttl_s, 1800);

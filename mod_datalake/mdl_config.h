@@ -32,6 +32,7 @@ typedef struct mdl_config {
     int engine;                 /* DataLakeEngine: 1 serves the routes */
     const char *file;           /* DataLakeConfig: path of datalake.ini */
     const char *token_key_file; /* DataLakeTokenKeyFile */
+    const char *web_dir;        /* DataLakeWebDir: folder of the pages */
     const char *issuer;         /* DataLakeIssuer */
     const char *audience;       /* DataLakeAudience */
     int access_ttl_s;           /* DataLakeTokenTTL, first value */

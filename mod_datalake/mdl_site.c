@@ -24,6 +24,7 @@
 #include "mdl_mirror.h"
 #include "mdl_openapi.h"
 #include "mdl_watcher.h"
+#include "mdl_web.h"
 
 /* What the cursor key is derived from: no token has such a payload. */
 #define CURSOR_PURPOSE "datalake cursor key, version 1"
@@ -101,6 +102,7 @@ dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
     }
     DL_TRY(mdl_openapi_make(&openapi, made->datasets, err, pool));
     made->openapi = openapi;
+    made->web = mdl_web_load(made->config->web_dir, pool);
     *site = made;
     return DL_OK;
 }

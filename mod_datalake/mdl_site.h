@@ -31,6 +31,7 @@ struct mdl_mirror;
 struct dl_audit_key;
 struct mdl_audit_log;
 struct mdl_openapi;
+struct mdl_web;
 
 /* One server's part. */
 typedef struct mdl_site {
@@ -39,6 +40,7 @@ typedef struct mdl_site {
     const struct dl_dataset_set *datasets; /* the declared datasets */
     const dl_keyset *keys;                 /* of DataLakeTokenKeyFile */
     dl_token_rules rules;                  /* issuer and audience */
+    const struct mdl_web *web;             /* the files of DataLakeWebDir */
     const struct mdl_openapi *openapi;     /* the API description */
     mdl_cursor_key cursor_key;             /* signs cursors, from the keys */
     int lake_fd;  /* the lake's root, opened at start; -1: cannot be opened */

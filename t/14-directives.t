@@ -50,6 +50,7 @@ subtest 'a wrong value is found with what would be right' => sub {
         [ 'DataLakeEngine maybe', qr/must be On or Off/ ],
         [ 'DataLakeConfig ""', qr{takes one argument, Path of datalake\.ini} ],
         [ 'DataLakeIssuer "a b"', qr/must be 1 to 255 visible ASCII/ ],
+        [ 'DataLakeWebDir ""', qr{takes one argument, Folder of the pages} ],
         [ 'DataLakeAudience ""', qr{takes one argument, Claim aud} ],
         [ 'DataLakeTokenTTL 5', qr/must be a time from 60 s to 1 d/ ],
         [ 'DataLakeTokenTTL 30min 1000d', qr/from 60 s to 90 d/ ],

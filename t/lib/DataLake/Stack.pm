@@ -246,6 +246,7 @@ sub directives {
       . "DataLakeTokenKeyFile \"$self->{dir}/secrets/token.key\"\n"
       . "DataLakeAuditDir \"@{[$self->audit_dir]}\"\n"
       . "DataLakeAuditKeyFile \"$self->{dir}/secrets/audit.key\"\n"
+      . "DataLakeWebDir \"$self->{top}/build/www\"\n"
       . ($self->{directives} // '');
 }
 
