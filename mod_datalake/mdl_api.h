@@ -40,6 +40,9 @@ mdl_handler mdl_api_live;
 mdl_handler mdl_api_health;
 mdl_handler mdl_api_ready;
 
+/* mdl_api_quota.c: GET /v1/me/quota, /me/quota. */
+mdl_handler mdl_api_quota;
+
 /* mdl_api_prometheus.c: GET /metrics. */
 mdl_handler mdl_api_prometheus;
 

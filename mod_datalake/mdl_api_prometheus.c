@@ -15,6 +15,7 @@
 #include "mdl_api.h"
 #include "mdl_http.h"
 #include "mdl_metrics.h"
+#include "mdl_quota.h"
 #include "mdl_route.h"
 #include "mdl_site.h"
 
@@ -65,6 +66,7 @@ static void collect_now(dl_stats_samples *samples, const mdl_site *site)
     dl_stats_samples_add(samples, DL_STATS_GAUGE, "datalake_build_info", BUILD,
                          &one);
     gauge(samples, "datalake_http_requests_in_flight", in_flight());
+    mdl_quota_collect(samples, site->quota);
     gauge(samples, "datalake_warehouse_up",
           mdl_wh_check(site->wh, NULL) == DL_OK ? 1 : 0);
     if (site->lake_fd >= 0 && fstatvfs(site->lake_fd, &disk) == 0) {

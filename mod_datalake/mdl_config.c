@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "mdl_module.h"
+#include "mdl_quota_rule.h"
 
 /* A number in words, its unit and its bounds: the data of one row. */
 typedef struct number_rule {
@@ -40,6 +41,9 @@ static const number_rule rule_connections = {
 static const number_rule rule_cache = {offsetof(mdl_config, cache_bytes), 65536,
                                        1073741824, false,
                                        "a size from 64K to 1024M, such as 16M"};
+static const number_rule rule_quota_windows = {
+    offsetof(mdl_config, quota_windows), 1024, 4194304, false,
+    "a whole number from 1024 to 4194304"};
 static const number_rule rule_read_limit = {
     offsetof(mdl_config, read_limit_s), 1, 300, true,
     "a time from 1 s to 300 s, such as 30s"};
@@ -207,6 +211,14 @@ static const char *add_metrics_allow(cmd_parms *cmd, void *unused,
     return NULL;
 }
 
+static const char *add_quota(cmd_parms *cmd, void *unused, int argc,
+                             char *const argv[])
+{
+    (void)unused;
+    return mdl_quota_rule_add(&mdl_config_get(cmd->server)->quota_rules, cmd,
+                              argc, argv);
+}
+
 /* --- The table ------------------------------------------------------------ */
 
 /* The offset of MEMBER as the data of a row. */
@@ -250,6 +262,11 @@ const command_rec mdl_directives[] = {
         RSRC_CONF, "Path of the file with the key that signs the audit log"),
     AP_INIT_TAKE1("DataLakeAuditBuffer", set_number, RULE(rule_audit_buffer),
         RSRC_CONF, "Bytes of audit lines of reads that one child keeps"),
+    AP_INIT_TAKE_ARGV("DataLakeQuota", add_quota, NULL, RSRC_CONF,
+        "Path, role and calls per hour, then rows= and bytes= per hour"),
+    AP_INIT_TAKE1("DataLakeQuotaWindows", set_number,
+        RULE(rule_quota_windows), RSRC_CONF,
+        "How many callers the server counts in shared memory"),
     AP_INIT_ITERATE("DataLakeMetricsAllow", add_metrics_allow, NULL, RSRC_CONF,
         "Addresses that read /metrics without a token"),
     {.name = NULL}};
@@ -271,6 +288,7 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->cache_bytes = MDL_UNSET;
     config->read_limit_s = MDL_UNSET;
     config->audit_buffer = MDL_UNSET;
+    config->quota_windows = MDL_UNSET;
     config->n_metrics_allow = MDL_UNSET;
     return config;
 }
@@ -310,6 +328,9 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_text(&config->audit_dir, base->audit_dir);
     take_text(&config->audit_key_file, base->audit_key_file);
     take_number(&config->audit_buffer, base->audit_buffer);
+    take_number(&config->quota_windows, base->quota_windows);
+    config->quota_rules =
+        mdl_quota_rules_merge(base->quota_rules, config->quota_rules, pool);
     if (config->n_metrics_allow == MDL_UNSET) {
         config->n_metrics_allow = base->n_metrics_allow;
         memcpy(config->metrics_allow, base->metrics_allow,
@@ -336,6 +357,8 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_text(&config->audit_dir, "/var/lib/datalake/audit");
     take_text(&config->audit_key_file, "/etc/datalake/audit.key");
     take_number(&config->audit_buffer, 4194304);
+    take_number(&config->quota_windows, 65536);
+    config->quota_rules = mdl_quota_rules_finish(config->quota_rules, pool);
     if (config->n_metrics_allow == MDL_UNSET) {
         config->n_metrics_allow = 0;
         add_loopback(config, pool);

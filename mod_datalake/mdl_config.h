@@ -18,6 +18,8 @@
 
 #include <http_config.h>
 
+#include <apr_tables.h>
+
 struct mdl_site;
 
 /* A value that no directive has set yet. */
@@ -47,6 +49,10 @@ typedef struct mdl_config {
     int audit_buffer;           /* DataLakeAuditBuffer, bytes per child */
     int n_metrics_allow;        /* DataLakeMetricsAllow: entries; MDL_UNSET */
     struct apr_ipsubnet_t *metrics_allow[MDL_CONFIG_NETWORKS]; /* the entries */
+    apr_array_header_t *quota_rules; /* DataLakeQuota: of mdl_quota_rule;
+                                        before the defaults are put in NULL:
+                                        none */
+    int quota_windows;     /* DataLakeQuotaWindows: places of a table */
     struct mdl_site *site; /* made of them at start; NULL: engine off */
 } mdl_config;
 

@@ -22,6 +22,7 @@
 #include "mdl_metrics.h"
 #include "mdl_param.h"
 #include "mdl_problem.h"
+#include "mdl_quota.h"
 #include "mdl_request.h"
 #include "mdl_site.h"
 
@@ -162,7 +163,7 @@ int mdl_gate_access(request_rec *r)
     if (q->route == NULL) { /* OPTIONS */
         return OK;
     }
-    status = identify(q);
+    status = mdl_quota_take(q, identify(q));
     if (status == OK) {
         status = mdl_param_parse_resource(q);
     }
@@ -272,5 +273,6 @@ int mdl_gate_log(request_rec *r)
     finished.duration_us = apr_time_now() - r->request_time;
     finished.bytes = r->bytes_sent > 0 ? (uint64_t)r->bytes_sent : 0;
     mdl_metrics_finish(&finished);
+    mdl_quota_finish(q, finished.bytes);
     return OK;
 }

@@ -1,7 +1,7 @@
 /* mdl_gate.h - The way of a request through httpd's hooks.
  *
  * The order is that of contract 1.1: framing and known method, route, method,
- * token, (quota,) access, query, Accept, body, and then the row's handler.
+ * token, quota, access, query, Accept, body, and then the row's handler.
  * Each function is one hook and returns what httpd expects of it.
  *
  * Thread: the request's.
@@ -23,7 +23,8 @@ int mdl_gate_route(request_rec *r);
  * which names no file; DECLINED for others. */
 int mdl_gate_claim(request_rec *r);
 
-/* access_checker: who is calling, and may he; 400, 401, 403, 503.  Runs with
+/* access_checker: who is calling, and may he; 400, 401, 429, 403,
+ * 503.  Runs with
  * or without Require. */
 int mdl_gate_access(request_rec *r);
 

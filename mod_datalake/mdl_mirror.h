@@ -30,6 +30,7 @@
 #include "dl_error.h"
 #include "dl_time.h"
 #include "dl_token.h"
+#include "mdl_turns.h"
 
 /* Revoked log-ins that one place remembers. */
 #define MDL_MIRROR_REVOKED 16
@@ -63,8 +64,7 @@ typedef struct mdl_mirror mdl_mirror;
 /* What the watcher keeps in shared memory beside the places; opaque but for
  * mdl_watcher.c. */
 typedef struct mdl_mirror_watch {
-    _Atomic int64_t owner;     /* pid of the watching child, 0: none */
-    _Atomic int64_t beat_us;   /* monotonic time of its last turn */
+    mdl_election election;     /* which child watches */
     _Atomic int64_t newest_at; /* dl_time of the newest change seen */
 } mdl_mirror_watch;
 

@@ -27,6 +27,7 @@
 #include "mdl_request_id.h"
 #include "mdl_route.h"
 
+struct mdl_quota_ticket;
 struct mdl_site;
 struct mdl_audit_state;
 struct mdl_problem_state;
@@ -54,6 +55,10 @@ typedef struct mdl_request {
     mdl_body_text body;                /* the body as it was sent */
     mdl_subject subject;               /* for the audit log; handlers fill it */
     struct mdl_audit_state *audit;     /* mdl_audit.c's; NULL: nothing yet */
+    uint64_t rows;                     /* rows of the answer, for quotas in
+                                          rows; handlers of lists set it */
+    struct mdl_quota_ticket *quota;    /* mdl_quota.c's; NULL: neither rows nor
+                                          bytes are limited */
     unsigned format;                   /* the one bit of mdl_format to answer */
     apr_time_t deadline;               /* when the request must have ended */
     struct mdl_problem_state *problem; /* mdl_problem.c's; NULL: none named */

@@ -24,6 +24,11 @@ const mdl_route mdl_route_table[] = {
           NULL, &mdl_api_refresh_body, mdl_api_refresh, "token-refresh"),
     ROUTE(POST, "/api/token/revoke/", PUBLIC, NULL, JSON, 0,
           NULL, &mdl_api_revoke_body, mdl_api_revoke, "token-revoke"),
+    /* Quota (contract 2.4). */
+    ROUTE(GET, "/v1/me/quota", USER, NULL, JSON, 0,
+          NULL, NULL, mdl_api_quota, "quota"),
+    ROUTE(GET, "/me/quota", USER, NULL, JSON, 0,
+          NULL, NULL, mdl_api_quota, "quota"),
 
     /* Transactions: metrics (contract 3.1), each with its second spelling. */
     ROUTE(GET, "/api/metrics/top-products/", READ, "transaction_log|table", JSON, 1,

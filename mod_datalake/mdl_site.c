@@ -23,6 +23,8 @@
 #include "mdl_audit_log.h"
 #include "mdl_mirror.h"
 #include "mdl_openapi.h"
+#include "mdl_quota.h"
+#include "mdl_quota_keeper.h"
 #include "mdl_watcher.h"
 #include "mdl_web.h"
 
@@ -128,12 +130,13 @@ static void open_folder(int *fd, const char *path, apr_pool_t *pool)
     apr_pool_cleanup_register(pool, fd, close_fd, apr_pool_cleanup_null);
 }
 
-/* The name of the mirror: servers with one warehouse share it. */
-static const char *mirror_name(const mdl_site *site, apr_pool_t *pool)
+/* What WHAT is called in shared memory: servers with one warehouse share it. */
+static const char *shared_name(const mdl_site *site, const char *what,
+                               apr_pool_t *pool)
 {
     const dl_config_warehouse *wh = &site->ini->warehouse;
 
-    return apr_psprintf(pool, "mirror %s:%d %s %s", wh->host, (int)wh->port,
+    return apr_psprintf(pool, "%s %s:%d %s %s", what, wh->host, (int)wh->port,
                         wh->socket, wh->database);
 }
 
@@ -143,8 +146,10 @@ dl_status mdl_site_prepare(mdl_site *site, const server_rec *server,
     open_folder(&site->lake_fd, site->ini->lake.path, pool);
     open_folder(&site->run_fd, site->ini->run.dir, pool);
     open_folder(&site->audit_fd, site->config->audit_dir, pool);
-    return mdl_mirror_open(&site->mirror, mirror_name(site, pool),
-                           site->config->identity_accounts, server, err, pool);
+    DL_TRY(mdl_mirror_open(&site->mirror, shared_name(site, "mirror", pool),
+                           site->config->identity_accounts, server, err, pool));
+    return mdl_quota_open(&site->quota, shared_name(site, "quota", pool),
+                          server, err, pool);
 }
 
 /* --- In the child --------------------------------------------------------- */
@@ -171,6 +176,7 @@ dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)
     site->lake = mdl_lake_create(site->lake_fd, child_pool);
     DL_TRY(open_audit(site, err, child_pool));
     DL_TRY(mdl_watcher_start(site->mirror, site->wh, err, child_pool));
+    DL_TRY(mdl_quota_keeper_start(site->quota, site->wh, err, child_pool));
     site->open = true;
     return DL_OK;
 }

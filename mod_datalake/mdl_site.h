@@ -3,7 +3,7 @@
  * Made in post_config from the server's directives and datalake.ini, while
  * httpd may still be root: keys are read, folders are opened.  Each child then
  * opens what must not cross a fork.  Servers with equal settings share the
- * parts that are equal: the mirror by warehouse, the pool by account.
+ * parts that are equal: mirror and quota by warehouse, the pool by account.
  *
  * Thread: written at start and at child start, constant afterwards.
  *
@@ -32,6 +32,7 @@ struct dl_audit_key;
 struct mdl_audit_log;
 struct mdl_openapi;
 struct mdl_web;
+struct mdl_quota;
 
 /* One server's part. */
 typedef struct mdl_site {
@@ -49,6 +50,7 @@ typedef struct mdl_site {
     const struct dl_audit_key *audit_key; /* of DataLakeAuditKeyFile */
     struct mdl_audit_log *audit;          /* this child's; NULL in the parent */
     struct mdl_mirror *mirror;            /* accounts, in shared memory */
+    struct mdl_quota *quota;              /* who has called how often, there */
     const struct dl_wh_target *wh_target; /* account api, with password */
     mdl_wh_pool *wh;                      /* this child's; NULL in the parent */
     mdl_cache *cache;                     /* this child's; NULL in the parent */
@@ -63,8 +65,8 @@ typedef struct mdl_site {
 DL_MUSTCHECK dl_status mdl_site_create(mdl_site **site, server_rec *server,
                                        dl_error *err, apr_pool_t *pool);
 
-/* Open the folders of SITE, of SERVER, and its mirror, as long as httpd may
- * still be root.  A folder that cannot be opened is logged, and is 503 later.
+/* Open the folders of SITE, of SERVER, its mirror and its quota, as long as
+ * httpd may still be root.  A folder that cannot be opened is logged, and is 503 later.
  * DL_IO: no shared memory.  Lives in POOL.  Thread: start only. */
 DL_MUSTCHECK dl_status mdl_site_prepare(mdl_site *site,
                                         const server_rec *server, dl_error *err,

@@ -1,27 +1,19 @@
-/* mdl_watcher.c - Election, reading of changes, refresh of accounts.
+/* mdl_watcher.c - Reading of changes, refresh of accounts.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_watcher.h"
 
-#include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "dl_identity.h"
 #include "dl_log.h"
 #include "dl_time.h"
 #include "mdl_account.h"
 #include "mdl_metrics.h"
+#include "mdl_turns.h"
 
 /* Between two turns. */
 #define TURN_MS 250
-
-/* A worker silent for this long has lost its place. */
-#define SILENCE_US (INT64_C(5) * DL_SECOND_US)
 
 /* How far behind the newest change a change may still become visible. */
 #define DISORDER_US (INT64_C(10) * DL_SECOND_US)
@@ -37,10 +29,6 @@
 typedef struct watcher {
     mdl_mirror *mirror;
     mdl_wh_pool *pool;
-    pthread_t thread;
-    pthread_mutex_t mutex; /* guards stop */
-    pthread_cond_t wake;   /* stop was set */
-    bool stop;
     bool failing;       /* the last reading failed; logged once */
     int64_t seen[SEEN]; /* ids applied lately, a ring */
     unsigned n_seen;    /* ids ever put into it */
@@ -48,38 +36,6 @@ typedef struct watcher {
     dl_identity_change rows[PAGE];
     size_t n; /* rows of the page */
 } watcher;
-
-/* --- Election ------------------------------------------------------------- */
-
-/* Whether this child is the one that works; takes the place of a silent or
- * dead one. */
-static bool is_worker(const watcher *w)
-{
-    mdl_mirror_watch *watch = mdl_mirror_watch_of(w->mirror);
-    int64_t self = getpid();
-    int64_t now = dl_time_monotonic_us();
-    int64_t owner = atomic_load(&watch->owner);
-    bool silent = now - atomic_load(&watch->beat_us) > SILENCE_US;
-
-    if (owner != self && owner != 0 && !silent &&
-        (kill((pid_t)owner, 0) == 0 || errno != ESRCH)) {
-        return false;
-    }
-    if (owner != self &&
-        !atomic_compare_exchange_strong(&watch->owner, &owner, self)) {
-        return false;
-    }
-    atomic_store(&watch->beat_us, now);
-    return true;
-}
-
-static void resign(const watcher *w)
-{
-    int64_t self = getpid();
-
-    (void)atomic_compare_exchange_strong(&mdl_mirror_watch_of(w->mirror)->owner,
-                                         &self, 0);
-}
 
 /* --- Reading -------------------------------------------------------------- */
 
@@ -145,13 +101,14 @@ static dl_status catch_up(watcher *w, dl_error *err)
     return DL_OK;
 }
 
-static void take_turn(watcher *w)
+static void take_turn(void *context)
 {
+    watcher *w = context;
     mdl_mirror_watch *watch = mdl_mirror_watch_of(w->mirror);
     int64_t never = 0;
     dl_error err;
 
-    if (!is_worker(w)) {
+    if (!mdl_election_hold(&watch->election)) {
         return;
     }
     (void)atomic_compare_exchange_strong(&watch->newest_at, &never,
@@ -175,82 +132,24 @@ static void take_turn(watcher *w)
 
 /* --- The thread ----------------------------------------------------------- */
 
-/* Wait for the next turn; true when the thread has to end. */
-static bool wait_turn(watcher *w)
+static void resign(void *context)
 {
-    struct timespec until;
-    bool stop;
+    const watcher *w = context;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += TURN_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
-    pthread_mutex_lock(&w->mutex);
-    if (!w->stop) {
-        (void)pthread_cond_timedwait(&w->wake, &w->mutex, &until);
-    }
-    stop = w->stop;
-    pthread_mutex_unlock(&w->mutex);
-    return stop;
-}
-
-static void *run(void *context)
-{
-    watcher *w = context;
-
-    do {
-        take_turn(w);
-    } while (!wait_turn(w));
-    resign(w);
-    return NULL;
-}
-
-static apr_status_t stop_watcher(void *context)
-{
-    watcher *w = context;
-
-    pthread_mutex_lock(&w->mutex);
-    w->stop = true;
-    pthread_cond_signal(&w->wake);
-    pthread_mutex_unlock(&w->mutex);
-    pthread_join(w->thread, NULL);
-    return APR_SUCCESS;
-}
-
-/* Start the thread with all signals blocked: httpd's are for its own. */
-static int start_thread(watcher *w)
-{
-    sigset_t all;
-    sigset_t before;
-    int rc;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&w->thread, NULL, run, w);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
+    mdl_election_resign(&mdl_mirror_watch_of(w->mirror)->election);
 }
 
 dl_status mdl_watcher_start(mdl_mirror *mirror, mdl_wh_pool *pool,
                             dl_error *err, apr_pool_t *child_pool)
 {
     watcher *w = apr_pcalloc(child_pool, sizeof *w);
-    pthread_condattr_t monotonic;
-    int rc;
+    mdl_turns_work work = {.name = "watches accounts",
+                           .every_ms = TURN_MS,
+                           .turn = take_turn,
+                           .stop = resign,
+                           .context = w};
 
     w->mirror = mirror;
     w->pool = pool;
-    pthread_mutex_init(&w->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&w->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    rc = start_thread(w);
-    if (rc != 0) {
-        return dl_fail(err, DL_INTERNAL, rc, "thread that watches accounts");
-    }
-    apr_pool_pre_cleanup_register(child_pool, w, stop_watcher);
-    return DL_OK;
+    return mdl_turns_start(&work, err, child_pool);
 }

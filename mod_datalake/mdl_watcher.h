@@ -1,10 +1,9 @@
 /* mdl_watcher.h - The thread that keeps the mirror true.
  *
- * Every child has the thread; the one whose pid stands in the mirror's watch
- * works, the others look every 250 ms whether it still does (its beat), and
- * take its place by compare-and-set when it has been silent for 5 s or has
- * gone.  The worker reads the rows of identity_change that are new, looks the
- * accounts up that the mirror holds, and then says so (mdl_mirror_touch).
+ * Every child has the thread, one of them works (mdl_turns.h), with a turn
+ * every 250 ms.  The worker reads the rows of identity_change that are new,
+ * looks the accounts up that the mirror holds, and then says so
+ * (mdl_mirror_touch).
  *
  * Ids of changes become visible out of order, so the last 10 s before the
  * newest change seen (by the database's clock) are read each time, and what

@@ -422,6 +422,7 @@ bool mdl_window_changed(mdl_window_entry *entry, mdl_windows *w,
             atomic_load_explicit(&p->label[1], memory_order_acquire);
         entry->used = used_of(word);
         entry->ends_s = ends_of(word);
+        entry->place = *position - 1;
         /* Another key's by now: its turn comes with the next round. */
         if (atomic_load_explicit(&p->hash0, memory_order_acquire) == hash) {
             atomic_store_explicit(&p->saved, word, memory_order_relaxed);
@@ -431,10 +432,8 @@ bool mdl_window_changed(mdl_window_entry *entry, mdl_windows *w,
     return false;
 }
 
-void mdl_window_unsaved(mdl_windows *w, uint64_t position)
+void mdl_window_unsaved(mdl_windows *w, const mdl_window_entry *entry)
 {
-    if (position > 0) {
-        atomic_store_explicit(&place_at(w, position - 1)->saved, 0,
-                              memory_order_relaxed);
-    }
+    atomic_store_explicit(&place_at(w, entry->place)->saved, 0,
+                          memory_order_relaxed);
 }

@@ -62,6 +62,7 @@ typedef struct mdl_window_entry {
     uint64_t label[2]; /* of its key */
     uint32_t used;     /* amount used */
     int64_t ends_s;    /* unix second at which it ends */
+    uint64_t place;    /* for mdl_window_unsaved */
 } mdl_window_entry;
 
 /* Return how many bytes a table of about PLACES places takes. */
@@ -109,8 +110,8 @@ void mdl_window_restore(mdl_windows *w, const mdl_window_key *key,
 bool mdl_window_changed(mdl_window_entry *entry, mdl_windows *w,
                         uint64_t *position, int64_t now_s);
 
-/* Let the window that was returned last, before POSITION, be returned again:
- * it could not be written.  Thread: as mdl_window_changed. */
-void mdl_window_unsaved(mdl_windows *w, uint64_t position);
+/* Let the window of ENTRY be returned again: it could not be written.
+ * Thread: as mdl_window_changed. */
+void mdl_window_unsaved(mdl_windows *w, const mdl_window_entry *entry);
 
 #endif

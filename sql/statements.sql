@@ -758,3 +758,20 @@ INSERT INTO rollup_adjust (topic, generation, `partition`, `offset`, revision,
   second, user_id, product_id, currency, transaction_type, status,
   product_category, n, amount, amount_base, unconverted, quantity)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, 0);
+
+-- --- Quota windows (dl_wh_quota.c) -------------------------------------------
+
+-- STMT_QUOTA_SAVE: a window as the server has it; the later one of two stays
+INSERT INTO quota_window (subject, policy, window_start, used)
+VALUES (?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE
+used = IF(VALUES(window_start) > window_start, VALUES(used),
+GREATEST(used, VALUES(used))),
+window_start = GREATEST(window_start, VALUES(window_start));
+
+-- STMT_QUOTA_LOAD: the windows that still run, those that matter most first
+SELECT subject, policy, window_start, used FROM quota_window
+WHERE window_start > ? ORDER BY used DESC, subject, policy LIMIT ?;
+
+-- STMT_QUOTA_FORGET: windows that have ended
+DELETE FROM quota_window WHERE window_start < ? ORDER BY window_start LIMIT 1000;

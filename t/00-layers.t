@@ -59,11 +59,11 @@ never(
     [ grep { !m{/dl_wh\w*\.[ch]$} } @core, @module, @consumers ]
 );
 never(
-    'cryptography is for tokens, keys, passwords, checksums, the audit log, cursors and ETags',
+    'cryptography is for secrets, checksums, the audit log, cursors, windows and ETags',
     qr{^(?:openssl/|sodium)},
     [
         grep { !m{/(?:dl_(?:audit|jws|keyset|token|password|sha256|secret)\w*
-               |mdl_cursor\w*|mdl_auth\w*|mdl_answer)\.[ch]$}x } @core,
+               |mdl_cursor\w*|mdl_window\w*|mdl_auth\w*|mdl_answer)\.[ch]$}x } @core,
         @module
     ]
 );

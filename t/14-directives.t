@@ -73,6 +73,19 @@ subtest 'a wrong value is found with what would be right' => sub {
         [ 'DataLakeAuditBuffer 64K', qr/a size from 1M to 1024M/ ],
         [ 'DataLakeAuditDir /nonexistent', qr{DL1001 DataLakeAuditDir /nonexistent is no folder} ],
         [ 'DataLakeAuditKeyFile /nonexistent/audit.key', qr{DL1001 DataLakeAuditKeyFile: .*/nonexistent/audit\.key} ],
+        [ 'DataLakeQuota / user', qr/takes a path, a role and a limit/ ],
+        [ 'DataLakeQuota v1 user 10/1h', qr{the path must begin with /} ],
+        [ 'DataLakeQuota //x user 10/1h', qr{the path must begin with /} ],
+        [ 'DataLakeQuota / root 10/1h', qr/anonymous, user, auditor or admin/ ],
+        [ 'DataLakeQuota / user 10', qr{such as 1000/1h} ],
+        [ 'DataLakeQuota / user 10/1d', qr{such as 1000/1h} ],
+        [ 'DataLakeQuota / user -1/1h', qr{such as 1000/1h} ],
+        [ 'DataLakeQuota / user 67108864/1h', qr/from 0 to 67108863/ ],
+        [ 'DataLakeQuota / user 10/1h rows=0', qr/an option must be rows=/ ],
+        [ 'DataLakeQuota / user 10/1h bytes=10', qr/with K, M or G/ ],
+        [ 'DataLakeQuota / user 10/1h bytes=64G', qr/up to 63G/ ],
+        [ 'DataLakeQuota / user 10/1h calls=3', qr/an option must be rows=/ ],
+        [ 'DataLakeQuotaWindows 10', qr/whole number from 1024 to/ ],
         [ 'DataLakeNothing On', qr/Invalid command 'DataLakeNothing'/ ],
     );
     for my $case (@wrong) {
@@ -89,7 +102,9 @@ subtest 'right values are taken' => sub {
         'DataLakeTokenTTL 1800 1d', 'DataLakeIdentityMaxStale 5min',
         'DataLakeAnswerCache 65536', 'DataLakeMetricsAllow none',
         'DataLakeMetricsAllow 10.0.0.0/8 ::1 2001:db8::/32 loopback',
-        'DataLakeIssuer https://lake.example/'
+        'DataLakeIssuer https://lake.example/',
+        'DataLakeQuota / anonymous 0/1h',
+        'DataLakeQuota /api/a/very/long/path user 10/1h rows=5 bytes=63G',
       )
     {
         like(check("$files$directive\n"), qr/Syntax OK/, $directive);

@@ -242,7 +242,7 @@ static void test_written(void)
     (void)take_times(&w, &key, 1, 5, NOW);
     at = 0;
     ok(mdl_window_changed(&entry, &w, &at, NOW), "unless it changes");
-    mdl_window_unsaved(&w, at);
+    mdl_window_unsaved(&w, &entry);
     at = 0;
     ok(mdl_window_changed(&entry, &w, &at, NOW), "or could not be written");
     at = 0;

@@ -45,6 +45,7 @@ sub new {
         dir   => $dir,
         keep  => 1,
         later => 1,
+        quota => 1,
         httpd => { port => $saved->{apache2} || undef },
     );
     return $self;

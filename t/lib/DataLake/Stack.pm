@@ -8,6 +8,8 @@
 #       ini     => { lake => { seal_age => '5s' } },      # over the defaults
 #       users   => { alice => 'user' },    # beside the administrator `admin`
 #       grants  => { alice => ['transaction_log'] },    # what they may read
+#       quota   => 1,                      # the limits of the contract, which
+#                                          # are out of the way otherwise
 #   );
 #   my @placed = $stack->kafka->produce('transaction_log', \@messages);
 #   my $answer = $stack->client('alice')->get('/api/...');
@@ -247,7 +249,18 @@ sub directives {
       . "DataLakeAuditDir \"@{[$self->audit_dir]}\"\n"
       . "DataLakeAuditKeyFile \"$self->{dir}/secrets/audit.key\"\n"
       . "DataLakeWebDir \"$self->{top}/build/www\"\n"
+      . ($self->{quota} ? '' : wide_quota())
       . ($self->{directives} // '');
+}
+
+# Limits that no test reaches by accident.
+sub wide_quota {
+    my @rules;
+    for my $path ('/', '/v1/') {
+        push @rules, map { "DataLakeQuota $path $_ 10000000/1h\n" }
+          qw(anonymous user auditor admin);
+    }
+    return join '', @rules;
 }
 
 # Start build/bin/PROGRAM and wait until it reports to be ready.  MORE:
