@@ -15,6 +15,7 @@
 
 dl_status dl_lake_forget(dl_lake_writer *w, dl_status status)
 {
+    dl_lake_behind_clear(w->behind);
     while (w->n_dirty > 0) {
         dl_lake_open_part_forget(w, w->dirty[--w->n_dirty]);
     }
@@ -138,11 +139,23 @@ static dl_lake_change *change_at(dl_lake_writer *w, int i)
     return (dl_lake_change *)(void *)w->changes.data + i;
 }
 
+/* Hand all whole blocks over and wait until they are written. */
+static dl_status push_parts(dl_lake_writer *w, dl_error *err)
+{
+    int i;
+
+    for (i = 0; i < w->n_dirty; i++) {
+        DL_TRY(dl_lake_open_part_push(w, w->dirty[i], err));
+    }
+    return dl_lake_behind_wait(w->behind, err);
+}
+
 static dl_status write_parts(dl_lake_writer *w, int64_t ms, dl_error *err)
 {
     int i;
 
     w->changes.len = 0;
+    DL_TRY(push_parts(w, err));
     for (i = 0; i < w->n_dirty; i++) {
         dl_lake_open_part *op = w->dirty[i];
         const dl_lake_change *change;

@@ -80,6 +80,7 @@
 #define DL_LAKE_BUFFER_PART  (1u << 20)   /* written when it is full */
 #define DL_LAKE_BLOCK        4096u       /* whole ones go past the page cache */
 #define DL_LAKE_BUFFERS_MAX  (32u << 20) /* of all parts together */
+#define DL_LAKE_BEHIND       8           /* buffers on their way to the disk */
 #define DL_LAKE_BOOK_MAX     (24u << 20) /* uncommitted trail bytes */
 #define DL_LAKE_JOINED_UID   (1ull << 63) /* uids of joined files */
 

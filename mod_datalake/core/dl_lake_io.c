@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,11 +20,6 @@
 static int real_openat(int dir, const char *path, int flags, mode_t mode)
 {
     return openat(dir, path, flags, mode);
-}
-
-static int real_set_direct(int fd, int on)
-{
-    return fcntl(fd, F_SETFL, on != 0 ? O_DIRECT : 0);
 }
 
 const dl_lake_io dl_lake_io_real = {
@@ -42,7 +38,6 @@ const dl_lake_io dl_lake_io_real = {
     .linkat = linkat,
     .flock = flock,
     .sync_file_range = sync_file_range,
-    .set_direct = real_set_direct,
     .now = dl_time_now,
 };
 
@@ -126,29 +121,22 @@ dl_status dl_lake_file_write(const dl_lake_io *io, int fd, const void *data,
     return DL_OK;
 }
 
-dl_status dl_lake_blocks_write(const dl_lake_io *io, int fd, const void *data,
-                               size_t len, uint64_t at, dl_error *err)
+dl_status dl_lake_blocks_write(const dl_lake_io *io, const dl_lake_block *block,
+                               dl_error *err)
 {
-    int os_error = EINVAL;
-    ssize_t n = -1;
+    ssize_t n =
+        io->pwrite(block->direct_fd, block->data, block->len, (off_t)block->at);
 
-    if (io->set_direct(fd, 1) == 0) {
-        n = io->pwrite(fd, data, len, (off_t)at);
-        os_error = errno;
-        if (io->set_direct(fd, 0) != 0) {
-            return fail(err, "cannot write", "lake file");
-        }
+    if (n < 0 && (errno == EINVAL || errno == EOPNOTSUPP)) {
+        return dl_fail(err, DL_UNSUPPORTED, errno, "no direct writes");
     }
-    if (n < 0 && (os_error == EINVAL || os_error == EOPNOTSUPP)) {
-        return dl_fail(err, DL_UNSUPPORTED, os_error, "no direct writes");
-    }
-    if (n < 0 && os_error != EINTR) {
-        errno = os_error;
+    if (n < 0 && errno != EINTR) {
         return fail(err, "cannot write", "lake file");
     }
     n = n < 0 ? 0 : n;
-    return dl_lake_file_write(io, fd, (const char *)data + n, len - (size_t)n,
-                              at + (uint64_t)n, err);
+    return dl_lake_file_write(io, block->fd, block->data + n,
+                              block->len - (size_t)n, block->at + (uint64_t)n,
+                              err);
 }
 
 dl_status dl_lake_file_read(const dl_lake_io *io, int fd, void *data,
@@ -293,7 +281,7 @@ dl_status dl_lake_lock(const dl_lake_io *io, int fd, int operation,
 
 int dl_lake_crash_armed;
 static char crash_label[64];
-static long crash_count;
+static atomic_long crash_count;
 
 void dl_lake_crash_arm(void)
 {
@@ -305,13 +293,14 @@ void dl_lake_crash_arm(void)
     }
     memcpy(crash_label, text, (size_t)(colon - text));
     crash_label[colon - text] = '\0';
-    crash_count = strtol(colon + 1, NULL, 10);
-    dl_lake_crash_armed = crash_count > 0;
+    atomic_store(&crash_count, strtol(colon + 1, NULL, 10));
+    dl_lake_crash_armed = atomic_load(&crash_count) > 0;
 }
 
 void dl_lake_crash_point(const char *label)
 {
-    if (strcmp(label, crash_label) == 0 && --crash_count == 0) {
+    if (strcmp(label, crash_label) == 0 &&
+        atomic_fetch_sub(&crash_count, 1) == 1) {
         raise(SIGKILL);
     }
 }

@@ -35,13 +35,18 @@ static void close_longest_unused(dl_lake_writer *w)
 void dl_lake_open_part_close(dl_lake_writer *w, dl_lake_open_part *op)
 {
     if (op->data_fd >= 0) {
+        /* A failure is told to the next commit too. */
+        (void)!dl_lake_behind_wait(w->behind, NULL);
         w->io->close(op->data_fd);
         w->n_fds--;
+    }
+    if (op->direct_fd >= 0) {
+        w->io->close(op->direct_fd);
     }
     if (op->trail_fd >= 0) {
         w->io->close(op->trail_fd);
     }
-    op->data_fd = op->trail_fd = -1;
+    op->data_fd = op->direct_fd = op->trail_fd = -1;
 }
 
 static dl_status open_files(dl_lake_writer *w, dl_lake_open_part *op,
@@ -95,33 +100,8 @@ static void free_buffer(dl_lake_writer *w, dl_lake_open_part *op)
 static dl_status write_cached(dl_lake_writer *w, const dl_lake_open_part *op,
                               size_t len, dl_error *err)
 {
-    DL_TRY(dl_lake_file_write(w->io, op->data_fd, op->buffer, len, op->file_len,
-                              err));
-    if (len >= DL_LAKE_BUFFER_PART / 2) {
-        /* Advice only: the commit syncs. */
-        (void)w->io->sync_file_range(op->data_fd, (off_t)op->file_len,
-                                     (off_t)len, SYNC_FILE_RANGE_WRITE);
-    }
-    return DL_OK;
-}
-
-/* Write the first LEN bytes of OP's buffer, whole blocks at a block's edge,
- * past the page cache: a backlog would fill it with fresh pages, which costs
- * more than all else that is done to a line.  A file system that does not take
- * them this way gets them the other. */
-static dl_status write_blocks(dl_lake_writer *w, const dl_lake_open_part *op,
-                              size_t len, dl_error *err)
-{
-    if (!w->cached) {
-        dl_status status = dl_lake_blocks_write(w->io, op->data_fd, op->buffer,
-                                                len, op->file_len, err);
-
-        if (status != DL_UNSUPPORTED) {
-            return status;
-        }
-        w->cached = true;
-    }
-    return write_cached(w, op, len, err);
+    return dl_lake_file_write(w->io, op->data_fd, op->buffer, len, op->file_len,
+                              err);
 }
 
 /* Take the first LEN bytes, which are in the file, out of OP's buffer. */
@@ -132,36 +112,75 @@ static void take_out(dl_lake_open_part *op, size_t len)
     memmove(op->buffer, op->buffer + len, op->len);
 }
 
-/* Write what of OP's buffer fills whole blocks of the file. */
-static dl_status flush_blocks(dl_lake_writer *w, dl_lake_open_part *op,
-                              dl_error *err)
+/* Have a descriptor of OP for writes past the page cache: a backlog would fill
+ * it with fresh pages, which costs more than all else that is done to a line.
+ * A file system that has none, or no descriptor left: through the cache. */
+static void open_direct(dl_lake_writer *w, dl_lake_open_part *op)
+{
+    char name[DL_LAKE_PATH_MAX];
+    dl_status status;
+
+    if (op->direct_fd >= 0 || w->cached) {
+        return;
+    }
+    dl_lake_part_name(name, &op->part);
+    status = dl_lake_file_open(&op->direct_fd, w->io, w->open, name,
+                               O_WRONLY | O_DIRECT, NULL);
+    w->cached = status != DL_OK && status != DL_NO_SPACE;
+}
+
+/* Hand the whole blocks that OP's buffer begins with, at a block's edge of the
+ * file, to the thread; OP goes on in another buffer. */
+static dl_status hand_over(dl_lake_writer *w, dl_lake_open_part *op,
+                           dl_error *err)
+{
+    size_t rest = op->len % DL_LAKE_BLOCK;
+    dl_lake_block block = {.fd = op->data_fd,
+                           .direct_fd = op->direct_fd,
+                           .data = op->buffer,
+                           .size = op->size,
+                           .len = op->len - rest,
+                           .at = op->file_len};
+
+    if (dl_lake_behind_cached(w->behind)) {
+        block.direct_fd = -1;
+    }
+    op->buffer = dl_lake_behind_buffer(w->behind);
+    memcpy(op->buffer, block.data + block.len, rest);
+    w->buffers = w->buffers - op->size + w->buffer_size;
+    op->size = w->buffer_size;
+    op->file_len += block.len;
+    op->len = rest;
+    return dl_lake_behind_put(w->behind, &block, err);
+}
+
+dl_status dl_lake_open_part_push(dl_lake_writer *w, dl_lake_open_part *op,
+                                 dl_error *err)
 {
     size_t edge = (size_t)(-op->file_len % DL_LAKE_BLOCK);
-    size_t blocks;
 
     DL_TRY(dl_lake_open_part_files(w, op, err));
-    if (op->len < DL_LAKE_BUFFER_PART / 2) {
+    if (op->len < w->buffer_size / 2) {
         return DL_OK;
     }
+    dl_lake_trail_settle(&op->trail);
     op->tail = true;
     if (edge > 0) {
         DL_TRY(write_cached(w, op, edge, err));
         take_out(op, edge);
     }
-    blocks = op->len - op->len % DL_LAKE_BLOCK;
-    DL_TRY(write_blocks(w, op, blocks, err));
-    take_out(op, blocks);
-    DL_LAKE_CRASH("append-flushed");
-    return DL_OK;
+    open_direct(w, op);
+    return hand_over(w, op, err);
 }
 
 dl_status dl_lake_open_part_flush(dl_lake_writer *w, dl_lake_open_part *op,
                                   dl_error *err)
 {
-    DL_TRY(flush_blocks(w, op, err));
+    DL_TRY(dl_lake_open_part_push(w, op, err));
     if (op->len == 0) {
         return DL_OK;
     }
+    dl_lake_trail_settle(&op->trail);
     op->tail = true;
     DL_TRY(write_cached(w, op, op->len, err));
     op->file_len += op->len;
@@ -185,12 +204,13 @@ static dl_status flush_all(dl_lake_writer *w, dl_error *err)
     return DL_OK;
 }
 
-static size_t grown_size(const dl_lake_open_part *op, size_t need)
+static size_t grown_size(const dl_lake_writer *w, const dl_lake_open_part *op,
+                         size_t need)
 {
     size_t size = op->size == 0 ? DL_LAKE_BUFFER_FIRST : 2 * op->size;
 
-    if (size > DL_LAKE_BUFFER_PART) {
-        size = DL_LAKE_BUFFER_PART;
+    if (size > w->buffer_size) {
+        size = w->buffer_size;
     }
     size = size < need ? need : size;
     return (size + DL_LAKE_BLOCK - 1) / DL_LAKE_BLOCK * DL_LAKE_BLOCK;
@@ -221,16 +241,17 @@ dl_status dl_lake_open_part_room(dl_lake_writer *w, dl_lake_open_part *op,
     if (op->size - op->len >= len) {
         return DL_OK;
     }
-    if (op->len > 0 && op->len + len > DL_LAKE_BUFFER_PART) {
-        DL_TRY(flush_blocks(w, op, err));
+    dl_lake_trail_settle(&op->trail);
+    if (op->len > 0 && op->len + len > w->buffer_size) {
+        DL_TRY(dl_lake_open_part_push(w, op, err));
     }
     if (op->size - op->len >= len) {
         return DL_OK;
     }
-    size = grown_size(op, op->len + len);
+    size = grown_size(w, op, op->len + len);
     if (w->buffers + size - op->size > DL_LAKE_BUFFERS_MAX) {
         DL_TRY(flush_all(w, err));
-        size = grown_size(op, len);
+        size = grown_size(w, op, len);
     }
     buffer = bigger_buffer(op, size);
     w->buffers += size - op->size;
@@ -252,7 +273,7 @@ static dl_lake_open_part *make_part(dl_lake_writer *w, const dl_lake_part *part)
     op->file_len = part->bytes;
     op->first_time = part->first_time;
     op->last_time = part->last_time;
-    op->data_fd = op->trail_fd = -1;
+    op->data_fd = op->direct_fd = op->trail_fd = -1;
     dl_lake_state_put(&w->state, &op->part);
     return op;
 }

@@ -325,6 +325,7 @@ static dl_status seal_where(dl_lake_writer *w, int64_t now_ms, bool all,
 
 dl_status dl_lake_writer_tick(dl_lake_writer *w, dl_time now, dl_error *err)
 {
+    dl_lake_behind_trim(w->behind);
     DL_TRY(dl_lake_seal_finish(w, err));
     return seal_where(w, now / 1000, false, err);
 }

@@ -34,7 +34,10 @@ typedef struct dl_lake_trail {
     uint64_t records;     /* lines in them */
     uint32_t entry_bytes; /* bytes of lines in the entry being built */
     uint32_t entry_lines; /* lines in it */
-    uint32_t entry_crc;   /* crc of its lines */
+    uint32_t entry_crc;   /* crc of its lines, but for the late ones */
+    const char *late;     /* the newest lines, one behind another, the writer's
+                           * memory: their crc is taken many at a time */
+    size_t late_len;      /* bytes of them */
     uint32_t data_crc;    /* crc of the lines of all closed entries */
     int n_sources;        /* used of SOURCES */
     int current;          /* source of the last line */
@@ -42,9 +45,13 @@ typedef struct dl_lake_trail {
 } dl_lake_trail;
 
 /* Note in T, of the part P, one more line of LEN bytes (newline included, as
- * they stand at DATA) that came from C. */
+ * they stand at DATA) that came from C.  The bytes stay as they are until
+ * dl_lake_trail_settle, _commit or _forget. */
 void dl_lake_trail_append(dl_lake_trail *t, const dl_lake_part *p,
                           const char *data, uint32_t len, const dl_coord *c);
+
+/* Look at the lines of T for the last time: they may move now. */
+void dl_lake_trail_settle(dl_lake_trail *t);
 
 /* End the commit at NOW_MS: t->out is what the trail grows by.  *P becomes
  * the part as it is after the commit, but for its event times. */

@@ -33,6 +33,8 @@ static apr_status_t close_writer(void *context)
     while (w->state.n_parts > 0) {
         dl_lake_open_part_drop(w, (dl_lake_open_part *)w->state.parts[0]);
     }
+    dl_lake_behind_destroy(w->behind);
+    w->behind = NULL;
     free(w->dirty);
     close_fd(w->io, &w->aside.fd);
     close_fd(w->io, &w->journal);
@@ -58,6 +60,8 @@ static dl_lake_writer *make_writer(const dl_lake_options *o, apr_pool_t *pool)
     w->seal_age_ms =
         1000 * (o->seal_age_s > 0 ? o->seal_age_s : DL_LAKE_SEAL_AGE_S);
     w->seal_size = o->seal_size > 0 ? o->seal_size : DL_LAKE_SEAL_SIZE;
+    w->buffer_size = o->buffer_size > 0 ? o->buffer_size : DL_LAKE_BUFFER_PART;
+    w->behind = dl_lake_behind_create(w->io, w->buffer_size);
     w->root = w->lock = w->data = w->meta = w->open = w->idx = -1;
     w->quarantine = w->compact = w->place.manifests = w->journal = -1;
     w->aside.fd = -1;

@@ -10,8 +10,9 @@
  * caller reads again from dl_lake_writer_next().  A failed fsync ends the
  * process (the kernel may have marked the pages clean).
  *
- * Memory: at most DL_LAKE_BUFFERS_MAX bytes of buffered lines, about 6 bytes
- * per uncommitted record for its coordinates, 1 KB per open day.  A writer
+ * Memory: at most DL_LAKE_BUFFERS_MAX bytes of buffered lines, 9 MiB that are
+ * being written, about 6 bytes per uncommitted record for its coordinates,
+ * 1 KB per open day.  A writer
  * that reaches its bounds commits by itself inside append.
  *
  * Thread: all calls on one writer come from one thread.
@@ -35,6 +36,9 @@ typedef struct dl_lake_options {
                                     or '_' */
     int64_t seal_age_s;          /* seal a part this old; default 900 */
     uint64_t seal_size;          /* seal a part this big; default 1 GiB */
+    size_t buffer_size;          /* hand a part's lines to the disk when they
+                                    are so many bytes, whole blocks; default
+                                    1 MiB, tests take less */
     const struct dl_lake_io *io; /* system calls; default the real ones */
 } dl_lake_options;
 

@@ -10,6 +10,7 @@
 #ifndef DL_LAKE_WRITING_H
 #define DL_LAKE_WRITING_H
 
+#include "dl_lake_behind.h"
 #include "dl_lake_head.h"
 #include "dl_lake_io.h"
 #include "dl_lake_journal.h"
@@ -30,6 +31,7 @@ typedef struct dl_lake_open_part {
     dl_time last_time;   /* likewise */
     uint64_t used;       /* when a descriptor was last wanted */
     int data_fd;         /* the part, -1: closed */
+    int direct_fd;       /* the part past the page cache, -1: not open */
     int trail_fd;        /* its trail, -1: closed */
     bool dirty;          /* has uncommitted lines, is in the dirty list */
     bool exists;         /* the file has been made */
@@ -83,7 +85,9 @@ struct dl_lake_writer {
     size_t book;                /* and of coordinates, about */
     int n_fds;                  /* parts with descriptors */
     uint64_t uses;              /* counts for dl_lake_open_part.used */
-    bool cached;                /* no writes past the page cache here */
+    bool cached;                /* no descriptors past the page cache */
+    size_t buffer_size;         /* options */
+    dl_lake_behind *behind;     /* writes full buffers */
     dl_lake_writer_stats stats; /* numbers */
 };
 
@@ -110,7 +114,13 @@ DL_MUSTCHECK dl_status dl_lake_open_part_room(dl_lake_writer *w,
                                               dl_lake_open_part *op, size_t len,
                                               dl_error *err);
 
-/* Write OP's buffer to its file. */
+/* Hand what of OP's buffer fills whole blocks to w->behind, if it is much. */
+DL_MUSTCHECK dl_status dl_lake_open_part_push(dl_lake_writer *w,
+                                              dl_lake_open_part *op,
+                                              dl_error *err);
+
+/* Write OP's buffer to its file; what was handed over may still be under
+ * way. */
 DL_MUSTCHECK dl_status dl_lake_open_part_flush(dl_lake_writer *w,
                                                dl_lake_open_part *op,
                                                dl_error *err);

@@ -21,6 +21,9 @@
  * lake_driver ROOT DATASET --check
  *     recovers the dataset, closes it and checks it; prints what is wrong.
  *
+ * LAKE_DRIVER_BUFFER in the environment: buffers of so many bytes, so that a
+ * small script has whole blocks that are written behind.
+ *
  * Exit status: 0 done, 1 a call failed, 2 wrong usage.
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -166,7 +169,11 @@ static dl_status run_step(const driver *d, const step *s, dl_error *err)
 
 static dl_status open_writer(driver *d, dl_error *err)
 {
-    dl_lake_options o = {.root = d->root, .dataset = d->dataset};
+    const char *buffer = getenv("LAKE_DRIVER_BUFFER");
+    dl_lake_options o = {.root = d->root,
+                         .dataset = d->dataset,
+                         .buffer_size =
+                             buffer == NULL ? 0 : strtoul(buffer, NULL, 10)};
 
     if (d->w != NULL) {
         return DL_OK;

@@ -10,6 +10,7 @@
 #include "tap.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -115,25 +116,31 @@ static void test_full_disk(void)
 
 /* --- Writes past the page cache -------------------------------------------- */
 
-static bool direct_works; /* what the file system of the table can do */
-static bool direct_now;   /* between set_direct(fd, 1) and (fd, 0) */
+static bool direct_works;    /* what the file system of the table can do */
+static bool is_direct[1024]; /* by descriptor: opened with O_DIRECT */
 static int direct_writes;
-static int cut_short; /* direct writes until one is short, negative: never */
+static int cut_short;    /* direct writes until one is short, negative: never */
+static int refused = -1; /* likewise until one fails */
+static int refused_errno;
 
-static int some_set_direct(int fd, int on)
+static int some_openat(int dir, const char *path, int flags, mode_t mode)
 {
-    (void)fd;
-    if (!direct_works) {
+    int fd;
+
+    if ((flags & O_DIRECT) != 0 && !direct_works) {
         errno = EINVAL;
         return -1;
     }
-    direct_now = on != 0;
-    return 0;
+    fd = openat(dir, path, flags & ~O_DIRECT, mode);
+    if (fd >= 0 && fd < 1024) {
+        is_direct[fd] = (flags & O_DIRECT) != 0;
+    }
+    return fd;
 }
 
 static ssize_t strict_pwrite(int fd, const void *data, size_t len, off_t at)
 {
-    if (!direct_now) {
+    if (!is_direct[fd]) {
         return pwrite(fd, data, len, at);
     }
     if ((uintptr_t)data % 4096 != 0 || len % 4096 != 0 || at % 4096 != 0) {
@@ -142,6 +149,10 @@ static ssize_t strict_pwrite(int fd, const void *data, size_t len, off_t at)
     direct_writes++;
     if (cut_short >= 0 && cut_short-- == 0) {
         return pwrite(fd, data, 12345, at);
+    }
+    if (refused >= 0 && refused-- == 0) {
+        errno = refused_errno;
+        return -1;
     }
     return pwrite(fd, data, len, at);
 }
@@ -160,7 +171,7 @@ static int write_much(void)
     memset(line, 'x', sizeof line);
     table = dl_lake_io_real;
     table.pwrite = strict_pwrite;
-    table.set_direct = some_set_direct;
+    table.openat = some_openat;
     direct_writes = 0;
     apr_pool_create(&pool, NULL);
     wrong += dl_lake_writer_open(&w, &o, &err, pool) != DL_OK;
@@ -193,6 +204,71 @@ static void test_direct(void)
     direct_works = false;
     is_int(write_much(), 0, "and where the file system has none");
     is_int(direct_writes, 0, "which is then not asked to");
+    fixture_end();
+    fixture_begin();
+    direct_works = true;
+    refused = 2;
+    refused_errno = EINVAL;
+    is_int(write_much(), 0, "or has them, but not for these bytes");
+    fixture_end();
+}
+
+/* Append lines from NEXT on up to END; return the status that stopped it. */
+static dl_status append_to(dl_lake_writer *w, int64_t end, dl_error *err)
+{
+    static char line[7001];
+    dl_coord c = {.partition = 0, .time = TIME_A};
+
+    memset(line, 'x', sizeof line);
+    for (c.offset = dl_lake_writer_next(w, 0); c.offset < end; c.offset++) {
+        if (c.offset < 0) {
+            continue;
+        }
+        DL_TRY(dl_lake_writer_append(w, TIME_A, line, sizeof line, &c, err));
+    }
+    return dl_lake_writer_commit(w, TIME_A, err);
+}
+
+/* A disk that is full for the thread behind: the writer is told, forgets, and
+ * goes on with room. */
+static void test_full_behind(void)
+{
+    dl_lake_options o = {.root = fixture_root,
+                         .dataset = "d",
+                         .io = &table,
+                         .buffer_size = 65536};
+    dl_error err = {.status = DL_OK};
+    dl_lake_writer *w;
+    apr_pool_t *pool;
+    int wrong = 0;
+
+    fixture_begin();
+    table = dl_lake_io_real;
+    table.pwrite = strict_pwrite;
+    table.openat = some_openat;
+    direct_works = true;
+    direct_writes = 0;
+    refused_errno = ENOSPC;
+    apr_pool_create(&pool, NULL);
+    ok(dl_lake_writer_open(&w, &o, &err, pool) == DL_OK &&
+           append_to(w, 100, &err) == DL_OK && direct_writes > 5,
+       "given a lake whose blocks are written behind");
+    for (int n = 0; n < 12; n++) {
+        int64_t next = dl_lake_writer_next(w, 0);
+
+        refused = n;
+        wrong += append_to(w, next + 200, &err) != DL_NO_SPACE ||
+                 dl_lake_writer_next(w, 0) != next ||
+                 dl_lake_writer_pending(w) != 0 || problems() != 0;
+        refused = -1;
+        wrong += append_to(w, next + 20, &err) != DL_OK || problems() != 0;
+    }
+    is_int(wrong, 0,
+           "a write that fails behind is DL_NO_SPACE, forgets all, "
+           "and the next batch goes on from there");
+    is_int((long long)dl_lake_writer_numbers(w)->records, 340,
+           "nothing is there twice");
+    apr_pool_destroy(pool);
     fixture_end();
 }
 
@@ -416,6 +492,7 @@ int main(void)
     apr_initialize();
     test_full_disk();
     test_direct();
+    test_full_behind();
     test_failed_sync();
     test_many_days();
     test_quarantine();

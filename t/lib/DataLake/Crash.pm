@@ -9,7 +9,8 @@
 # entry are pending until a sync covers them; a crash keeps any of the pending
 # ones.  An fsync of a file covers its bytes alone, one of a folder the entries
 # that were made, moved or removed in it; a rename is one change in both
-# folders.  That is weaker than ext4, which orders more.
+# folders.  That is weaker than ext4, which orders more.  A call of one thread
+# that ended beside calls of another has happened where it ended.
 #
 # SPDX-License-Identifier: Apache-2.0
 package DataLake::Crash;
@@ -58,13 +59,31 @@ sub new {
     }, $class;
     $self->{top} = $self->make('d');
     open my $in, '<', $log or die "$log: $!\n";
+    my %begun;    # thread -> call under way
     while (<$in>) {
-        next unless /^\d+\s+(\w+)\((.*)\)\s+= (-?\d+)(?:<(.*)>)?/;
-        next if $3 < 0;
+        if (/^(\d+)\s+(\w+\(.*?),?\s*<unfinished \.\.\.>$/) {
+            $begun{$1} = $2;
+            next;
+        }
+        if (s/^(\d+)\s+<\.\.\. \w+ resumed>//) {
+            my $thread = $1;
+            my $begun  = delete $begun{$thread} // next;
+            $_ = "$thread $begun" . (/^\)/ ? '' : ', ') . $_;
+        }
+        next unless /^(\d+)\s+(\w+)\((.*)\)\s+= (-?\d+)(?:<(.*)>)?/;
+        next if $4 < 0;
         push @{ $self->{calls} },
-          { name => $1, arguments => [ arguments($2) ], result => $3 };
+          { name => $2, arguments => [ arguments($3) ], result => $4, thread => $1 };
     }
     return $self;
+}
+
+# How many writes were made by another thread than the first.
+sub written_behind {
+    my ($self) = @_;
+    my $first = $self->{calls}[0]{thread};
+    return scalar grep { $_->{name} eq 'pwrite64' && $_->{thread} != $first }
+      @{ $self->{calls} };
 }
 
 # --- Live tree ---------------------------------------------------------------

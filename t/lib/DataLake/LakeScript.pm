@@ -1,6 +1,7 @@
 # DataLake::LakeScript - a script for lake_driver, and what must come of it.
 #
-#   my $script = DataLake::LakeScript->new(batches => 20, records => 10);
+#   my $script = DataLake::LakeScript->new(batches => 20, records => 10,
+#       pad => 300);                  # characters a record has at most
 #   $script->save($file);
 #   $script->judge($dump, $acked);    # '' or what is wrong
 #
@@ -19,7 +20,7 @@ my %NAME = (DAY, '2026-05-18', DAY + 1, '2026-05-19');
 
 sub new {
     my ($class, %o) = @_;
-    my $self = bless { lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
+    my $self = bless { pad => $o{pad} // 300, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
     my $state = { next => [ 0, 0, 0 ], now => DAY * US + 3_600_000_000, days => {}, aside => [] };
     for my $batch (1 .. $o{batches}) {
         $self->add_record($state) for 1 .. $o{records};
@@ -41,7 +42,7 @@ sub add_record {
         return;
     }
     my $day  = rand() < 0.5 ? DAY : DAY + 1;
-    my $text = sprintf '{"p":%d,"o":%d,"pad":"%s"}', $p, $o, 'x' x rand 300;
+    my $text = sprintf '{"p":%d,"o":%d,"pad":"%s"}', $p, $o, 'x' x rand $self->{pad};
     push @{ $self->{lines} }, sprintf 'R %d %d %d %s', $p, $o, $day * US + int rand 1e10, $text;
     push @{ $state->{days}{$day} }, "0\t$p\t$o\t$text\n";
 }
