@@ -12,7 +12,7 @@
 /* From this version on fetch.queue.backoff.ms is known. */
 #define VERSION_WITH_BACKOFF 0x020200ff
 
-/* Between two nudges; the queue of 64 MB holds at least 30 ms of work. */
+/* Between two nudges; the queue of 32 MiB holds at least 15 ms of work. */
 #define PERIOD_NS 10000000
 
 /* Longest wait for one answer. */

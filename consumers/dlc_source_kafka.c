@@ -426,7 +426,9 @@ static dl_status conf_create(rd_kafka_conf_t **conf, const dl_config *cfg,
          apr_psprintf(pool, "%" PRId64, buffer / 1024), 0},
         {"fetch.queue.backoff.ms", "5", 1},
         {"fetch.max.bytes", fetch, 0},
-        {"fetch.message.max.bytes", "1048576", 0},
+        /* Of one partition: the queue fills in small steps, so that the next
+         * stage begins early and the memory stays in the cache. */
+        {"fetch.message.max.bytes", "524288", 0},
         {"fetch.error.backoff.ms", "100", 0},
         {"partition.assignment.strategy", "range", 0},
         {"session.timeout.ms",
