@@ -8,6 +8,23 @@
 #include "mdl_body.h"
 #include "mdl_route.h"
 
+/* mdl_api_register.c: POST /user/register; POST /v1/register, /register. */
+mdl_handler mdl_api_register_form;
+mdl_handler mdl_api_register;
+extern const mdl_body mdl_api_register_form_body;
+extern const mdl_body mdl_api_register_body;
+
+/* mdl_api_me.c: GET, PATCH, DELETE /user/me. */
+mdl_handler mdl_api_me;
+mdl_handler mdl_api_me_change;
+mdl_handler mdl_api_me_delete;
+extern const mdl_body mdl_api_me_body;
+
+/* mdl_api_consent.c: GET, PUT /user/me/consent. */
+mdl_handler mdl_api_consent;
+mdl_handler mdl_api_consent_put;
+extern const mdl_body mdl_api_consent_body;
+
 /* mdl_api_login.c: POST /user/login, /v1/token, /token; POST /api/token/. */
 mdl_handler mdl_api_login;
 mdl_handler mdl_api_login_short;

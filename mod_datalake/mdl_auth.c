@@ -159,6 +159,7 @@ int mdl_auth_identify(mdl_request *q)
         return status;
     }
     q->identity.known = true;
+    q->identity.auth_time = claims.auth_time;
     q->identity.consent = account.consent;
     q->identity.all_grants = account.all_grants;
     q->identity.grants.bytes =

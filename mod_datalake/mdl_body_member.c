@@ -343,7 +343,7 @@ int mdl_body_member_finish(mdl_request *q)
             fault(q, body->members[i].name, "required", "is required");
         }
     }
-    if (body->not_empty && !any) {
+    if (body->not_empty && !any && q->problem == NULL) {
         fault(q, NULL, "required", "at least one member must be given");
     }
     return q->problem == NULL

@@ -123,6 +123,18 @@ static const char *set_engine(cmd_parms *cmd, void *unused, int on)
     return NULL;
 }
 
+static const char *set_consent(cmd_parms *cmd, void *unused, const char *text)
+{
+    mdl_config *config = mdl_config_get(cmd->server);
+
+    (void)unused;
+    config->consent_policy = strcmp(text, "given") == 0;
+    return config->consent_policy != 0 || strcmp(text, "withheld") == 0
+               ? NULL
+               : apr_psprintf(cmd->pool, "%s %s: must be given or withheld",
+                              cmd->cmd->name, text);
+}
+
 /* Set the member at offset cmd->info to the path TEXT, from ServerRoot when
  * it does not begin with a slash. */
 static const char *set_path(cmd_parms *cmd, void *unused, const char *text)
@@ -249,6 +261,8 @@ const command_rec mdl_directives[] = {
     AP_INIT_TAKE1("DataLakeIdentityAccounts", set_number,
         RULE(rule_accounts), RSRC_CONF,
         "How many accounts the server keeps in shared memory"),
+    AP_INIT_TAKE1("DataLakeConsentPolicy", set_consent, NULL, RSRC_CONF,
+        "Consent of those who register without a word on it: given, withheld"),
     AP_INIT_TAKE1("DataLakeWarehouseConnections", set_number,
         RULE(rule_connections), RSRC_CONF,
         "How many warehouse connections one child may have"),
@@ -286,6 +300,7 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->identity_accounts = MDL_UNSET;
     config->warehouse_connections = MDL_UNSET;
     config->cache_bytes = MDL_UNSET;
+    config->consent_policy = MDL_UNSET;
     config->read_limit_s = MDL_UNSET;
     config->audit_buffer = MDL_UNSET;
     config->quota_windows = MDL_UNSET;
@@ -324,6 +339,7 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_number(&config->identity_accounts, base->identity_accounts);
     take_number(&config->warehouse_connections, base->warehouse_connections);
     take_number(&config->cache_bytes, base->cache_bytes);
+    take_number(&config->consent_policy, base->consent_policy);
     take_number(&config->read_limit_s, base->read_limit_s);
     take_text(&config->audit_dir, base->audit_dir);
     take_text(&config->audit_key_file, base->audit_key_file);
@@ -353,6 +369,7 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_number(&config->identity_accounts, 65536);
     take_number(&config->warehouse_connections, 8);
     take_number(&config->cache_bytes, 16777216);
+    take_number(&config->consent_policy, 1);
     take_number(&config->read_limit_s, 30);
     take_text(&config->audit_dir, "/var/lib/datalake/audit");
     take_text(&config->audit_key_file, "/etc/datalake/audit.key");

@@ -43,6 +43,7 @@ typedef struct mdl_config {
     int identity_accounts;      /* DataLakeIdentityAccounts: mirror's places */
     int warehouse_connections;  /* DataLakeWarehouseConnections, per child */
     int cache_bytes;            /* DataLakeAnswerCache, per child */
+    int consent_policy;         /* DataLakeConsentPolicy: 1 given, 0 not */
     int read_limit_s;           /* DataLakeReadLimit: deadline of a request */
     const char *audit_dir;      /* DataLakeAuditDir: folder of the log */
     const char *audit_key_file; /* DataLakeAuditKeyFile: signs its chains */

@@ -16,6 +16,8 @@ typedef struct mdl_identity {
     int64_t user_id;                    /* id of the account */
     dl_role role;                       /* its role now, not the token's */
     int64_t epoch;                      /* rises with each change of it */
+    int64_t auth_time;                  /* when its password was given, unix
+                                           seconds */
     bool consent;                       /* false: withdrawn */
     bool all_grants;                    /* grants are all it has; else
                                            mdl_grant_load asks for the rest */

@@ -11,6 +11,25 @@
 #define ROUTE MDL_ROUTE
 
 const mdl_route mdl_route_table[] = {
+    /* Accounts (contract 2.1). */
+    ROUTE(POST, "/user/register", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_register_form_body, mdl_api_register_form,
+          "register-form"),
+    ROUTE(POST, "/v1/register", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_register_body, mdl_api_register, "register"),
+    ROUTE(POST, "/register", PUBLIC, NULL, JSON, 0,
+          NULL, &mdl_api_register_body, mdl_api_register, "register"),
+    ROUTE(GET, "/user/me", USER, NULL, JSON, 1,
+          NULL, NULL, mdl_api_me, "me"),
+    ROUTE(PATCH, "/user/me", USER, NULL, JSON, 1,
+          NULL, &mdl_api_me_body, mdl_api_me_change, "me-change"),
+    ROUTE(DELETE, "/user/me", USER, NULL, JSON, 1,
+          NULL, NULL, mdl_api_me_delete, "me-delete"),
+    ROUTE(GET, "/user/me/consent", USER, NULL, JSON, 1,
+          NULL, NULL, mdl_api_consent, "consent"),
+    ROUTE(PUT, "/user/me/consent", USER, NULL, JSON, 1,
+          NULL, &mdl_api_consent_body, mdl_api_consent_put, "consent-put"),
+
     /* Tokens (contract 2.2). */
     ROUTE(POST, "/user/login", PUBLIC, NULL, JSON, 0,
           NULL, &mdl_api_login_body, mdl_api_login, "log-in"),

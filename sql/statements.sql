@@ -119,7 +119,8 @@ UPDATE app_user SET email = ?, first_name = ?, last_name = ?, address = ?
 WHERE id = ?;
 
 -- STMT_ACCOUNT_LOCK: an account that is about to change
-SELECT role, is_active, deleted_at FROM app_user WHERE id = ? FOR UPDATE;
+SELECT role, is_active, deleted_at, epoch FROM app_user WHERE id = ?
+FOR UPDATE;
 
 -- STMT_ADMIN_LOCK: who could still administer
 SELECT id FROM app_user

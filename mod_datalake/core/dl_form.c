@@ -46,15 +46,19 @@ static dl_form_step decode(const char **text, size_t *len, dl_form *form,
 
     while (at < end) {
         if (*at != '%') {
-            *out++ = *at == '+' ? ' ' : *at;
+            *out = ' ';
+            if (*at != '+') {
+                *out = *at;
+            }
+            out++;
             at++;
             continue;
         }
         if (end - at < 3 || hex_value(at[1]) < 0 || hex_value(at[2]) < 0) {
             return DL_FORM_ESCAPE;
         }
-        *out++ =
-            (char)(unsigned char)(hex_value(at[1]) << 4 | hex_value(at[2]));
+        *(unsigned char *)out++ =
+            (unsigned char)(hex_value(at[1]) << 4 | hex_value(at[2]));
         at += 3;
     }
     *text = form->out;

@@ -15,9 +15,10 @@
 
 /* What STMT_ACCOUNT_LOCK found. */
 typedef struct locked_account {
-    dl_role role; /* its role now */
-    bool active;  /* whether it is active */
-    bool deleted; /* whether its deletion was asked for */
+    dl_role role;  /* its role now */
+    bool active;   /* whether it is active */
+    bool deleted;  /* whether its deletion was asked for */
+    int64_t epoch; /* rises with each change */
 } locked_account;
 
 /* Commit when STATUS is DL_OK, else give the transaction up. */
@@ -62,6 +63,7 @@ static dl_status lock_account(locked_account *out, dl_wh *wh, int64_t id,
     }
     out->active = dl_wh_int(st, 1) != 0;
     out->deleted = !dl_wh_is_null(st, 2);
+    out->epoch = dl_wh_int(st, 3);
     dl_wh_finish(st);
     return DL_OK;
 }
@@ -184,7 +186,7 @@ dl_status dl_identity_create(int64_t *id, dl_wh *wh,
 
 static dl_status set_role(dl_wh *wh, int64_t id, dl_role role, dl_error *err)
 {
-    locked_account account = {DL_ROLE_USER, false, false};
+    locked_account account = {DL_ROLE_USER, false, false, 0};
     dl_wh_stmt *st;
 
     DL_TRY(spare_last_admin(wh, role == DL_ROLE_ADMIN ? 0 : id, err));
@@ -215,7 +217,7 @@ static dl_status revoke_all(dl_wh *wh, int64_t id, dl_error *err)
 
 static dl_status set_active(dl_wh *wh, int64_t id, bool active, dl_error *err)
 {
-    locked_account account = {DL_ROLE_USER, false, false};
+    locked_account account = {DL_ROLE_USER, false, false, 0};
     dl_wh_stmt *st;
 
     DL_TRY(spare_last_admin(wh, active ? 0 : id, err));
@@ -241,7 +243,7 @@ dl_status dl_identity_set_active(dl_wh *wh, int64_t id, bool active,
 
 static dl_status undelete(dl_wh *wh, int64_t id, dl_error *err)
 {
-    locked_account account = {DL_ROLE_USER, false, false};
+    locked_account account = {DL_ROLE_USER, false, false, 0};
     dl_wh_stmt *st;
 
     DL_TRY(lock_account(&account, wh, id, err));
@@ -264,28 +266,16 @@ dl_status dl_identity_undelete(dl_wh *wh, int64_t id, dl_error *err)
     return end(wh, undelete(wh, id, err), err);
 }
 
-/* Refuse when the password of account ID is not FORMER any more. */
-static dl_status compare_password(dl_wh *wh, int64_t id, const char *former,
-                                  dl_error *err)
-{
-    char now[DL_PASSWORD_HASH];
-
-    DL_TRY(dl_identity_password(now, wh, id, err));
-    if (strcmp(now, former) != 0) {
-        return dl_fail(err, DL_CONFLICT, 0,
-                       "the password was changed meanwhile");
-    }
-    return DL_OK;
-}
-
 dl_status dl_identity_password_within(dl_wh *wh, int64_t id, const char *hash,
-                                      const char *former, dl_error *err)
+                                      int64_t epoch, dl_error *err)
 {
-    locked_account account = {DL_ROLE_USER, false, false};
+    locked_account account = {DL_ROLE_USER, false, false, 0};
     dl_wh_stmt *st;
 
     DL_TRY(lock_account(&account, wh, id, err));
-    DL_TRY(former == NULL ? DL_OK : compare_password(wh, id, former, err));
+    if (epoch != DL_IDENTITY_ANY_EPOCH && epoch != account.epoch) {
+        return dl_fail(err, DL_CONFLICT, 0, "the account changed meanwhile");
+    }
     DL_TRY(dl_wh_prepare(&st, wh, STMT_ACCOUNT_SET_PASSWORD, err));
     dl_wh_bind_str(st, 0, hash);
     dl_wh_bind_int(st, 1, id);
@@ -298,7 +288,10 @@ dl_status dl_identity_set_password(dl_wh *wh, int64_t id, const char *hash,
                                    dl_error *err)
 {
     DL_TRY(dl_wh_exec(wh, STMT_START, NULL, err));
-    return end(wh, dl_identity_password_within(wh, id, hash, NULL, err), err);
+    return end(
+        wh,
+        dl_identity_password_within(wh, id, hash, DL_IDENTITY_ANY_EPOCH, err),
+        err);
 }
 
 /* --- Consent and deletion --------------------------------------------------
@@ -307,7 +300,7 @@ dl_status dl_identity_set_password(dl_wh *wh, int64_t id, const char *hash,
 dl_status dl_identity_consent_within(dl_wh *wh, int64_t id, bool given,
                                      dl_time now, dl_error *err)
 {
-    locked_account locked = {DL_ROLE_USER, false, false};
+    locked_account locked = {DL_ROLE_USER, false, false, 0};
     const dl_identity_new decision = {
         .consent = given, .consent_version = "v1.0", .source = "user"};
     dl_account account;
@@ -352,7 +345,7 @@ dl_status dl_identity_delete_within(dl_wh *wh, int64_t id,
                                     const dl_identity_deletion *deletion,
                                     dl_error *err)
 {
-    locked_account account = {DL_ROLE_USER, false, false};
+    locked_account account = {DL_ROLE_USER, false, false, 0};
     dl_wh_stmt *st;
 
     DL_TRY(spare_last_admin(wh, id, err));
@@ -376,7 +369,7 @@ dl_status dl_identity_session_add_within(dl_wh *wh, int64_t id,
                                          const dl_session *session, dl_time now,
                                          dl_error *err)
 {
-    locked_account account = {DL_ROLE_USER, false, false};
+    locked_account account = {DL_ROLE_USER, false, false, 0};
     dl_wh_stmt *st;
 
     DL_TRY(lock_account(&account, wh, id, err));

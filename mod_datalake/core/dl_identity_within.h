@@ -32,12 +32,14 @@ DL_MUSTCHECK dl_status dl_identity_session_revoke_within(struct dl_wh *wh,
                                                          const char *sid,
                                                          dl_error *err);
 
-/* Store HASH as the password of account ID, if it still is FORMER (NULL:
- * whatever it is), and revoke its sessions.  DL_CONFLICT: it is another by
- * now. */
+/* For dl_identity_password_within: whatever happened meanwhile. */
+#define DL_IDENTITY_ANY_EPOCH (-1)
+
+/* Store HASH as the password of account ID, if its epoch still is EPOCH, and
+ * revoke its sessions.  DL_CONFLICT: the account changed meanwhile. */
 DL_MUSTCHECK dl_status dl_identity_password_within(struct dl_wh *wh, int64_t id,
                                                    const char *hash,
-                                                   const char *former,
+                                                   int64_t epoch,
                                                    dl_error *err);
 
 /* Set the consent of account ID at NOW, with an event of source user.  When it

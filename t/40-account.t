@@ -1,0 +1,448 @@
+# 40-account.t - accounts: registering in its three ways, one's own account,
+# consent, deletion; and bodies, since these routes take the first ones.
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use utf8;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP ();
+use Time::HiRes qw(sleep time);
+use DataLake::Process qw(slurp);
+use DataLake::Stack;
+
+binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
+
+my $stack = DataLake::Stack->new(
+    name       => '40-account',
+    mariadb    => 1,
+    httpd      => 1,
+    users      => { carol => 'user' },
+    directives => "DataLakeMetricsAllow none\n",
+);
+my $client = $stack->httpd->client;
+my $db     = $stack->mariadb->dbh('datalake');
+
+my ($TRUE, $FALSE) = (JSON::PP::true, JSON::PP::false);
+my $TIME = qr/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
+
+# What /user/register takes for NAME, with MORE.
+sub form {
+    my ($name, %more) = @_;
+    return {
+        username      => $name,
+        password      => 'correct horse',
+        email         => "$name\@example.org",
+        consent_given => $TRUE,
+        %more
+    };
+}
+
+sub post { my ($path, $body, %more) = @_; return $client->post($path, $body, %more); }
+
+# The access token of a log-in of NAME.
+sub log_in {
+    my ($name, $password) = @_;
+    my $answer = post('/user/login',
+        { username => $name, password => $password // 'correct horse' });
+    return $answer->{json} && $answer->{json}{access_token};
+}
+
+# Register NAME and log it in.
+sub member {
+    my ($name, %more) = @_;
+    my $answer = post('/user/register', form($name, %more));
+    die "register $name: $answer->{body}" if $answer->{status} != 201;
+    return log_in($name);
+}
+
+sub call {
+    my ($method, $path, $token, %more) = @_;
+    return $client->request($method, $path, token => $token, %more);
+}
+
+# "pointer code" of each entry of ANSWER's errors.
+sub faults {
+    my ($answer) = @_;
+    return [ map { ($_->{pointer} // $_->{parameter}) . " $_->{code}" }
+          @{ $answer->{json}{errors} } ];
+}
+
+subtest 'registering' => sub {
+    my $answer = post('/user/register', form('alice'));
+    is($answer->{status}, 201, 'the form is 201');
+    like($answer->{json}{created_at}, $TIME, 'with a time');
+    like(delete $answer->{json}{id},  qr/^\d+$/, 'and an id');
+    delete $answer->{json}{created_at};
+    is_deeply(
+        $answer->{json},
+        {
+            username      => 'alice',
+            email         => 'alice@example.org',
+            is_active     => $TRUE,
+            consent_given => $TRUE
+        },
+        'and nothing more'
+    );
+    for my $path ('/v1/register', '/register/') {
+        my $name = 'open' . length $path;
+        my $open =
+          post($path, { username => $name, password => 'correct horse' });
+        is($open->{status},        201,            "$path is 201");
+        is($open->{json}{message}, 'User created', 'with its message');
+        is($open->{json}{email},   undef,          'without an address');
+        is($open->{json}{consent_given}, $TRUE, 'and consent by policy');
+    }
+    my ($role, $hash) =
+      $db->selectrow_array('SELECT role, password_hash FROM app_user'
+          . " WHERE username = 'alice'");
+    is($role, 'user', 'the role is user');
+    like($hash, qr/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/, 'the hash Argon2id');
+    is_deeply(
+        $db->selectcol_arrayref(
+            'SELECT source FROM consent_event e JOIN app_user u'
+              . ' ON u.id = e.user_id WHERE u.username IN (?, ?) ORDER BY e.id',
+            undef, 'alice', 'open12'
+        ),
+        [qw(form policy)],
+        'consent is remembered with how it came'
+    );
+    ok(log_in('alice'), 'and it can log in');
+};
+
+subtest 'what a registration must be' => sub {
+    my @mail = (email => 'alice@example.com');
+    my @case = (
+        [ {},                          '/email required /password required'
+              . ' /username required', 'nothing' ],
+        [ form('ab'),                  '/username too-short', 'two letters' ],
+        [ form('x' x 101),             '/username too-long',  '101 letters' ],
+        [ form('al ice', @mail),              '/username not-allowed', 'a space' ],
+        [ form("al\x{202E}ice", @mail),       '/username control-character',
+            'a bidi character' ],
+        [ form("al\nice", @mail),             '/username control-character',
+            'a newline' ],
+        [ form("al\0ice", @mail),             '/username control-character', 'a NUL' ],
+        [ form('älice', @mail),               '/username not-allowed', 'an umlaut' ],
+        [ form('bob', password => 'short'), '/password too-short',
+            'seven bytes' ],
+        [ form('bob', password => 'x' x 257), '/password too-long',
+            '257 bytes' ],
+        [ form('bob', password => "correct\0horse"), '/password not-allowed',
+            'a NUL in the password' ],
+        [ form('bobbobbob', password => 'bobbobbob'), '/password not-allowed',
+            'the name as password' ],
+        [ form('bob', role => 'admin'), '/role unknown',     'a role' ],
+        [ form('bob', is_admin => $TRUE), '/is_admin unknown', 'is_admin' ],
+        [ form('bob', id => 1),         '/id unknown',        'an id' ],
+        [ form('bob', 'a/b~c' => 1),    '/a~1b~0c unknown',   'a strange name' ],
+        [ form('bob', email => 'no address'), '/email not-allowed',
+            'no address' ],
+        [ form('bob', email => 'a@b'), '/email not-allowed', 'a bare host' ],
+        [ form('bob', email => "a\@b.c\r\nBcc: x"), '/email control-character',
+            'a header in the address' ],
+        [ form('bob', first_name => 'x' x 101), '/first_name too-long',
+            'a long first name' ],
+        [ form('bob', first_name => 7), '/first_name wrong-type', 'a number' ],
+        [ form('bob', consent_given => 'true'), '/consent_given wrong-type',
+            'consent as text' ],
+        [ form('bob', username => undef), '/username wrong-type', 'a null' ],
+        [
+            form('x', password => 'y', role => 'z'),
+            '/password too-short /role unknown /username too-short',
+            'three faults at once'
+        ],
+    );
+    for (@case) {
+        my ($body, $want, $name) = @$_;
+        my $answer = post('/user/register', $body);
+        is($answer->{status}, 422, "$name is 422");
+        is($answer->{json}{type}, '/problems/validation', 'validation');
+        is(join(' ', sort @{ faults($answer) }), $want, 'where and why');
+    }
+    for my $body (form('bob', consent_given => $FALSE),
+        { map { $_ => form('bob')->{$_} } qw(username password email) })
+    {
+        my $answer = post('/user/register', $body);
+        is($answer->{status}, 422, 'without consent is 422');
+        is($answer->{json}{type}, '/problems/consent-required', 'of its type');
+        is_deeply(faults($answer), ['/consent_given consent-required'],
+            'at its member');
+    }
+    is(post('/v1/register', form('withheld', consent_given => $FALSE))
+          ->{json}{consent_given},
+        $FALSE, 'the open way may say no');
+    is(post('/user/register', form('müller'))->{status},
+        422, 'umlauts are no name');
+    my $answer = post('/user/register',
+        form('mueller', first_name => 'ü' x 100, address => '日本' x 127));
+    is($answer->{status}, 201, 'but may be 100 characters of a first name');
+};
+
+subtest 'a name is taken once' => sub {
+    for my $body (
+        form('alice'),
+        form('ALICE', email => 'x@example.org'),
+        form('alice2', email => 'Alice@Example.ORG')
+      )
+    {
+        my $answer = post('/user/register', $body);
+        is($answer->{status}, 409, 'a name or an address without case is 409');
+        is($answer->{json}{type}, '/problems/conflict', 'conflict');
+    }
+};
+
+subtest 'bodies' => sub {
+    my $raw = sub {
+        my ($body, %header) = @_;
+        return $client->post('/user/register', $body,
+            headers => { 'Content-Type' => 'application/json', %header });
+    };
+    my @json = (
+        [ '',                      0,  'nothing' ],
+        [ '{"a":1',                6,  'a cut-off text' ],
+        [ "\xEF\xBB\xBF{}",        0,  'a byte order mark' ],
+        [ "{\"a\":\"\0\"}",        6,  'a NUL' ],
+        [ '{"a":1,"a":2}',         7,  'a member twice' ],
+        [ '{"a":1,"\u0061":2}',    7,  'a member twice, escaped' ],
+        [ '{"a":"\ud800"}',        6,  'a lone surrogate' ],
+        [ "{\"a\":\"\xC3\x28\"}",  6,  'bad UTF-8' ],
+        [ '{"a":NaN}',             5,  'NaN' ],
+        [ '{"a":' . '[' x 64 . ']' x 64 . '}', 68, '65 levels' ],
+        [ '{"a":[' . join(',', (1) x 9999) . ']}', 20002, '10,001 values' ],
+        [ '{} {}',                 3,  'two values' ],
+        [ "{'a':1}",               1,  'single quotes' ],
+    );
+    for (@json) {
+        my ($body, $offset, $name) = @$_;
+        my $answer = $raw->($body);
+        is($answer->{status}, 400, "$name is 400");
+        is($answer->{json}{type}, '/problems/malformed-json', 'malformed-json');
+        is($answer->{json}{offset}, $offset, 'at its byte');
+        ok(length $answer->{json}{reason}, 'with a reason');
+    }
+    for (qw([] 1 "x" null)) {
+        my $answer = $raw->($_);
+        is($answer->{status}, 422, "$_ is 422");
+        is_deeply(faults($answer)->[0], ' wrong-type', 'the whole is wrong');
+    }
+    is($raw->('{"consent_given":1e400}')->{status}, 422, '1e400 is 422');
+    my %type = (
+        'text/plain'                        => 415,
+        'application/x-www-form-urlencoded' => 415,
+        'application/jsonx'                 => 415,
+        'application/json; charset=latin1'  => 415,
+        'application/json; charset=UTF-8'   => 422,
+        'APPLICATION/JSON;charset="utf-8"'  => 422,
+        ''                                  => 415,
+    );
+    for my $type (sort keys %type) {
+        my $answer = $raw->('{}', 'Content-Type' => $type);
+        is($answer->{status}, $type{$type}, "type \"$type\" is $type{$type}");
+        is($answer->{headers}{'accept-post'},
+            $type{$type} == 415 ? 'application/json' : undef, 'Accept-Post');
+    }
+    my $none = $client->request('POST', '/user/register');
+    is($none->{status}, 415, 'no body is 415');
+    for my $encoding (qw(gzip identity br)) {
+        is($raw->('{}', 'Content-Encoding' => $encoding)->{status},
+            415, "Content-Encoding $encoding is 415");
+    }
+    is($raw->('{"a":"' . 'x' x 65528 . '"}')->{status},
+        422, '65536 bytes are read');
+    my $big = $raw->('{"a":"' . 'x' x 65529 . '"}');
+    is($big->{status}, 413, 'one more is 413');
+    is($big->{headers}{connection}, 'close', 'and ends the connection');
+    my $chunk = sprintf "%x\r\n%s\r\n", 30000, ' ' x 30000;
+    for my $n (2, 3) {
+        my $answer = $client->exchange("POST /user/register HTTP/1.1\r\n"
+              . "Host: x\r\nContent-Type: application/json\r\n"
+              . "Transfer-Encoding: chunked\r\n\r\n"
+              . $chunk x $n
+              . "0\r\n\r\n");
+        is($answer->{status}, $n == 2 ? 400 : 413, "$n chunks of 30000");
+        $client->close;
+    }
+    is(call(GET => '/user/me', '', body => '{}')->{status},
+        401, 'a body where none is expected comes after the token');
+    is(call(DELETE => '/user/me', log_in('alice'), body => '{}')->{status},
+        400, 'and is 400 with one');
+};
+
+subtest 'one\'s own account' => sub {
+    my $token = member('dora', first_name => 'Dora');
+    is(call(GET => '/user/me', '')->{status}, 401, 'without a token it is 401');
+    my $me = call(GET => '/user/me', $token);
+    is($me->{status}, 200, 'with one 200');
+    like(delete $me->{json}{$_}, $TIME, $_)
+      for qw(created_at consent_date last_login_at);
+    delete $me->{json}{id};
+    is_deeply(
+        $me->{json},
+        {
+            username        => 'dora',
+            email           => 'dora@example.org',
+            first_name      => 'Dora',
+            last_name       => undef,
+            address         => undef,
+            role            => 'user',
+            is_active       => $TRUE,
+            consent_given   => $TRUE,
+            consent_version => 'v1.0'
+        },
+        'and all that is known, but no hash'
+    );
+    my $etag = $me->{headers}{etag};
+    is(
+        call(GET => '/user/me', $token, headers => { 'If-None-Match' => $etag })
+          ->{status},
+        304,
+        'which has not changed'
+    );
+    my $patch = call(
+        PATCH => '/user/me',
+        $token, body => { last_name => 'Ümlaut', first_name => undef }
+    );
+    is($patch->{status}, 200, 'PATCH is 200');
+    is($patch->{json}{last_name},  'Ümlaut', 'and changes what was sent');
+    is($patch->{json}{first_name}, undef,    'null empties it');
+    is($patch->{json}{email}, 'dora@example.org', 'the rest stays');
+    my %wrong = (
+        '{}'                         => ' required',
+        '{"role":"admin"}'           => '/role unknown',
+        '{"username":"x"}'           => '/username unknown',
+        '{"email":"x"}'              => '/email too-short',
+        '{"email":"xxx"}'            => '/email not-allowed',
+        '{"password":"a new horse"}' => '/current_password required',
+        '{"current_password":"x"}'   => '/password required',
+    );
+    for my $body (sort keys %wrong) {
+        my $answer = call(
+            PATCH => '/user/me',
+            $token, body => $body,
+            headers => { 'Content-Type' => 'application/json' }
+        );
+        is($answer->{status}, 422, "$body is 422");
+        is_deeply(faults($answer), [ $wrong{$body} ], 'where and why');
+    }
+    is(
+        call(
+            PATCH => '/user/me',
+            $token, body => { email => 'ALICE@example.org' }
+        )->{status},
+        409,
+        'another\'s address is 409'
+    );
+    is(
+        call(
+            PATCH => '/user/me',
+            $token, body => { email => 'DORA@example.org' }
+        )->{status},
+        200,
+        'one\'s own is not'
+    );
+    is(call(PUT => '/user/me', $token)->{status}, 405, 'PUT is 405');
+};
+
+subtest 'a new password ends every log-in at once' => sub {
+    my @token = (member('erna'), map { log_in('erna') } 1 .. 2);
+    my $answer = call(
+        PATCH => '/user/me',
+        $token[0],
+        body => { password => 'another horse', current_password => 'wrong one' }
+    );
+    is($answer->{status}, 401, 'a wrong current password is 401');
+    is($answer->{json}{type}, '/problems/invalid-credentials',
+        'invalid-credentials');
+    is(call(GET => '/user/me', $token[1])->{status}, 200, 'and changes nothing');
+    $answer = call(
+        PATCH => '/user/me',
+        $token[0],
+        body =>
+          { password => 'another horse', current_password => 'correct horse' }
+    );
+    is($answer->{status}, 200, 'the right one is 200');
+    my %seen;
+    $seen{ call(GET => '/user/me', $token[ $_ % 3 ])->{status} }++ for 1 .. 60;
+    is_deeply(\%seen, { 401 => 60 }, 'and all tokens are out, in every child');
+    is(log_in('erna'), undef, 'the old password is none');
+    ok(log_in('erna', 'another horse'), 'the new one is');
+};
+
+subtest 'consent' => sub {
+    my $token = member('frida');
+    my $read  = call(GET => '/user/me/consent', $token);
+    is($read->{status}, 200, 'it can be read');
+    is($read->{json}{consent_given}, $TRUE, 'and stands');
+    is(scalar @{ $read->{json}{history} }, 1, 'with one decision');
+    is($read->{json}{history}[0]{source}, 'form', 'by form');
+    is(call(GET => '/api/resources/', $token)->{status}, 200,
+        'with it other routes answer');
+    my $put = sub {
+        return call(
+            PUT => '/user/me/consent',
+            $token, body => { consent_given => $_[0] }
+        );
+    };
+    my $withdrawn = $put->($FALSE);
+    is($withdrawn->{status}, 200, 'it can be withdrawn');
+    is($withdrawn->{json}{consent_given}, $FALSE, 'and is');
+    is_deeply(
+        [ map { $_->{source} } @{ $withdrawn->{json}{history} } ],
+        [qw(user form)], 'with its history, newest first'
+    );
+    my %seen;
+    $seen{ call(GET => '/api/resources/', $token)->{status} }++ for 1 .. 40;
+    is_deeply(\%seen, { 403 => 40 }, 'then other routes are 403, in each child');
+    my $answer = call(GET => '/api/resources/', $token);
+    is($answer->{json}{type}, '/problems/consent-required', 'consent-required');
+    is($answer->{json}{errors}[0]{code}, 'consent-required', 'with its code');
+    is(call(GET => '/user/me', $token)->{status}, 200, 'but not one\'s own');
+    is($put->($FALSE)->{json}{history}[1]{source}, 'form',
+        'the same again is no new decision');
+    is($put->($TRUE)->{status}, 200, 'it can be given again');
+    is(call(GET => '/api/resources/', $token)->{status}, 200,
+        'and all is as before');
+    is(call(PUT => '/user/me/consent', $token, body => {})->{status},
+        422, 'nothing is no decision');
+};
+
+subtest 'deletion' => sub {
+    my $token  = member('greta');
+    my $second = log_in('greta');
+    my $answer = call(DELETE => '/user/me', $token);
+    is($answer->{status}, 202, 'it is 202');
+    is($answer->{json}{state}, 'pending', 'pending');
+    like($answer->{json}{erase_after}, $TIME, 'with a time');
+    is($answer->{headers}{location}, "/api/jobs/$answer->{json}{job_id}",
+        'and a job');
+    is(call(DELETE => '/user/me', $_)->{status}, 401, 'then its tokens are 401')
+      for $token, $second;
+    is(log_in('greta'), undef, 'it cannot log in');
+    is(post('/user/register', form('greta'))->{status},
+        409, 'its name stays taken');
+    my $job = $db->selectrow_hashref('SELECT j.*, u.erase_after,'
+          . ' TIMESTAMPDIFF(DAY, u.deleted_at, u.erase_after) days'
+          . ' FROM job j JOIN app_user u ON u.id = j.created_by WHERE j.id = ?',
+        undef, $answer->{json}{job_id});
+    is($job->{kind},  'erase',  'the job erases');
+    is($job->{state}, 'queued', 'and waits');
+    is($job->{not_before}, $job->{erase_after}, 'for the end of the grace');
+    is($job->{days}, 30, 'of 30 days');
+    is($job->{parameters}, "{\"user_id\":$job->{created_by}}", 'for whom');
+    $stack->ctl(qw(user undelete greta));
+    ok(log_in('greta'), 'taken back, it can log in');
+    is(call(GET => '/user/me', $second)->{status}, 401,
+        'but its old tokens stay out');
+    is(
+        $db->selectrow_array('SELECT state FROM job WHERE id = ?',
+            undef, $answer->{json}{job_id}),
+        'cancelled',
+        'and nothing will be erased'
+    );
+    is(call(DELETE => '/user/me', $stack->token('admin'))->{status},
+        409, 'the last administrator stays');
+};
+
+done_testing;
