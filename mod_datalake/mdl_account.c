@@ -10,6 +10,7 @@
 #include "dl_grant_store.h"
 #include "dl_identity.h"
 #include "mdl_metrics.h"
+#include "mdl_site.h"
 
 /* Revoked log-ins of one account that are looked through; an account with
  * more than this many within the life of a token is refused. */
@@ -122,6 +123,12 @@ dl_status mdl_account_load(mdl_account *account, mdl_mirror *mirror,
     mdl_mirror_put(mirror, &v.account, mark);
     *account = v.account;
     return DL_OK;
+}
+
+void mdl_account_refresh(const struct mdl_site *site, int64_t user_id)
+{
+    mdl_mirror_change(site->mirror);
+    (void)mdl_mirror_drop(site->mirror, user_id);
 }
 
 dl_status mdl_account_check_session(bool *revoked, mdl_wh_pool *pool,

@@ -36,6 +36,22 @@ mdl_handler mdl_api_revoke;
 extern const mdl_body mdl_api_refresh_body;
 extern const mdl_body mdl_api_revoke_body;
 
+/* mdl_api_access_change.c: POST /api/access/grant/, POST and DELETE
+ * /api/access/revoke/. */
+mdl_handler mdl_api_access_grant;
+mdl_handler mdl_api_access_revoke;
+mdl_handler mdl_api_access_delete;
+extern const mdl_body mdl_api_access_grant_body;
+extern const mdl_body mdl_api_access_revoke_body;
+extern const mdl_body mdl_api_access_delete_body;
+extern const mdl_param mdl_api_access_delete_params[];
+
+/* mdl_api_access.c: GET /api/access/, POST /api/access/check/. */
+mdl_handler mdl_api_access_list;
+mdl_handler mdl_api_access_check;
+extern const mdl_param mdl_api_access_list_params[];
+extern const mdl_body mdl_api_access_check_body;
+
 /* mdl_api_home.c: GET / -> 307 /docs. */
 mdl_handler mdl_api_home;
 

@@ -9,10 +9,10 @@
 #include <apr_strings.h>
 
 #include "dl_log.h"
+#include "mdl_account.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
 #include "mdl_login.h"
-#include "mdl_mirror.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
 
@@ -73,14 +73,6 @@ static bool read_token(dl_claims *claims, const mdl_request *q,
                            err) == DL_OK;
 }
 
-/* This server forgets the account before the answer leaves, so that the next
- * request asks the warehouse for it. */
-static void forget_account(const mdl_request *q, int64_t user_id)
-{
-    mdl_mirror_change(q->site->mirror);
-    (void)mdl_mirror_drop(q->site->mirror, user_id);
-}
-
 /* --- Refresh -------------------------------------------------------------- */
 
 /* An exchange of tokens inside a transaction. */
@@ -115,7 +107,7 @@ static int refuse_reuse(mdl_request *q, const dl_claims *claims)
            "DL1071 request %s: account %lld: a refresh token came a second "
            "time; its log-in has been ended",
            q->id, (long long)claims->user_id);
-    forget_account(q, claims->user_id);
+    mdl_account_refresh(q->site, claims->user_id);
     mdl_problem_pointer(q, "/refresh", "token-reused",
                         "This refresh token was used before. All tokens of its "
                         "log-in have been revoked.");
@@ -193,6 +185,6 @@ int mdl_api_revoke(mdl_request *q)
     if (mdl_wh_write(q->site->wh, end_login, &claims, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    forget_account(q, claims.user_id);
+    mdl_account_refresh(q->site, claims.user_id);
     return mdl_login_answer_text(q, "{}", 2);
 }

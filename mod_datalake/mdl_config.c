@@ -231,6 +231,68 @@ static const char *add_quota(cmd_parms *cmd, void *unused, int argc,
                               argc, argv);
 }
 
+/* Return room for the grants of CONFIG, which has none yet. */
+static void make_grants(mdl_config *config, apr_pool_t *pool)
+{
+    config->default_grants =
+        apr_pcalloc(pool, sizeof *config->default_grants * MDL_CONFIG_GRANTS);
+    config->n_default_grants = 0;
+}
+
+/* Add the grant TEXT, a resource with or without "=" and a level; false when
+ * it is none. */
+static bool add_grant(mdl_config *config, const char *text, apr_pool_t *pool)
+{
+    mdl_default_grant *grant =
+        &config->default_grants[config->n_default_grants];
+    const char *mark = strchr(text, '=');
+    size_t len = mark != NULL ? (size_t)(mark - text) : strlen(text);
+    dl_resource resource;
+
+    grant->level = DL_LEVEL_READ;
+    if (dl_resource_parse(&resource, text, len, NULL) != DL_OK ||
+        (mark != NULL &&
+         !dl_level_parse(&grant->level, mark + 1, strlen(mark + 1)))) {
+        return false;
+    }
+    grant->resource = apr_pstrmemdup(pool, text, len);
+    config->n_default_grants++;
+    return true;
+}
+
+static const char *add_default_grant(cmd_parms *cmd, void *unused,
+                                     const char *text)
+{
+    mdl_config *config = mdl_config_get(cmd->server);
+
+    (void)unused;
+    if (config->n_default_grants == MDL_UNSET) {
+        make_grants(config, cmd->pool);
+    }
+    if (strcmp(text, "none") == 0) {
+        return NULL;
+    }
+    if (config->n_default_grants == MDL_CONFIG_GRANTS) {
+        return apr_psprintf(cmd->pool, "%s: must be at most %d grants",
+                            cmd->cmd->name, MDL_CONFIG_GRANTS);
+    }
+    if (!add_grant(config, text, cmd->pool)) {
+        return apr_psprintf(cmd->pool,
+                            "%s %s: must be none, or a resource such as "
+                            "rawticker or raw*, alone or with =read, =write "
+                            "or =admin",
+                            cmd->cmd->name, text);
+    }
+    return NULL;
+}
+
+static const char *set_market_open(cmd_parms *cmd, void *unused, int on)
+{
+    (void)unused;
+    mdl_config_get(cmd->server)->market_open = on != 0;
+    return NULL;
+}
+
 /* --- The table ------------------------------------------------------------ */
 
 /* The offset of MEMBER as the data of a row. */
@@ -281,6 +343,10 @@ const command_rec mdl_directives[] = {
     AP_INIT_TAKE1("DataLakeQuotaWindows", set_number,
         RULE(rule_quota_windows), RSRC_CONF,
         "How many callers the server counts in shared memory"),
+    AP_INIT_ITERATE("DataLakeDefaultGrants", add_default_grant, NULL, RSRC_CONF,
+        "What every new account may do"),
+    AP_INIT_FLAG("DataLakeMarketDataAnonymous", set_market_open, NULL,
+        RSRC_CONF, "Off to ask for a grant to read market data"),
     AP_INIT_ITERATE("DataLakeMetricsAllow", add_metrics_allow, NULL, RSRC_CONF,
         "Addresses that read /metrics without a token"),
     {.name = NULL}};
@@ -305,6 +371,8 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->audit_buffer = MDL_UNSET;
     config->quota_windows = MDL_UNSET;
     config->n_metrics_allow = MDL_UNSET;
+    config->n_default_grants = MDL_UNSET;
+    config->market_open = MDL_UNSET;
     return config;
 }
 
@@ -347,6 +415,11 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_number(&config->quota_windows, base->quota_windows);
     config->quota_rules =
         mdl_quota_rules_merge(base->quota_rules, config->quota_rules, pool);
+    take_number(&config->market_open, base->market_open);
+    if (config->n_default_grants == MDL_UNSET) {
+        config->n_default_grants = base->n_default_grants;
+        config->default_grants = base->default_grants;
+    }
     if (config->n_metrics_allow == MDL_UNSET) {
         config->n_metrics_allow = base->n_metrics_allow;
         memcpy(config->metrics_allow, base->metrics_allow,
@@ -355,8 +428,26 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     return config;
 }
 
+/* Put the grants into CONFIG that new accounts get where nobody says so. */
+static void add_usual_grants(mdl_config *config, apr_pool_t *pool)
+{
+    static const char *const usual[] = {"rawticker", "rawtrade",  "rawarticle",
+                                        "rawalert",  "sentiment", "prediction",
+                                        "piezo_raw", "meteo_raw"};
+    size_t i;
+
+    make_grants(config, pool);
+    for (i = 0; i < sizeof usual / sizeof usual[0]; i++) {
+        (void)add_grant(config, usual[i], pool);
+    }
+}
+
 void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
 {
+    take_number(&config->market_open, 1);
+    if (config->n_default_grants == MDL_UNSET) {
+        add_usual_grants(config, pool);
+    }
     take_number(&config->engine, 1);
     take_text(&config->file, "/etc/datalake/datalake.ini");
     take_text(&config->token_key_file, "/etc/datalake/token.key");

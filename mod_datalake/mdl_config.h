@@ -20,6 +20,8 @@
 
 #include <apr_tables.h>
 
+#include "dl_grant.h"
+
 struct mdl_site;
 
 /* A value that no directive has set yet. */
@@ -27,6 +29,15 @@ struct mdl_site;
 
 /* The most address blocks of DataLakeMetricsAllow. */
 #define MDL_CONFIG_NETWORKS 32
+
+/* The most grants of DataLakeDefaultGrants. */
+#define MDL_CONFIG_GRANTS 64
+
+/* A grant that every new account gets. */
+typedef struct mdl_default_grant {
+    const char *resource; /* in the grammar of dl_grant.h */
+    dl_level level;       /* how much */
+} mdl_default_grant;
 
 /* Settings of one server.  Before mdl_config_merge a pointer may be NULL and
  * a number MDL_UNSET; mdl_config_finish puts the defaults in. */
@@ -48,7 +59,12 @@ typedef struct mdl_config {
     const char *audit_dir;      /* DataLakeAuditDir: folder of the log */
     const char *audit_key_file; /* DataLakeAuditKeyFile: signs its chains */
     int audit_buffer;           /* DataLakeAuditBuffer, bytes per child */
-    int n_metrics_allow;        /* DataLakeMetricsAllow: entries; MDL_UNSET */
+    int market_open;            /* DataLakeMarketDataAnonymous: 1 lets anybody
+                                   read market data */
+    int n_default_grants;       /* DataLakeDefaultGrants: entries; MDL_UNSET */
+    struct mdl_default_grant *default_grants; /* the entries, room for
+                                                 MDL_CONFIG_GRANTS */
+    int n_metrics_allow; /* DataLakeMetricsAllow: entries; MDL_UNSET */
     struct apr_ipsubnet_t *metrics_allow[MDL_CONFIG_NETWORKS]; /* the entries */
     apr_array_header_t *quota_rules; /* DataLakeQuota: of mdl_quota_rule;
                                         before the defaults are put in NULL:

@@ -139,7 +139,9 @@ static int identify(mdl_request *q)
                    ? OK
                    : mdl_auth_identify(q);
     case MDL_CLASS_ANONYMOUS:
-        return mdl_auth_has_credentials(q) ? mdl_auth_identify(q) : OK;
+        return mdl_auth_has_credentials(q) || !mdl_grant_is_open(q)
+                   ? mdl_auth_identify(q)
+                   : OK;
     case MDL_CLASS_USER:
     case MDL_CLASS_READ:
     case MDL_CLASS_WRITE:

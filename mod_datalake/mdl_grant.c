@@ -27,7 +27,7 @@ int mdl_grant_refuse(mdl_request *q, const char *missing)
     apr_table_setn(q->r->err_headers_out, "WWW-Authenticate",
                    "Bearer error=\"insufficient_scope\"");
     mdl_problem_member(q, "missing", missing);
-    dl_log(DL_LOG_INFO, "DL1101 request %s: account %" PRId64 " lacks a right",
+    dl_log(DL_LOG_INFO, "DL1105 request %s: account %" PRId64 " lacks a right",
            q->id, q->identity.user_id);
     return mdl_problem(q, MDL_PROBLEM_FORBIDDEN,
                        "This request needs a right that the caller does not "
@@ -61,7 +61,7 @@ int mdl_grant_load(mdl_request *q)
     }
     if (!complete) {
         dl_log(DL_LOG_WARNING,
-               "DL1102 account %" PRId64 " has more grants than one request "
+               "DL1106 account %" PRId64 " has more grants than one request "
                "can look through",
                caller->user_id);
         return mdl_problem(q, MDL_PROBLEM_OVERLOADED,
@@ -280,12 +280,18 @@ static bool is_own_business(const mdl_request *q)
     return strncmp(q->resource->template, "/user/", 6) == 0;
 }
 
+bool mdl_grant_is_open(const mdl_request *q)
+{
+    return q->route->resource == NULL || q->site->config->market_open == 1;
+}
+
 static int decide_class(mdl_request *q)
 {
     switch (q->route->class) {
     case MDL_CLASS_PUBLIC:
-    case MDL_CLASS_ANONYMOUS:
         return OK;
+    case MDL_CLASS_ANONYMOUS:
+        return mdl_grant_is_open(q) ? OK : require_resource(q, DL_LEVEL_READ);
     case MDL_CLASS_USER:
         return q->identity.known ? OK : mdl_grant_refuse(q, "token");
     case MDL_CLASS_READ:

@@ -34,6 +34,11 @@
  * forbidden or consent-required, 503. */
 int mdl_grant_decide(mdl_request *q);
 
+/* Return whether Q's row, of class anonymous, is open to everybody: market
+ * data, which are what names a resource there, may be closed
+ * (DataLakeMarketDataAnonymous). */
+bool mdl_grant_is_open(const mdl_request *q);
+
 /* Make sure that all grants of the caller are at hand.  Returns OK, or the
  * status of a problem: 503.  To be called before mdl_grant_allows where the
  * row's class is not one of grants. */
