@@ -57,22 +57,74 @@ static void write_info(dl_json_writer *w)
     dl_json_write_object_end(w);
 }
 
+/* The tag of the words of ROW; "" when it has none. */
+static const char *tag_of(const mdl_route *row)
+{
+    const mdl_words *words = mdl_words_find(row->doc);
+
+    return words != NULL ? words->tag : "";
+}
+
+/* Whether a row before ROW has its tag. */
+static bool tag_is_known(const mdl_route *row)
+{
+    const mdl_route *other;
+
+    for (other = mdl_route_table; other < row; other++) {
+        if (strcmp(tag_of(other), tag_of(row)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Write the tags in the order in which rows come to them. */
 static void write_tags(dl_json_writer *w)
 {
     const mdl_words_part *tag;
+    int i;
 
     dl_json_write_key(w, "tags");
     dl_json_write_array_begin(w);
-    for (tag = mdl_words_tags(); tag->name != NULL; tag++) {
-        dl_json_write_object_begin(w);
-        mdl_openapi_text(w, "name", tag->name);
-        mdl_openapi_text(w, "description", tag->json);
-        dl_json_write_object_end(w);
+    for (i = 0; i < mdl_route_count; i++) {
+        const char *name = tag_of(&mdl_route_table[i]);
+
+        for (tag = mdl_words_tags(); tag->name != NULL; tag++) {
+            if (strcmp(tag->name, name) == 0 &&
+                !tag_is_known(&mdl_route_table[i])) {
+                dl_json_write_object_begin(w);
+                mdl_openapi_text(w, "name", tag->name);
+                mdl_openapi_text(w, "description", tag->json);
+                dl_json_write_object_end(w);
+            }
+        }
     }
     dl_json_write_array_end(w);
 }
 
 /* --- Operations ----------------------------------------------------------- */
+
+/* RESOURCE of a row, "a|table + b", as grants at LEVEL: "grant(a,read)+
+ * grant(b,read)". */
+static const char *grants_of(const char *resource, const char *level,
+                             apr_pool_t *pool)
+{
+    const char *grants = "";
+
+    while (*resource != '\0') {
+        size_t len = strcspn(resource, " ");
+        size_t name = strcspn(resource, " |");
+
+        if (name > 0 && *resource != '+') {
+            grants = apr_psprintf(pool, "%s%sgrant(%.*s,%s)", grants,
+                                  *grants != '\0' ? "+" : "", (int)name,
+                                  resource, level);
+        }
+        resource += len;
+        resource += strspn(resource, " ");
+    }
+    return grants;
+}
 
 /* The right that ROUTE needs, as the contract writes it. */
 static const char *access_of(const mdl_route *route, apr_pool_t *pool)
@@ -85,11 +137,12 @@ static const char *access_of(const mdl_route *route, apr_pool_t *pool)
     case MDL_CLASS_USER:
         return "user";
     case MDL_CLASS_READ:
-        return apr_psprintf(pool, "grant(%s,read)", route->resource);
+        return grants_of(route->resource, "read", pool);
     case MDL_CLASS_WRITE:
-        return apr_psprintf(pool, "grant(%s,write)", route->resource);
+        return grants_of(route->resource, "write", pool);
     case MDL_CLASS_READ_OR_AUDITOR:
-        return apr_psprintf(pool, "grant(%s,read)|auditor", route->resource);
+        return apr_pstrcat(pool, grants_of(route->resource, "read", pool),
+                           "|auditor", NULL);
     case MDL_CLASS_AUDITOR:
         return "auditor";
     case MDL_CLASS_ADMIN:
