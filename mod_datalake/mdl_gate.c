@@ -3,10 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_gate.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <httpd.h>
 
+#include <http_core.h>
 #include <http_protocol.h>
 
 #include <apr_strings.h>
@@ -110,6 +112,32 @@ int mdl_gate_route(request_rec *r)
 int mdl_gate_claim(request_rec *r)
 {
     return mdl_request_get(r) != NULL ? OK : DECLINED;
+}
+
+/* Whether R is left to httpd, in a server where the module is on. */
+static bool is_foreign(request_rec *r)
+{
+    return mdl_config_get(r->server)->engine == 1 && r->main == NULL &&
+           mdl_request_get(r) == NULL && r->proxyreq == PROXYREQ_NONE;
+}
+
+int mdl_gate_fileless(request_rec *r)
+{
+    const char *segment = r->uri;
+
+    if (!is_foreign(r) || segment == NULL) {
+        return DECLINED;
+    }
+    if (strlen(ap_document_root(r)) + strlen(segment) >= PATH_MAX) {
+        return HTTP_NOT_FOUND;
+    }
+    while (segment != NULL && *segment != '\0') {
+        if (strcspn(segment + 1, "/") > NAME_MAX) {
+            return HTTP_NOT_FOUND;
+        }
+        segment = strchr(segment + 1, '/');
+    }
+    return DECLINED;
 }
 
 /* --- Access --------------------------------------------------------------- */
@@ -247,9 +275,7 @@ int mdl_gate_miss(request_rec *r)
     bool by_default = r->handler == NULL || strchr(r->handler, '/') != NULL ||
                       AP_IS_DEFAULT_HANDLER_NAME(r->handler);
 
-    if (mdl_config_get(r->server)->engine != 1 || r->main != NULL ||
-        mdl_request_get(r) != NULL || r->proxyreq != PROXYREQ_NONE ||
-        r->finfo.filetype != APR_NOFILE || !by_default) {
+    if (!is_foreign(r) || r->finfo.filetype != APR_NOFILE || !by_default) {
         return DECLINED;
     }
     return HTTP_NOT_FOUND;

@@ -23,9 +23,13 @@ int mdl_gate_route(request_rec *r);
  * which names no file; DECLINED for others. */
 int mdl_gate_claim(request_rec *r);
 
-/* access_checker: who is calling, and may he; 400, 401, 429, 403,
- * 503.  Runs with
- * or without Require. */
+/* translate_name, behind those of all modules but httpd's own: 404 for a
+ * foreign path that no file can have, with a name of more than 255 bytes or
+ * 4096 and more in all.  httpd would call that forbidden. */
+int mdl_gate_fileless(request_rec *r);
+
+/* access_checker: who is calling, and may he; 400, 401, 429, 403, 503.  Runs
+ * with or without Require. */
 int mdl_gate_access(request_rec *r);
 
 /* handler: query, Accept, body, then the row's handler. */

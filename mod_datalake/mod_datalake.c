@@ -116,6 +116,8 @@ static void register_hooks(apr_pool_t *pool)
     /* Our requests name no file: no stat, no walk over directories, no MIME
      * type by suffix. */
     ap_hook_translate_name(mdl_gate_claim, NULL, NULL, APR_HOOK_FIRST);
+    /* Last but httpd's own, which maps to a file. */
+    ap_hook_translate_name(mdl_gate_fileless, NULL, NULL, APR_HOOK_LAST);
     ap_hook_map_to_storage(mdl_gate_claim, NULL, NULL, APR_HOOK_FIRST);
     ap_hook_type_checker(mdl_gate_claim, NULL, NULL, APR_HOOK_FIRST);
 

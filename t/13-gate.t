@@ -60,6 +60,12 @@ subtest 'a path is what its segments say' => sub {
         is($answer->{status}, 404, "$path is nothing");
         is(problem_of($answer), 'not-found', '... told as a problem');
     }
+    for my $path ('/' . 'a' x 255, '/' . 'a' x 256, '/' . 'a' x 4000,
+        '/a' x 2100, '/a' x 3900)
+    {
+        is(get($path)->{status},
+            404, 'nor is one of ' . length($path) . ' bytes, file or not');
+    }
     for my $path ('/health/%', '/problems/%zz', '/nothing/%4') {
         my $answer = get($path);
         is($answer->{status}, 400, "$path is malformed");

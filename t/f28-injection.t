@@ -311,7 +311,7 @@ cmp_ok(scalar @routes, '>=', 15,  scalar(@routes) . ' routes');
 
 my $roomy =
   slurp("$TOP/conf/datalake.conf") =~ /DataLakeQuota\b/
-  ? join '', map { "DataLakeQuota $_ admin 9000000/1h\n" } qw(v1 default)
+  ? join '', map { "DataLakeQuota $_ admin 9000000/1h\n" } qw(/ /v1/)
   : '';
 my $stack = DataLake::Stack->new(
     name       => 'f28',
@@ -387,14 +387,25 @@ sub try_one {
     return;
 }
 
+# All texts for the first row of a handler, a fifth for its other spellings.
+my %known;
+
+sub texts_for {
+    my ($route) = @_;
+    my $turn = $known{ $route->{handler} }++;
+    return @text if !$turn || full_size();
+    return @text[ grep { ($_ + $turn) % 5 == 0 } 0 .. $#text ];
+}
+
 my $long = qr/^.{3000}/s;    # an URL may be refused before the parameter is
 for my $route (@routes) {
     my $where = "$route->{method} $route->{template}";
+    my @these = texts_for($route);
     for my $row (@{ $route->{params} }) {
         $targets++;
         try_one("$where $row->{name}: $_", $route->{method},
             address($route, $row->{name} => $_))
-          for grep { $_ !~ $long } @text;
+          for grep { $_ !~ $long } @these;
     }
     for my $row (@{ $route->{members} }) {
         for my $media (@{ $route->{media} }) {
@@ -405,7 +416,7 @@ for my $route (@routes) {
                 address($route),
                 body    => body($route, $media, $row->{name}, $_),
                 headers => [ 'Content-Type' => $TYPE{$media} ]
-            ) for @text;
+            ) for @these;
         }
     }
 }

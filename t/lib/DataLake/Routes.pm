@@ -100,7 +100,7 @@ sub tables {
         {
             my ($name, $at) = ($1, $+[0]);
             my $inner = block($text, $at);
-            # Statics of two files may share a name: each file has its own.
+            # Static tables of two files may share a name: each file has its own.
             $table{$name} //= $inner;
             $table{"$file:$name"} = $inner;
             $table{"$name\@file"} //= $file;
