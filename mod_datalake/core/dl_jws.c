@@ -10,10 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <openssl/crypto.h>
-
-#define HEADER_MAX       256
-#define SIGNATURE_LENGTH DL_BASE64_LENGTH(DL_HS256_BYTES)
+#define HEADER_MAX 256
 
 /* A token cut at its dots. */
 typedef struct jws_segments {
@@ -119,27 +116,23 @@ static dl_status find_key(int *i, const dl_keyset *keys,
     return DL_OK;
 }
 
-/* Compare the signature of SEGMENTS with the MAC under key I. */
+/* Check the signature of SEGMENTS by key I. */
 static dl_status check_signature(const jws_segments *segments,
                                  const dl_keyset *keys, int i, dl_error *err)
 {
-    unsigned char want[DL_HS256_BYTES];
-    unsigned char got[DL_HS256_BYTES + 3];
-    size_t got_len = 0;
+    unsigned char signature[DL_SIGNATURE_MAX + 3];
+    dl_jws_input input = {segments->header.text, segments->signed_len};
+    size_t want = dl_keyset_length(keys, i);
+    size_t len = 0;
 
-    if (segments->signature.len != SIGNATURE_LENGTH ||
-        !dl_base64_decode(got, &got_len, segments->signature.text,
-                          segments->signature.len)) {
+    if (segments->signature.len != DL_BASE64_LENGTH(want) ||
+        !dl_base64_decode(signature, &len, segments->signature.text,
+                          segments->signature.len) ||
+        len != want) {
         return dl_fail(err, DL_INVALID, 0,
-                       "the signature is not %d bytes of base64url",
-                       DL_HS256_BYTES);
+                       "the signature is not %zu bytes of base64url", want);
     }
-    DL_TRY(dl_keyset_mac(want, keys, i, segments->header.text,
-                         segments->signed_len, err));
-    if (CRYPTO_memcmp(want, got, DL_HS256_BYTES) != 0) {
-        return dl_fail(err, DL_INVALID, 0, "the signature is wrong");
-    }
-    return DL_OK;
+    return dl_keyset_verify(keys, i, &input, signature, err);
 }
 
 dl_status dl_jws_verify(char out[DL_JWS_PAYLOAD_MAX + 1], size_t *out_len,
@@ -178,14 +171,15 @@ dl_status dl_jws_sign(char out[DL_JWS_TEXT], size_t *out_len,
                       dl_error *err)
 {
     char header[HEADER_MAX];
-    unsigned char mac[DL_HS256_BYTES];
+    unsigned char signature[DL_SIGNATURE_MAX];
+    size_t signature_len = dl_keyset_length(keys, 0);
     size_t used;
 
     int n = snprintf(header, sizeof header,
                      "{\"alg\":\"%s\",\"typ\":\"JWT\",\"kid\":\"%s\"}",
                      dl_keyset_algorithm(keys, 0), dl_keyset_kid(keys, 0));
-    if (DL_BASE64_LENGTH((size_t)n) + DL_BASE64_LENGTH(len) + SIGNATURE_LENGTH +
-                2 >
+    if (DL_BASE64_LENGTH((size_t)n) + DL_BASE64_LENGTH(len) +
+                DL_BASE64_LENGTH(signature_len) + 2 >
             DL_JWS_MAX ||
         len > DL_JWS_PAYLOAD_MAX) {
         return dl_fail(err, DL_LIMIT, 0,
@@ -194,9 +188,9 @@ dl_status dl_jws_sign(char out[DL_JWS_TEXT], size_t *out_len,
     used = dl_base64_encode(out, header, (size_t)n);
     out[used++] = '.';
     used += dl_base64_encode(out + used, payload, len);
-    DL_TRY(dl_keyset_mac(mac, keys, 0, out, used, err));
+    DL_TRY(dl_keyset_sign(signature, keys, 0, &(dl_jws_input){out, used}, err));
     out[used++] = '.';
-    used += dl_base64_encode(out + used, mac, sizeof mac);
+    used += dl_base64_encode(out + used, signature, signature_len);
     *out_len = used;
     return DL_OK;
 }

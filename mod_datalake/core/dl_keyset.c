@@ -1,59 +1,51 @@
-/* dl_keyset.c - Reading signing keys, and a MAC context per thread and key.
+/* dl_keyset.c - The keys of a set, and a MAC context per thread and secret.
  *
  * Making an EVP_MAC context costs more than the MAC of a token, so each
- * thread keeps one per key.  They hang on a pthread key of the key set: a
+ * thread keeps one per secret.  They hang on a pthread key of the key set: a
  * thread that ends frees its own, the end of the key set frees the rest.
+ *
+ * Files are read in dl_keyset_file.c and dl_keyset_jwks.c.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_keyset.h"
 
+#include "dl_jws_cache.h"
 #include "dl_secret.h"
 
 #include <pthread.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 
-#define KEYS_MAX      16
 #define KEY_DIFFERENT 10
 
-/* One key. */
+/* One key: a secret or a pair. */
 typedef struct keyset_key {
     char kid[DL_KID_MAX + 1]; /* its name */
-    dl_secret *secret;        /* its bytes */
+    dl_secret *secret;        /* its bytes, NULL: a pair */
+    const dl_jws_key *pair;   /* the pair, NULL: a secret */
 } keyset_key;
 
 /* What one thread keeps for one key set. */
 typedef struct thread_macs {
-    dl_keyset *keys;            /* the set it belongs to */
-    struct thread_macs *next;   /* chain of the set, under its mutex */
-    struct thread_macs **back;  /* what points to this one */
-    EVP_MAC_CTX *mac[KEYS_MAX]; /* keyed contexts */
+    dl_keyset *keys;               /* the set it belongs to */
+    struct thread_macs *next;      /* chain of the set, under its mutex */
+    struct thread_macs **back;     /* what points to this one */
+    EVP_MAC_CTX *mac[DL_KEYS_MAX]; /* keyed contexts */
 } thread_macs;
 
 struct dl_keyset {
-    int n;                    /* keys in use */
-    keyset_key key[KEYS_MAX]; /* the keys; 0 signs */
-    EVP_MAC *hmac;            /* the algorithm, fetched once */
-    pthread_key_t slot;       /* each thread's thread_macs */
-    pthread_mutex_t mutex;    /* guards threads */
-    thread_macs *threads;     /* all of them */
-};
-
-/* Secrets printed in documentation; a copy of one is no secret. */
-static const char *const SAMPLES[] = {
-    "a-string-secret-at-least-256-bits-long",
-    "your-256-bit-secret",
-    "your-super-secret-jwt-token-with-at-least-32-characters-long",
-    ("AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T-1qS0gZH75aKtMN3Yj0iPS4hcg"
-     "UuTwjAzZr1Z9CAow"),
-    "GawgguFyGrWKav7AX4VKUg",
-    "0123456789abcdef0123456789abcdef",
-    "abcdefghijklmnopqrstuvwxyz012345",
-    "09d25e094faa6ca2556c818166b7a9563b93f7099f6f0f4caa6cf63b88e8d3e7",
+    int n;                       /* keys in use */
+    keyset_key key[DL_KEYS_MAX]; /* the keys; 0 signs */
+    struct dl_jws_cache *cache;  /* right signatures, NULL: none is kept */
+    EVP_MAC *hmac;               /* the algorithm, fetched once */
+    pthread_key_t slot;          /* each thread's thread_macs */
+    pthread_mutex_t mutex;       /* guards threads */
+    thread_macs *threads;        /* all of them */
 };
 
 /* --- Contexts of a thread ------------------------------------------------- */
@@ -64,7 +56,7 @@ static void free_macs(thread_macs *macs)
     if (macs->next != NULL) {
         macs->next->back = macs->back;
     }
-    for (int i = 0; i < KEYS_MAX; i++) {
+    for (int i = 0; i < DL_KEYS_MAX; i++) {
         EVP_MAC_CTX_free(macs->mac[i]);
     }
     free(macs);
@@ -141,9 +133,10 @@ static thread_macs *my_macs(const dl_keyset *shared)
     return macs;
 }
 
-dl_status dl_keyset_mac(unsigned char out[DL_HS256_BYTES],
-                        const dl_keyset *keys, int i, const void *data,
-                        size_t len, dl_error *err)
+/* Write the MAC of INPUT under secret I to OUT, with this thread's context. */
+static dl_status make_mac(unsigned char out[DL_HS256_BYTES],
+                          const dl_keyset *keys, int i,
+                          const dl_jws_input *input, dl_error *err)
 {
     thread_macs *macs = my_macs(keys);
     size_t got = 0;
@@ -156,7 +149,7 @@ dl_status dl_keyset_mac(unsigned char out[DL_HS256_BYTES],
     }
     /* A NULL key starts anew with the key the context has. */
     if (EVP_MAC_init(macs->mac[i], NULL, 0, NULL) != 1 ||
-        EVP_MAC_update(macs->mac[i], data, len) != 1 ||
+        EVP_MAC_update(macs->mac[i], input->data, input->len) != 1 ||
         EVP_MAC_final(macs->mac[i], out, &got, DL_HS256_BYTES) != 1 ||
         got != DL_HS256_BYTES) {
         return dl_fail(err, DL_INTERNAL, 0, "HMAC-SHA256 failed");
@@ -164,11 +157,88 @@ dl_status dl_keyset_mac(unsigned char out[DL_HS256_BYTES],
     return DL_OK;
 }
 
+/* --- Signatures ----------------------------------------------------------- */
+
+static dl_status verify_mac(const dl_keyset *keys, int i,
+                            const dl_jws_input *input,
+                            const unsigned char *signature, dl_error *err)
+{
+    unsigned char want[DL_HS256_BYTES];
+
+    DL_TRY(make_mac(want, keys, i, input, err));
+    if (CRYPTO_memcmp(want, signature, DL_HS256_BYTES) != 0) {
+        return dl_fail(err, DL_INVALID, 0, "the signature is wrong");
+    }
+    return DL_OK;
+}
+
+static dl_status verify_pair(const dl_keyset *keys, int i,
+                             const dl_jws_input *input,
+                             const unsigned char *signature, dl_error *err)
+{
+    const dl_jws_key *pair = keys->key[i].pair;
+    size_t len = dl_jws_key_length(pair);
+    dl_jws_mark mark;
+
+    if (keys->cache == NULL) {
+        return dl_jws_key_verify(pair, input, signature, len, err);
+    }
+    dl_jws_cache_mark(&mark, keys->cache, pair, input, signature, len);
+    if (dl_jws_cache_has(keys->cache, &mark)) {
+        return DL_OK;
+    }
+    DL_TRY(dl_jws_key_verify(pair, input, signature, len, err));
+    dl_jws_cache_put(keys->cache, &mark);
+    return DL_OK;
+}
+
+dl_status dl_keyset_verify(const dl_keyset *keys, int i,
+                           const dl_jws_input *input,
+                           const unsigned char *signature, dl_error *err)
+{
+    return keys->key[i].pair != NULL
+               ? verify_pair(keys, i, input, signature, err)
+               : verify_mac(keys, i, input, signature, err);
+}
+
+dl_status dl_keyset_sign(unsigned char out[DL_SIGNATURE_MAX],
+                         const dl_keyset *keys, int i,
+                         const dl_jws_input *input, dl_error *err)
+{
+    size_t len = 0;
+
+    if (keys->key[i].pair == NULL) {
+        return make_mac(out, keys, i, input, err);
+    }
+    DL_TRY(dl_jws_key_sign(out, &len, keys->key[i].pair, input, err));
+    if (len != dl_jws_key_length(keys->key[i].pair)) {
+        return dl_fail(err, DL_INTERNAL, 0, "a signature of %zu bytes", len);
+    }
+    return DL_OK;
+}
+
+dl_status dl_keyset_derive(unsigned char out[32], const dl_keyset *keys,
+                           const char *purpose, dl_error *err)
+{
+    const dl_secret *secret = keys->key[0].secret;
+
+    if (secret == NULL) {
+        return dl_jws_key_derive(out, keys->key[0].pair, purpose, err);
+    }
+    if (HMAC(EVP_sha256(), secret->data, (int)secret->len,
+             (const unsigned char *)purpose, strlen(purpose), out,
+             NULL) == NULL) {
+        return dl_fail(err, DL_INTERNAL, 0, "HMAC-SHA256 failed");
+    }
+    return DL_OK;
+}
+
 /* --- The set -------------------------------------------------------------- */
 
-static dl_status create(dl_keyset **keys, dl_error *err, apr_pool_t *pool)
+dl_status dl_keyset_begin(dl_keyset **keys, dl_error *err,
+                          apr_pool_t *result_pool)
 {
-    dl_keyset *made = apr_pcalloc(pool, sizeof *made);
+    dl_keyset *made = apr_pcalloc(result_pool, sizeof *made);
 
     made->hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     if (made->hmac == NULL) {
@@ -179,7 +249,8 @@ static dl_status create(dl_keyset **keys, dl_error *err, apr_pool_t *pool)
         return dl_fail(err, DL_UNAVAILABLE, 0, "no thread key left");
     }
     pthread_mutex_init(&made->mutex, NULL);
-    apr_pool_cleanup_register(pool, made, keyset_ended, apr_pool_cleanup_null);
+    apr_pool_cleanup_register(result_pool, made, keyset_ended,
+                              apr_pool_cleanup_null);
     *keys = made;
     return DL_OK;
 }
@@ -223,125 +294,53 @@ static dl_status check_strength(const char *data, size_t len, dl_error *err)
     return DL_OK;
 }
 
-static bool is_sample(const char *data, size_t len)
+/* Set *SLOT to the place of a new key KID, which is not counted yet. */
+static dl_status open_slot(keyset_key **slot, dl_keyset *keys,
+                           const dl_kid *kid, dl_error *err)
 {
-    for (size_t i = 0; i < sizeof SAMPLES / sizeof SAMPLES[0]; i++) {
-        if (strlen(SAMPLES[i]) == len && memcmp(SAMPLES[i], data, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* A key as it is read, before it is trusted. */
-typedef struct new_key {
-    const char *kid;    /* need not end in NUL */
-    size_t kid_len;     /* its bytes */
-    const char *secret; /* need not end in NUL */
-    size_t secret_len;  /* its bytes */
-} new_key;
-
-static dl_status add_key(dl_keyset *keys, const new_key *key, dl_error *err,
-                         apr_pool_t *pool)
-{
-    keyset_key *slot;
-
-    if (!kid_is_valid(key->kid, key->kid_len)) {
+    if (!kid_is_valid(kid->text, kid->len)) {
         return dl_fail(err, DL_INVALID, 0,
                        "a kid must be 1 to %d characters of A-Z a-z 0-9 _ -",
                        DL_KID_MAX);
     }
-    if (dl_keyset_find(keys, key->kid, key->kid_len) >= 0) {
+    if (dl_keyset_find(keys, kid->text, kid->len) >= 0) {
         return dl_fail(err, DL_INVALID, 0, "kid %.*s is there twice",
-                       (int)key->kid_len, key->kid);
+                       (int)kid->len, kid->text);
     }
-    if (keys->n == KEYS_MAX) {
-        return dl_fail(err, DL_INVALID, 0, "more than %d keys", KEYS_MAX);
+    if (keys->n == DL_KEYS_MAX) {
+        return dl_fail(err, DL_INVALID, 0, "more than %d keys", DL_KEYS_MAX);
     }
-    DL_TRY(check_strength(key->secret, key->secret_len, err));
-    slot = &keys->key[keys->n];
-    memcpy(slot->kid, key->kid, key->kid_len);
-    DL_TRY(
-        dl_secret_copy(&slot->secret, key->secret, key->secret_len, err, pool));
+    *slot = &keys->key[keys->n];
+    memcpy((*slot)->kid, kid->text, kid->len);
+    (*slot)->kid[kid->len] = '\0';
+    return DL_OK;
+}
+
+dl_status dl_keyset_add_secret(dl_keyset *keys, const dl_kid *kid,
+                               const char *secret, size_t len, dl_error *err,
+                               apr_pool_t *pool)
+{
+    keyset_key *slot;
+
+    DL_TRY(open_slot(&slot, keys, kid, err));
+    DL_TRY(check_strength(secret, len, err));
+    DL_TRY(dl_secret_copy(&slot->secret, secret, len, err, pool));
     keys->n++;
     return DL_OK;
 }
 
-/* Add the key of one line "kid KID SECRET" of LEN bytes, or nothing for a
- * comment or an empty line. */
-static dl_status add_line(dl_keyset *keys, const char *line, size_t len,
-                          dl_error *err, apr_pool_t *pool)
+dl_status dl_keyset_add_pair(dl_keyset *keys, const dl_kid *kid,
+                             const dl_jws_key *pair, dl_error *err)
 {
-    const char *blank;
-    new_key key = {NULL, 0, NULL, 0};
+    keyset_key *slot;
 
-    if (len == 0 || line[0] == '#') {
-        return DL_OK;
-    }
-    blank = len > 4 ? memchr(line + 4, ' ', len - 4) : NULL;
-    if (blank == NULL || memcmp(line, "kid ", 4) != 0) {
+    DL_TRY(open_slot(&slot, keys, kid, err));
+    if (keys->n == 0 && !dl_jws_key_signs(pair)) {
         return dl_fail(err, DL_INVALID, 0,
-                       "must be \"kid KID SECRET\", empty, or a # comment");
+                       "the first key signs, so it must be a private one");
     }
-    key.kid = line + 4;
-    key.kid_len = (size_t)(blank - key.kid);
-    key.secret = blank + 1;
-    key.secret_len = len - (size_t)(key.secret - line);
-    if (memchr(key.secret, ' ', key.secret_len) != NULL ||
-        memchr(key.secret, '\t', key.secret_len) != NULL) {
-        return dl_fail(err, DL_INVALID, 0, "a secret must not hold blanks");
-    }
-    if (is_sample(key.secret, key.secret_len)) {
-        return dl_fail(err, DL_INVALID, 0,
-                       "the secret is a sample from documentation");
-    }
-    return add_key(keys, &key, err, pool);
-}
-
-static dl_status load_lines(dl_keyset *keys, const dl_secret *file,
-                            const char *path, dl_error *err, apr_pool_t *pool)
-{
-    const char *line = file->data;
-    const char *end = file->data + file->len;
-
-    for (int n = 1; line < end; n++) {
-        const char *stop = memchr(line, '\n', (size_t)(end - line));
-        size_t len = (size_t)((stop != NULL ? stop : end) - line);
-        size_t text = len > 0 && line[len - 1] == '\r' ? len - 1 : len;
-
-        if (add_line(keys, line, text, err, pool) != DL_OK) {
-            return dl_wrap(err, "%s:%d", path, n);
-        }
-        line += len + 1;
-    }
-    if (keys->n == 0) {
-        return dl_fail(err, DL_INVALID, 0, "%s: no line \"kid KID SECRET\"",
-                       path);
-    }
-    return DL_OK;
-}
-
-dl_status dl_keyset_load(dl_keyset **keys, const char *path, dl_error *err,
-                         apr_pool_t *result_pool)
-{
-    dl_secret *file;
-    new_key key = {"default", 7, NULL, 0};
-
-    DL_TRY(dl_secret_load(&file, path, err, result_pool));
-    DL_TRY(create(keys, err, result_pool));
-    if (file->data[0] == '#' ||
-        (file->len > 4 && memcmp(file->data, "kid ", 4) == 0)) {
-        return load_lines(*keys, file, path, err, result_pool);
-    }
-    if (is_sample(file->data, file->len)) {
-        return dl_fail(err, DL_INVALID, 0,
-                       "%s: the secret is a sample from documentation", path);
-    }
-    key.secret = file->data;
-    key.secret_len = file->len;
-    if (add_key(*keys, &key, err, result_pool) != DL_OK) {
-        return dl_wrap(err, "%s", path);
-    }
+    slot->pair = pair;
+    keys->n++;
     return DL_OK;
 }
 
@@ -349,10 +348,15 @@ dl_status dl_keyset_create(dl_keyset **keys, const char *kid,
                            const void *secret, size_t len, dl_error *err,
                            apr_pool_t *result_pool)
 {
-    new_key key = {kid, strlen(kid), secret, len};
+    dl_kid name = {kid, strlen(kid)};
 
-    DL_TRY(create(keys, err, result_pool));
-    return add_key(*keys, &key, err, result_pool);
+    DL_TRY(dl_keyset_begin(keys, err, result_pool));
+    return dl_keyset_add_secret(*keys, &name, secret, len, err, result_pool);
+}
+
+void dl_keyset_remember(dl_keyset *keys, struct dl_jws_cache *cache)
+{
+    keys->cache = cache;
 }
 
 int dl_keyset_count(const dl_keyset *keys)
@@ -376,9 +380,21 @@ int dl_keyset_find(const dl_keyset *keys, const char *kid, size_t len)
     return -1;
 }
 
+const dl_jws_key *dl_keyset_pair(const dl_keyset *keys, int i)
+{
+    return keys->key[i].pair;
+}
+
 const char *dl_keyset_algorithm(const dl_keyset *keys, int i)
 {
-    (void)keys;
-    (void)i;
-    return "HS256";
+    const dl_jws_key *pair = keys->key[i].pair;
+
+    return pair != NULL ? dl_jws_key_algorithm(pair) : "HS256";
+}
+
+size_t dl_keyset_length(const dl_keyset *keys, int i)
+{
+    const dl_jws_key *pair = keys->key[i].pair;
+
+    return pair != NULL ? dl_jws_key_length(pair) : DL_HS256_BYTES;
 }
