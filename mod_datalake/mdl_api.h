@@ -36,6 +36,9 @@ mdl_handler mdl_api_revoke;
 extern const mdl_body mdl_api_refresh_body;
 extern const mdl_body mdl_api_revoke_body;
 
+/* mdl_api_jwks.c: GET /.well-known/jwks.json. */
+mdl_handler mdl_api_jwks;
+
 /* mdl_api_access_change.c: POST /api/access/grant/, POST and DELETE
  * /api/access/revoke/. */
 mdl_handler mdl_api_access_grant;

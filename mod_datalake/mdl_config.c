@@ -32,6 +32,9 @@ static const number_rule rule_access_ttl = {
 static const number_rule rule_refresh_ttl = {
     offsetof(mdl_config, refresh_ttl_s), 60, 90 * 86400, true,
     "a time from 60 s to 90 d, such as 1d"};
+static const number_rule rule_token_cache = {
+    offsetof(mdl_config, token_cache), 1024, 1048576, false,
+    "a whole number from 1024 to 1048576"};
 static const number_rule rule_accounts = {
     offsetof(mdl_config, identity_accounts), 1024, 4194304, false,
     "a whole number from 1024 to 4194304"};
@@ -148,6 +151,21 @@ static const char *set_path(cmd_parms *cmd, void *unused, const char *text)
                             cmd->cmd->name, text);
     }
     memcpy(config + (size_t)cmd->info, &path, sizeof path);
+    return NULL;
+}
+
+/* The same, or to "" for the word none. */
+static const char *set_path_or_none(cmd_parms *cmd, void *unused,
+                                    const char *text)
+{
+    static const char none[] = "";
+    const char *path = none;
+
+    if (strcmp(text, "none") != 0) {
+        return set_path(cmd, unused, text);
+    }
+    memcpy((char *)mdl_config_get(cmd->server) + (size_t)cmd->info, &path,
+           sizeof path);
     return NULL;
 }
 
@@ -309,6 +327,10 @@ const command_rec mdl_directives[] = {
         "Path of datalake.ini"),
     AP_INIT_TAKE1("DataLakeTokenKeyFile", set_path, MEMBER(token_key_file),
         RSRC_CONF, "Path of the file with the keys that sign tokens"),
+    AP_INIT_TAKE1("DataLakeJWKSFile", set_path_or_none, MEMBER(jwks_file),
+        RSRC_CONF, "Path of a JWK Set with public keys whose tokens are accepted, too"),
+    AP_INIT_TAKE1("DataLakeTokenCache", set_number, RULE(rule_token_cache),
+        RSRC_CONF, "How many checked signatures the server remembers"),
     AP_INIT_TAKE1("DataLakeWebDir", set_path, MEMBER(web_dir), RSRC_CONF,
         "Folder of the pages that show the API"),
     AP_INIT_TAKE1("DataLakeIssuer", set_name, MEMBER(issuer), RSRC_CONF,
@@ -362,6 +384,7 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->engine = MDL_UNSET;
     config->access_ttl_s = MDL_UNSET;
     config->refresh_ttl_s = MDL_UNSET;
+    config->token_cache = MDL_UNSET;
     config->max_stale_s = MDL_UNSET;
     config->identity_accounts = MDL_UNSET;
     config->warehouse_connections = MDL_UNSET;
@@ -398,6 +421,8 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_number(&config->engine, base->engine);
     take_text(&config->file, base->file);
     take_text(&config->token_key_file, base->token_key_file);
+    take_text(&config->jwks_file, base->jwks_file);
+    take_number(&config->token_cache, base->token_cache);
     take_text(&config->web_dir, base->web_dir);
     take_text(&config->issuer, base->issuer);
     take_text(&config->audience, base->audience);
@@ -451,11 +476,13 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_number(&config->engine, 1);
     take_text(&config->file, "/etc/datalake/datalake.ini");
     take_text(&config->token_key_file, "/etc/datalake/token.key");
+    take_text(&config->jwks_file, "");
     take_text(&config->web_dir, "/usr/share/datalake/www");
     take_text(&config->issuer, "datalake");
     take_text(&config->audience, "datalake");
     take_number(&config->access_ttl_s, 1800);
     take_number(&config->refresh_ttl_s, 86400);
+    take_number(&config->token_cache, 16384);
     take_number(&config->max_stale_s, 300);
     take_number(&config->identity_accounts, 65536);
     take_number(&config->warehouse_connections, 8);

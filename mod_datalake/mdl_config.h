@@ -45,11 +45,13 @@ typedef struct mdl_config {
     int engine;                 /* DataLakeEngine: 1 serves the routes */
     const char *file;           /* DataLakeConfig: path of datalake.ini */
     const char *token_key_file; /* DataLakeTokenKeyFile */
+    const char *jwks_file;      /* DataLakeJWKSFile; "": none */
     const char *web_dir;        /* DataLakeWebDir: folder of the pages */
     const char *issuer;         /* DataLakeIssuer */
     const char *audience;       /* DataLakeAudience */
     int access_ttl_s;           /* DataLakeTokenTTL, first value */
     int refresh_ttl_s;          /* DataLakeTokenTTL, second value */
+    int token_cache;            /* DataLakeTokenCache: places */
     int max_stale_s;            /* DataLakeIdentityMaxStale */
     int identity_accounts;      /* DataLakeIdentityAccounts: mirror's places */
     int warehouse_connections;  /* DataLakeWarehouseConnections, per child */

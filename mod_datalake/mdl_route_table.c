@@ -43,6 +43,9 @@ const mdl_route mdl_route_table[] = {
           NULL, &mdl_api_refresh_body, mdl_api_refresh, "token-refresh"),
     ROUTE(POST, "/api/token/revoke/", PUBLIC, NULL, JSON, 0,
           NULL, &mdl_api_revoke_body, mdl_api_revoke, "token-revoke"),
+    ROUTE(GET, "/.well-known/jwks.json", PUBLIC, NULL, JSON, 0,
+          NULL, NULL, mdl_api_jwks, "jwks"),
+
     /* Quota (contract 2.4). */
     ROUTE(GET, "/v1/me/quota", USER, NULL, JSON, 0,
           NULL, NULL, mdl_api_quota, "quota"),

@@ -18,17 +18,20 @@
 #include "dl_config.h"
 #include "dl_dataset.h"
 #include "dl_jws.h"
+#include "dl_jws_cache.h"
 #include "dl_log.h"
+#include "dl_secret.h"
 #include "dl_wh.h"
 #include "mdl_audit_log.h"
 #include "mdl_mirror.h"
 #include "mdl_openapi.h"
 #include "mdl_quota.h"
 #include "mdl_quota_keeper.h"
+#include "mdl_shm.h"
 #include "mdl_watcher.h"
 #include "mdl_web.h"
 
-/* What the cursor key is derived from: no token has such a payload. */
+/* What the cursor key is derived for. */
 #define CURSOR_PURPOSE "datalake cursor key, version 1"
 
 mdl_site *mdl_site_get(const server_rec *server)
@@ -36,20 +39,34 @@ mdl_site *mdl_site_get(const server_rec *server)
     return mdl_config_get(server)->site;
 }
 
+/* Cursors are signed with a key of their own, which lasts as long as the one
+ * that signs tokens. */
+static dl_status derive_cursor_key(mdl_site *site, dl_error *err)
+{
+    unsigned char secret[32];
+
+    DL_TRY(dl_keyset_derive(secret, site->keys, CURSOR_PURPOSE, err));
+    mdl_cursor_key_derive(&site->cursor_key, secret, sizeof secret);
+    dl_secret_wipe(secret, sizeof secret);
+    return DL_OK;
+}
+
 static dl_status load_keys(mdl_site *site, dl_error *err, apr_pool_t *pool)
 {
-    char signature[DL_JWS_TEXT];
-    dl_keyset *keys;
-    size_t len;
+    const mdl_config *config = site->config;
 
-    DL_TRY(dl_keyset_load(&keys, site->config->token_key_file, err, pool));
-    site->keys = keys;
-    site->rules.issuer = site->config->issuer;
-    site->rules.audience = site->config->audience;
-    DL_TRY(dl_jws_sign(signature, &len, keys, CURSOR_PURPOSE,
-                       sizeof CURSOR_PURPOSE - 1, err));
-    mdl_cursor_key_derive(&site->cursor_key, signature, len);
-    return DL_OK;
+    if (dl_keyset_load(&site->keys, config->token_key_file, err, pool) !=
+        DL_OK) {
+        return dl_wrap(err, "DataLakeTokenKeyFile");
+    }
+    if (config->jwks_file[0] != '\0' &&
+        dl_keyset_add_jwks(site->keys, config->jwks_file, err, pool) != DL_OK) {
+        return dl_wrap(err, "DataLakeJWKSFile");
+    }
+    site->rules.issuer = config->issuer;
+    site->rules.audience = config->audience;
+    DL_TRY(dl_keyset_publish(&site->jwks, site->keys, err, pool));
+    return derive_cursor_key(site, err);
 }
 
 /* Without its folder a server would refuse every change: say so at start. */
@@ -90,9 +107,7 @@ dl_status mdl_site_create(mdl_site **site, server_rec *server, dl_error *err,
         return dl_wrap(err, "DataLakeConfig");
     }
     made->datasets = datasets;
-    if (load_keys(made, err, pool) != DL_OK) {
-        return dl_wrap(err, "DataLakeTokenKeyFile");
-    }
+    DL_TRY(load_keys(made, err, pool));
     if (dl_audit_key_load(&made->audit_key, made->config->audit_key_file, err,
                           pool) != DL_OK) {
         return dl_wrap(err, "DataLakeAuditKeyFile");
@@ -140,11 +155,31 @@ static const char *shared_name(const mdl_site *site, const char *what,
                         wh->socket, wh->database);
 }
 
+/* Give the keys of SITE the memory in which they remember right signatures;
+ * secrets need none. */
+static dl_status open_token_cache(mdl_site *site, const server_rec *server,
+                                  dl_error *err, apr_pool_t *pool)
+{
+    int tokens = site->config->token_cache;
+    dl_jws_cache *cache;
+    void *memory;
+
+    if (site->jwks == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(mdl_shm_open(&memory, "right signatures", dl_jws_cache_size(tokens),
+                        server, err));
+    DL_TRY(dl_jws_cache_attach(&cache, memory, tokens, err, pool));
+    dl_keyset_remember(site->keys, cache);
+    return DL_OK;
+}
+
 dl_status mdl_site_prepare(mdl_site *site, const server_rec *server,
                            dl_error *err, apr_pool_t *pool)
 {
     open_folder(&site->lake_fd, site->ini->lake.path, pool);
     open_folder(&site->run_fd, site->ini->run.dir, pool);
+    DL_TRY(open_token_cache(site, server, err, pool));
     open_folder(&site->audit_fd, site->config->audit_dir, pool);
     DL_TRY(mdl_mirror_open(&site->mirror, shared_name(site, "mirror", pool),
                            site->config->identity_accounts, server, err, pool));

@@ -39,7 +39,10 @@ typedef struct mdl_site {
     const mdl_config *config;              /* its directives */
     const struct dl_config *ini;           /* what DataLakeConfig says */
     const struct dl_dataset_set *datasets; /* the declared datasets */
-    const dl_keyset *keys;                 /* of DataLakeTokenKeyFile */
+    dl_keyset *keys;                       /* of DataLakeTokenKeyFile and
+                                              DataLakeJWKSFile */
+    const char *jwks;                      /* their public parts as a JWK Set;
+                                              NULL: there are only secrets */
     dl_token_rules rules;                  /* issuer and audience */
     const struct mdl_web *web;             /* the files of DataLakeWebDir */
     const struct mdl_openapi *openapi;     /* the API description */

@@ -29,9 +29,9 @@ typedef struct kept_sites {
 static const char *source_of(const mdl_config *config, apr_pool_t *pool)
 {
     return apr_pstrcat(pool, config->file, "\n", config->token_key_file, "\n",
-                       config->issuer, "\n", config->audience, "\n",
-                       config->audit_dir, "\n", config->audit_key_file, "\n",
-                       config->web_dir, NULL);
+                       config->jwks_file, "\n", config->issuer, "\n",
+                       config->audience, "\n", config->audit_dir, "\n",
+                       config->audit_key_file, "\n", config->web_dir, NULL);
 }
 
 /* Whether the settings of any server mention the data lake. */

@@ -294,10 +294,11 @@ static dl_status check_strength(const char *data, size_t len, dl_error *err)
     return DL_OK;
 }
 
-/* Set *SLOT to the place of a new key KID, which is not counted yet. */
-static dl_status open_slot(keyset_key **slot, dl_keyset *keys,
-                           const dl_kid *kid, dl_error *err)
+/* Name the place behind the last key KID; it is not counted yet. */
+static dl_status name_next(dl_keyset *keys, const dl_kid *kid, dl_error *err)
 {
+    char *name;
+
     if (!kid_is_valid(kid->text, kid->len)) {
         return dl_fail(err, DL_INVALID, 0,
                        "a kid must be 1 to %d characters of A-Z a-z 0-9 _ -",
@@ -310,9 +311,9 @@ static dl_status open_slot(keyset_key **slot, dl_keyset *keys,
     if (keys->n == DL_KEYS_MAX) {
         return dl_fail(err, DL_INVALID, 0, "more than %d keys", DL_KEYS_MAX);
     }
-    *slot = &keys->key[keys->n];
-    memcpy((*slot)->kid, kid->text, kid->len);
-    (*slot)->kid[kid->len] = '\0';
+    name = keys->key[keys->n].kid;
+    memcpy(name, kid->text, kid->len);
+    name[kid->len] = '\0';
     return DL_OK;
 }
 
@@ -320,11 +321,9 @@ dl_status dl_keyset_add_secret(dl_keyset *keys, const dl_kid *kid,
                                const char *secret, size_t len, dl_error *err,
                                apr_pool_t *pool)
 {
-    keyset_key *slot;
-
-    DL_TRY(open_slot(&slot, keys, kid, err));
+    DL_TRY(name_next(keys, kid, err));
     DL_TRY(check_strength(secret, len, err));
-    DL_TRY(dl_secret_copy(&slot->secret, secret, len, err, pool));
+    DL_TRY(dl_secret_copy(&keys->key[keys->n].secret, secret, len, err, pool));
     keys->n++;
     return DL_OK;
 }
@@ -332,14 +331,12 @@ dl_status dl_keyset_add_secret(dl_keyset *keys, const dl_kid *kid,
 dl_status dl_keyset_add_pair(dl_keyset *keys, const dl_kid *kid,
                              const dl_jws_key *pair, dl_error *err)
 {
-    keyset_key *slot;
-
-    DL_TRY(open_slot(&slot, keys, kid, err));
+    DL_TRY(name_next(keys, kid, err));
     if (keys->n == 0 && !dl_jws_key_signs(pair)) {
         return dl_fail(err, DL_INVALID, 0,
                        "the first key signs, so it must be a private one");
     }
-    slot->pair = pair;
+    keys->key[keys->n].pair = pair;
     keys->n++;
     return DL_OK;
 }

@@ -120,9 +120,9 @@ static dl_status parse_set(const json_t **array, const char *text, size_t len,
 dl_status dl_keyset_add_jwks(dl_keyset *keys, const char *path, dl_error *err,
                              apr_pool_t *pool)
 {
-    const json_t *array;
-    const char *text;
-    size_t len;
+    const json_t *array = NULL;
+    const char *text = NULL;
+    size_t len = 0;
 
     DL_TRY(check_mode(path, err));
     DL_TRY(dl_file_load(&text, &len, path, JWKS_MAX, err, pool));
