@@ -306,6 +306,11 @@ static finding check_warehouse_daemon(doctor *doc)
     return check_daemon(doc, "datalake-warehouse");
 }
 
+static finding check_jobs_daemon(doctor *doc)
+{
+    return check_daemon(doc, "datalake-jobs");
+}
+
 static const doctor_check CHECKS[] = {
     {"declarations", check_declarations},
     {"lake", check_lake},
@@ -318,7 +323,8 @@ static const doctor_check CHECKS[] = {
     {"administrator", check_admin},
     {"token key", check_key},
     {"datalake-lake", check_lake_daemon},
-    {"datalake-warehouse", check_warehouse_daemon}};
+    {"datalake-warehouse", check_warehouse_daemon},
+    {"datalake-jobs", check_jobs_daemon}};
 
 /* --- Telling -------------------------------------------------------------- */
 

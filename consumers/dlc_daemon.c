@@ -157,9 +157,13 @@ static void lay_options(dlc_option *out, arguments *args,
          "print this text"},
         {"version", 0, DLC_OPTION_FLAG, &args->version, 0, 0, NULL,
          "print the version"}};
-    size_t n = sizeof own / sizeof own[0];
+    size_t n = 0;
 
-    memcpy(out, own, sizeof own);
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++) {
+        if (program->serve == NULL || own[i].target != &args->datasets) {
+            out[n++] = own[i];
+        }
+    }
     for (const dlc_option *row = program->more;
          row != NULL && row->name != NULL; row++) {
         out[n++] = *row;
@@ -336,11 +340,50 @@ static dl_status prepare(daemon_state *d, dl_error *err, apr_pool_t *pool)
 {
     DL_TRY(dl_config_load(&d->cfg, d->args.config, err, pool));
     DL_TRY(load_set(&d->set, d, err, pool));
-    if (d->set->n == 0) {
+    if (d->set->n == 0 && d->program->serve == NULL) {
         return dl_fail(err, DL_INVALID, 0, "no dataset to read in %s",
                        d->cfg->datasets.dir);
     }
-    return DL_OK;
+    return d->program->check == NULL ? DL_OK
+                                     : d->program->check(d->cfg, err, pool);
+}
+
+/* Make the page of numbers and the pid file. */
+static dl_status appear(daemon_state *d, dl_error *err, apr_pool_t *pool)
+{
+    DL_TRY(dl_stats_create(&d->stats, d->cfg->run.dir, d->program->name,
+                           d->instance, err, pool));
+    d->memory = dl_stats_slot(
+        d->stats, DL_STATS_GAUGE, "datalake_process_resident_memory_bytes",
+        apr_psprintf(pool, "program=\"%s\"", d->program->name));
+    return write_pid(d, err, pool);
+}
+
+static void serving(void *context, const char *doing)
+{
+    daemon_state *d = context;
+
+    dl_stats_process_update(d->stats);
+    (void)sd_notifyf(0, "WATCHDOG=1\nSTATUS=%s", doing);
+    if (!d->ready) {
+        (void)sd_notify(0, "READY=1");
+        d->ready = true;
+    }
+}
+
+/* A program that reads no topics. */
+static dl_status serve(daemon_state *d, dl_error *err, apr_pool_t *pool)
+{
+    dlc_service service = {
+        .cfg = d->cfg, .wishes = &wishes, .context = d, .alive = serving};
+    dl_status status;
+
+    DL_TRY(appear(d, err, pool));
+    service.stats = d->stats;
+    dl_log(DL_LOG_NOTICE, "DL0743 %s %s begins", d->program->name, DL_VERSION);
+    status = d->program->serve(&service, err, pool);
+    (void)sd_notify(0, "STOPPING=1");
+    return status;
 }
 
 static dl_status consume(daemon_state *d, dl_error *err, apr_pool_t *pool)
@@ -354,12 +397,7 @@ static dl_status consume(daemon_state *d, dl_error *err, apr_pool_t *pool)
                                      .part = d->program->buffer_part};
     dl_status status;
 
-    DL_TRY(dl_stats_create(&d->stats, d->cfg->run.dir, d->program->name,
-                           d->instance, err, pool));
-    d->memory = dl_stats_slot(
-        d->stats, DL_STATS_GAUGE, "datalake_process_resident_memory_bytes",
-        apr_psprintf(pool, "program=\"%s\"", d->program->name));
-    DL_TRY(write_pid(d, err, pool));
+    DL_TRY(appear(d, err, pool));
     DL_TRY(d->program->sink_create(&sink, d->cfg, d->set, d->stats, err, pool));
     DL_TRY(dlc_source_create(&source, d->cfg, &from, err, pool));
     DL_TRY(dlc_pulse_create(d->cfg, d->stats, d->program->sink, err, pool));
@@ -425,7 +463,8 @@ int dlc_daemon_main(const dlc_program *program, int argc,
         }
         return status == DL_OK ? EXIT_SUCCESS : EXIT_USAGE;
     }
-    status = consume(&d, &err, pool);
+    status = program->serve != NULL ? serve(&d, &err, pool)
+                                    : consume(&d, &err, pool);
     if (status != DL_OK) {
         dl_log(DL_LOG_ERROR, "DL0741 %s ends: %s", program->name, err.text);
     }

@@ -26,6 +26,18 @@
 #include "dlc_loop.h"
 #include "dlc_options.h"
 
+/* What a program without Kafka serves with. */
+typedef struct dlc_service {
+    const dl_config *cfg; /* settings */
+    dl_stats *stats;      /* its numbers */
+    dlc_wishes *wishes;   /* what signals ask for */
+    void *context;        /* first argument of ALIVE */
+
+    /* Tell systemd that we live and, in a word, what we DO; at least every
+     * 10 s.  The first call says that we are ready. */
+    void (*alive)(void *context, const char *doing);
+} dlc_service;
+
 /* What a program is. */
 typedef struct dlc_program {
     const char *name;       /* as installed; default of --name */
@@ -43,6 +55,15 @@ typedef struct dlc_program {
 
     /* Return whether it reads DS at all, or NULL: it reads every one. */
     bool (*wants)(const dl_dataset *ds);
+
+    /* Work until SERVICE->wishes->stop, instead of consuming; NULL: it
+     * consumes.  sink_create is not called then. */
+    dl_status (*serve)(const dlc_service *service, dl_error *err,
+                       apr_pool_t *pool);
+
+    /* Check what SERVE needs of CFG beyond its own checks, for
+     * --check-config and at start; NULL: nothing. */
+    dl_status (*check)(const dl_config *cfg, dl_error *err, apr_pool_t *pool);
 } dlc_program;
 
 /* Be PROGRAM with the arguments of main: parse them, load settings and

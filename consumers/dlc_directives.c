@@ -20,6 +20,12 @@ static const char **find_slot(dlc_directives *out, const char *name)
     if (strcasecmp(name, "DataLakeIssuer") == 0) {
         return &out->issuer;
     }
+    if (strcasecmp(name, "DataLakeAuditDir") == 0) {
+        return &out->audit_dir;
+    }
+    if (strcasecmp(name, "DataLakeAuditKeyFile") == 0) {
+        return &out->audit_key_file;
+    }
     return strcasecmp(name, "DataLakeAudience") == 0 ? &out->audience : NULL;
 }
 
@@ -59,6 +65,8 @@ dl_status dlc_directives_load(dlc_directives *out, const char *path,
     out->key_file = "/etc/datalake/token.key";
     out->issuer = "datalake";
     out->audience = "datalake";
+    out->audit_dir = "/var/lib/datalake/audit";
+    out->audit_key_file = "/etc/datalake/audit.key";
     failed = apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_BUFFERED, 0,
                            result_pool);
     if (APR_STATUS_IS_ENOENT(failed)) {

@@ -1,7 +1,7 @@
-/* dlc_directives.h - The few httpd directives that datalakectl needs too.
+/* dlc_directives.h - The few httpd directives that programs need too.
  *
- * A setting lives in one place: the token key, issuer and audience are httpd
- * directives, so datalakectl reads them from httpd's file ([run] httpd_conf)
+ * A setting lives in one place: the token key, issuer, audience and the audit
+ * log are httpd directives, so datalakectl and datalake-jobs read them from httpd's file ([run] httpd_conf)
  * instead of having keys of its own.  Only that one file is read, the last
  * line of a name counts, and Include, Define and <IfDefine> are not followed.
  *
@@ -15,9 +15,11 @@
 
 /* What was found, else the defaults of the directives. */
 typedef struct dlc_directives {
-    const char *key_file; /* DataLakeTokenKeyFile */
-    const char *issuer;   /* DataLakeIssuer */
-    const char *audience; /* DataLakeAudience */
+    const char *key_file;       /* DataLakeTokenKeyFile */
+    const char *issuer;         /* DataLakeIssuer */
+    const char *audience;       /* DataLakeAudience */
+    const char *audit_dir;      /* DataLakeAuditDir */
+    const char *audit_key_file; /* DataLakeAuditKeyFile */
 } dlc_directives;
 
 /* Fill OUT from the file PATH; a missing file gives the defaults.

@@ -3,8 +3,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 
 CREATE TABLE IF NOT EXISTS audit_entry (
-  id BIGINT NOT NULL AUTO_INCREMENT COMMENT 'Number of the entry',
-  `timestamp` DATETIME(6) NOT NULL COMMENT 'When the request came, UTC',
+  id BIGINT NOT NULL COMMENT 'Number of the entry, ascending in time',
+  `timestamp` DATETIME(6) NOT NULL COMMENT 'When the request was answered, UTC',
   `user` VARCHAR(100) NULL COMMENT 'Account by name',
   user_id INT NULL COMMENT 'Account by id',
   address VARCHAR(45) NOT NULL DEFAULT '' COMMENT 'Address of the client',
@@ -20,20 +20,19 @@ CREATE TABLE IF NOT EXISTS audit_entry (
   duration_ms BIGINT NOT NULL COMMENT 'Milliseconds to the answer',
   request_id VARCHAR(36) NOT NULL COMMENT 'X-Request-Id of the answer',
   chain VARCHAR(64) NOT NULL COMMENT 'Chain of the entry',
-  sequence BIGINT NOT NULL COMMENT 'Its place in the chain, from 1',
+  sequence BIGINT NOT NULL COMMENT 'Its line in the chain, from 1',
   PRIMARY KEY (id),
   UNIQUE KEY audit_entry_place (chain, sequence),
   KEY audit_entry_user (`user`, id),
   KEY audit_entry_resource (resource, id),
   KEY audit_entry_timestamp (`timestamp`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
-  /*T![auto_id_cache] AUTO_ID_CACHE=1 */
   COMMENT='One entry of the audit log, loaded from the chained files';
 
 CREATE TABLE IF NOT EXISTS audit_head (
   chain VARCHAR(64) NOT NULL COMMENT 'Chain',
   at DATETIME(6) NOT NULL COMMENT 'When its head was taken, UTC',
-  length BIGINT NOT NULL COMMENT 'Entries up to the head',
+  length BIGINT NOT NULL COMMENT 'Lines up to the head',
   hash BINARY(32) NOT NULL COMMENT 'Chain value of the last of them',
   PRIMARY KEY (chain, at)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
@@ -41,9 +40,9 @@ CREATE TABLE IF NOT EXISTS audit_head (
 
 CREATE TABLE IF NOT EXISTS audit_file (
   chain VARCHAR(64) NOT NULL COMMENT 'Chain',
-  file VARCHAR(255) NOT NULL COMMENT 'Name of its file',
+  file VARCHAR(255) NOT NULL COMMENT 'Its file: chain and number',
   position BIGINT NOT NULL COMMENT 'Bytes loaded from the file',
-  length BIGINT NOT NULL COMMENT 'Entries of the chain loaded',
+  length BIGINT NOT NULL COMMENT 'Lines of the chain loaded',
   hash BINARY(32) NOT NULL COMMENT 'Chain value of the last of them',
   PRIMARY KEY (chain, file)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin

@@ -714,6 +714,60 @@ GROUP BY user_id, transaction_type, product_category
 HAVING SUM(n) > 0
 ORDER BY user_id, transaction_type, product_category;
 
+-- --- The audit log (dlc_audit_store.c, dl_wh_audit.c, dlc_ctl_audit.c) ---------
+
+-- STMT_AUDIT_FILES: how far the files are loaded
+SELECT chain, file, position, length, hash FROM audit_file;
+
+-- STMT_AUDIT_LAST: the newest entry
+SELECT COALESCE(MAX(id), 0) FROM audit_entry;
+
+-- STMT_AUDIT_ADD: one entry
+INSERT INTO audit_entry (id, `timestamp`, `user`, user_id, address, method,
+  endpoint, query_params, body, resource, action, status, bytes, duration_ms,
+  request_id, chain, sequence)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- STMT_AUDIT_FILE_ADD: the first lines of a file are loaded
+INSERT INTO audit_file (chain, file, position, length, hash)
+VALUES (?, ?, ?, ?, ?);
+
+-- STMT_AUDIT_FILE_MOVE: compare and set, exactly one row or another loads too
+UPDATE audit_file SET position = ?, length = ?, hash = ?
+WHERE chain = ? AND file = ? AND position = ?;
+
+-- STMT_AUDIT_HEAD_ADD: where a chain stands now
+INSERT INTO audit_head (chain, at, length, hash) VALUES (?, ?, ?, ?);
+
+-- STMT_AUDIT_HEADS: where the chains stood, for the verifier
+SELECT chain, length, hash FROM audit_head ORDER BY chain, length;
+
+-- STMT_AUDIT_LIST: a page of entries, newest first
+SELECT id, `timestamp`, `user`, user_id, address, method, endpoint,
+  query_params, body, resource, action, status, bytes, duration_ms, request_id
+FROM audit_entry
+WHERE id < ? AND `timestamp` >= ? AND `timestamp` < ?
+  AND (? IS NULL OR `user` = ?) AND (? IS NULL OR resource = ?)
+  AND (? IS NULL OR method = ?) AND (? = 0 OR resource IS NOT NULL)
+ORDER BY id DESC LIMIT ?;
+
+-- STMT_AUDIT_LIST_USER: the same of one account, by its index
+SELECT id, `timestamp`, `user`, user_id, address, method, endpoint,
+  query_params, body, resource, action, status, bytes, duration_ms, request_id
+FROM audit_entry
+WHERE `user` = ? AND id < ? AND `timestamp` >= ? AND `timestamp` < ?
+  AND (? IS NULL OR resource = ?)
+  AND (? IS NULL OR method = ?) AND (? = 0 OR resource IS NOT NULL)
+ORDER BY id DESC LIMIT ?;
+
+-- STMT_AUDIT_LIST_RESOURCE: the same of one resource, by its index
+SELECT id, `timestamp`, `user`, user_id, address, method, endpoint,
+  query_params, body, resource, action, status, bytes, duration_ms, request_id
+FROM audit_entry
+WHERE resource = ? AND id < ? AND `timestamp` >= ? AND `timestamp` < ?
+  AND (? IS NULL OR method = ?)
+ORDER BY id DESC LIMIT ?;
+
 -- --- Loads of rates (dlc_rates.c) --------------------------------------------
 
 -- STMT_RATES_LOCK: no loader commits rows of a topic meanwhile

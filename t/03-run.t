@@ -77,7 +77,7 @@ subtest 'the first run ends with everything up' => sub {
         '', 'status says that no part is down'
     );
     for my $program (qw(kafka mariadb apache2 datalake-lake
-        datalake-warehouse)) {
+        datalake-warehouse datalake-jobs)) {
         my ($pid) = (slurp("$own/run/$program.pid") // '') =~ /^(\d+)\s*$/;
         is($pid, $status{$program}[1], "run/$program.pid holds its pid");
         ok($pid && kill(0, $pid), "$program runs");

@@ -348,7 +348,7 @@ subtest 'doctor' => sub {
       'account api', 'account jobs', 'durability', 'administrator',
       'token key';
     is($state{$_}, 'warning', "$_ does not run")
-      for 'datalake-lake', 'datalake-warehouse';
+      for 'datalake-lake', 'datalake-warehouse', 'datalake-jobs';
     chmod 0644, "$scratch/secrets/token.key";
     ($status, $out) = ctl('doctor');
     is($status, 1, 'an open token key is 1');

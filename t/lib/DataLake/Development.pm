@@ -18,7 +18,7 @@ use DataLake::Process qw(locked port_answers slurp spit wait_until);
 use DataLake::Stack;
 
 my @SERVERS  = qw(kafka mariadb);
-my @DAEMONS  = qw(datalake-lake datalake-warehouse);
+my @DAEMONS  = qw(datalake-lake datalake-warehouse datalake-jobs);
 my @PROGRAMS = (@SERVERS, @DAEMONS, 'apache2');
 
 # The administrator of the development stack.

@@ -1,0 +1,94 @@
+/* datalake-jobs.c - The daemon that does the work no request may wait for.
+ *
+ * Today that is the audit log: its files go into the warehouse, where it can
+ * be asked.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dlc_audit_load.h"
+#include "dlc_daemon.h"
+#include "dlc_directives.h"
+
+#include "dl_log.h"
+#include "dl_time.h"
+
+#include <time.h>
+
+/* Between turns, in microseconds: when all is well; at first and at most while
+ * the warehouse is away. */
+#define TURN_US  INT64_C(200000)
+#define AWAY_US  INT64_C(500000)
+#define LIMIT_US INT64_C(5000000)
+
+/* Sleep for US, or until a signal comes. */
+static void rest(int64_t us)
+{
+    struct timespec pause = {us / DL_SECOND_US, us % DL_SECOND_US * 1000};
+
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Say once that the warehouse is away, or back; return how long to rest. */
+static int64_t judge(int64_t *away_us, dl_status status, const dl_error *err)
+{
+    if (status == DL_OK || status == DL_RETRY) {
+        if (*away_us != 0) {
+            dl_log(DL_LOG_NOTICE, "DL0753 audit: entries are stored again");
+        }
+        *away_us = 0;
+        return TURN_US;
+    }
+    if (*away_us == 0) {
+        dl_log(DL_LOG_ERROR, "DL0752 audit: entries wait in their files: %s",
+               err->text);
+    }
+    *away_us = *away_us == 0 ? AWAY_US : *away_us * 2;
+    *away_us = *away_us > LIMIT_US ? LIMIT_US : *away_us;
+    return *away_us;
+}
+
+static dl_status serve(const dlc_service *service, dl_error *err,
+                       apr_pool_t *pool)
+{
+    dlc_directives directives;
+    dlc_audit_load *load;
+    int64_t away_us = 0;
+
+    DL_TRY(dlc_directives_load(&directives, service->cfg->run.httpd_conf, err,
+                               pool));
+    DL_TRY(dlc_audit_load_create(&load, service->cfg, directives.audit_dir,
+                                 service->stats, err, pool));
+    while (service->wishes->stop == 0) {
+        bool more = false;
+        dl_error failed = {0};
+        dl_status status = dlc_audit_load_turn(&more, load, &failed);
+        int64_t pause = judge(&away_us, status, &failed);
+
+        service->alive(service->context, away_us == 0
+                                             ? "loading the audit log"
+                                             : "waiting for the warehouse");
+        if (!more && service->wishes->stop == 0) {
+            rest(pause);
+        }
+    }
+    return DL_OK;
+}
+
+/* The folder has to be there: it is httpd's. */
+static dl_status check(const dl_config *cfg, dl_error *err, apr_pool_t *pool)
+{
+    dlc_directives directives;
+
+    return dlc_directives_load(&directives, cfg->run.httpd_conf, err, pool);
+}
+
+int main(int argc, char **argv)
+{
+    static const dlc_program program = {
+        .name = "datalake-jobs",
+        .sink = "jobs",
+        .sentence = "do the work no request may wait for: load the audit log",
+        .serve = serve,
+        .check = check};
+
+    return dlc_daemon_main(&program, argc, (const char *const *)argv);
+}
