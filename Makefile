@@ -61,10 +61,11 @@ ASAN_TESTS     := $(filter-out t/0%,$(STACK_TESTS))
 MODULE         := $(if $(MODULE_SOURCES),$(BUILD)/mod_datalake.so)
 STATEMENTS     := $(BUILD)/gen/dl_statements.h
 MIGRATIONS     := $(BUILD)/gen/dl_migrations.h
+FOLD_TABLE     := $(BUILD)/gen/dl_fold_table.h
 WORDS          := $(BUILD)/gen/mdl_openapi_table.h
 # One for all variants of the build.
 WWW            := build/www/docs.html
-GENERATED      := $(STATEMENTS) $(MIGRATIONS) $(WORDS)
+GENERATED      := $(STATEMENTS) $(MIGRATIONS) $(WORDS) $(FOLD_TABLE)
 SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
   $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES) \
   $(FUZZ_SOURCES) t/fuzz/engine.c $(BENCH_SOURCES)
@@ -102,6 +103,10 @@ $(WWW): mod_datalake/www/bundle $(wildcard mod_datalake/www/*.*) \
   mod_datalake/www/.npmrc
 	@echo "NPM $(@D)"
 	@$< $(@D)
+
+$(FOLD_TABLE): mod_datalake/core/dl_fold_table.pl
+	@mkdir -p $(@D)
+	perl $< > $@
 
 # --- Objects ----------------------------------------------------------------
 # Each folder gets its own compiler flags and no others: core and the unit

@@ -82,35 +82,19 @@ static const char *parse_date(mdl_value *value, const mdl_param *param,
                                                               : "not-a-date";
 }
 
-/* Unix seconds of 9 to 11 digits, milliseconds of 12 to 14. */
-static const char *parse_unix(mdl_value *value)
-{
-    int64_t number = apr_atoi64(value->text);
-
-    if (value->len < 9 || value->len > 14) {
-        return "not-a-time";
-    }
-    value->time = value->len <= 11 ? number * DL_SECOND_US : number * 1000;
-    return value->time < DL_TIME_END ? NULL : "not-a-time";
-}
-
 static const char *parse_time(mdl_value *value, const mdl_param *param,
                               apr_pool_t *pool)
 {
-    bool zone_missing = false;
-    dl_day day;
+    bool zone_missing;
+    bool whole_day;
 
     (void)pool;
-    if (strspn(value->text, "0123456789") == value->len) {
-        return parse_unix(value);
-    }
-    if (dl_day_parse(&day, value->text, value->len)) {
-        value->time = dl_day_start(param->end ? day + 1 : day);
-        return NULL;
-    }
-    if (!dl_time_parse_rfc3339(&value->time, &zone_missing, value->text,
-                               value->len)) {
+    if (!dl_time_parse_asked(&value->time, &whole_day, &zone_missing,
+                             value->text, value->len)) {
         return "not-a-time";
+    }
+    if (whole_day && param->end) {
+        value->time += DL_DAY_US;
     }
     return zone_missing ? "time-zone-missing" : NULL;
 }

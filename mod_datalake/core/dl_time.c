@@ -332,3 +332,51 @@ bool dl_time_parse_unix(dl_time *t, const char *s, size_t n)
     *t = (dl_time)us;
     return true;
 }
+
+/* Set *T from N digits at S: unix seconds or milliseconds. */
+static bool parse_digits(dl_time *t, const char *s, size_t n)
+{
+    int64_t number = 0;
+    size_t i;
+
+    if (n < 9 || n > 14) {
+        return false;
+    }
+    for (i = 0; i < n; i++) {
+        number = number * 10 + (s[i] - '0');
+    }
+    number *= n <= 11 ? DL_SECOND_US : 1000;
+    if (number >= DL_TIME_END) {
+        return false;
+    }
+    *t = number;
+    return true;
+}
+
+bool dl_time_parse_asked(dl_time *t, bool *whole_day, bool *zone_missing,
+                         const char *s, size_t n)
+{
+    bool no_zone = false;
+    dl_day day;
+    size_t i = 0;
+
+    while (i < n && s[i] >= '0' && s[i] <= '9') {
+        i++;
+    }
+    if (n > 0 && i == n) {
+        *whole_day = *zone_missing = false;
+        return parse_digits(t, s, n);
+    }
+    if (dl_day_parse(&day, s, n)) {
+        *t = dl_day_start(day);
+        *whole_day = true;
+        *zone_missing = false;
+        return true;
+    }
+    if (!dl_time_parse_rfc3339(t, &no_zone, s, n)) {
+        return false;
+    }
+    *whole_day = false;
+    *zone_missing = no_zone;
+    return true;
+}

@@ -1,0 +1,311 @@
+/* dl_query.c - Putting a query together, and judging lines by it.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_query.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "dl_query_value.h"
+
+/* Most items of one comma list. */
+#define ITEMS_MAX 1000
+
+/* Formats in which a time that is not the event time may stand. */
+#define ANY_TIME (DL_TIME_UNIX | DL_TIME_RFC3339 | DL_TIME_LOCAL)
+
+/* One filter. */
+typedef struct filter {
+    int column;                 /* what is compared */
+    dl_query_op op;             /* how */
+    int n;                      /* operands; 1 but for a list */
+    dl_query_operand *operands; /* with what */
+} filter;
+
+struct dl_query {
+    const dl_dataset *ds;                      /* whose records */
+    apr_pool_t *pool;                          /* where it lives */
+    int n_columns;                             /* columns */
+    dl_query_member columns[DL_QUERY_COLUMNS]; /* the columns */
+    int n_filters;                             /* filters */
+    filter filters[DL_QUERY_FILTERS];          /* the filters */
+    const dl_json_shape *shape;                /* of all slots */
+    dl_json_slice *slots;                      /* of the line read last */
+    char *scratch; /* two lines, one of which is being unescaped */
+    char *text;    /* half of it */
+};
+
+void dl_query_create(dl_query **query, const dl_dataset *ds,
+                     apr_pool_t *result_pool)
+{
+    *query = apr_pcalloc(result_pool, sizeof **query);
+    (*query)->ds = ds;
+    (*query)->pool = result_pool;
+}
+
+/* --- Columns --------------------------------------------------------------- */
+
+static dl_status refuse(dl_query_fault *fault, const char *code,
+                        const char *path, const char *sentence)
+{
+    fault->code = code;
+    snprintf(fault->detail, sizeof fault->detail, "%.60s %s", path, sentence);
+    return DL_INVALID;
+}
+
+/* Give COLUMN the type of the field I of DS. */
+static void set_field(dl_query_member *column, const dl_dataset *ds, int i)
+{
+    const dl_field *field = &ds->fields[i];
+
+    column->type = field->type;
+    column->n_slots = 1 + field->n_alternates;
+    column->zone = ds->zone;
+    if (i == ds->time_field) {
+        column->formats = ds->time_formats;
+    }
+    else {
+        column->formats =
+            field->type == DL_FIELD_DATE ? DL_TIME_DATE : ANY_TIME;
+    }
+}
+
+/* Whether PATH can name members of a record. */
+static bool path_ok(const char *path)
+{
+    size_t len = strlen(path);
+
+    return len > 0 && len <= 255 && path[0] != '.' && path[len - 1] != '.' &&
+           strstr(path, "..") == NULL && strpbrk(path, "\"\\") == NULL;
+}
+
+dl_status dl_query_column(int *column, dl_query *query, const char *path,
+                          dl_query_fault *fault)
+{
+    dl_query_member *made = &query->columns[query->n_columns];
+    int i = dl_dataset_field(query->ds, path);
+    int c;
+
+    for (c = 0; c < query->n_columns; c++) {
+        if (strcmp(query->columns[c].path, path) == 0) {
+            *column = c;
+            return DL_OK;
+        }
+    }
+    if ((query->ds->declared && i < 0) || !path_ok(path)) {
+        return refuse(fault, "unknown-field", path, "is no field of the data");
+    }
+    if (query->n_columns == DL_QUERY_COLUMNS) {
+        return refuse(fault, "too-many", path, "is one field too many");
+    }
+    memset(made, 0, sizeof *made);
+    made->path = apr_pstrdup(query->pool, path);
+    made->type = DL_FIELD_ANY;
+    made->n_slots = 1;
+    if (i >= 0) {
+        set_field(made, query->ds, i);
+    }
+    *column = query->n_columns++;
+    return DL_OK;
+}
+
+const char *dl_query_path(const dl_query *query, int column)
+{
+    return query->columns[column].path;
+}
+
+/* --- Filters --------------------------------------------------------------- */
+
+/* Fill FILTER with the items of a comma list. */
+static bool read_list(filter *f, dl_query *query, const char *text, size_t len,
+                      dl_query_fault *fault)
+{
+    const dl_query_member *column = &query->columns[f->column];
+    const char *end = text + len;
+    size_t n = 1;
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        n += text[i] == ',' ? 1 : 0;
+    }
+    if (n > ITEMS_MAX) {
+        refuse(fault, "too-many", column->path, "takes 1 to 1000 items");
+        return false;
+    }
+    f->operands = apr_pcalloc(query->pool, n * sizeof *f->operands);
+    while (text <= end) {
+        const char *comma = memchr(text, ',', (size_t)(end - text));
+        size_t item = (size_t)((comma != NULL ? comma : end) - text);
+
+        if (item == 0) {
+            refuse(fault, "empty", column->path, "takes no empty item");
+            return false;
+        }
+        if (!dl_query_operand_read(&f->operands[f->n++], column, f->op, text,
+                                   item, fault, query->pool)) {
+            return false;
+        }
+        text += item + 1;
+    }
+    return true;
+}
+
+dl_status dl_query_filter(dl_query *query, const char *path, dl_query_op op,
+                          const char *text, size_t len, dl_query_fault *fault)
+{
+    filter *f = &query->filters[query->n_filters];
+    bool good;
+
+    if (query->n_filters == DL_QUERY_FILTERS) {
+        return refuse(fault, "too-many", path, "is one filter too many");
+    }
+    memset(f, 0, sizeof *f);
+    f->op = op;
+    DL_TRY(dl_query_column(&f->column, query, path, fault));
+    if (op == DL_QUERY_IN) {
+        good = read_list(f, query, text, len, fault);
+    }
+    else {
+        f->n = 1;
+        f->operands = apr_pcalloc(query->pool, sizeof *f->operands);
+        good = dl_query_operand_read(f->operands, &query->columns[f->column],
+                                     op, text, len, fault, query->pool);
+    }
+    query->n_filters += good ? 1 : 0;
+    return good ? DL_OK : DL_INVALID;
+}
+
+int dl_query_filters(const dl_query *query)
+{
+    return query->n_filters;
+}
+
+/* --- Lines ----------------------------------------------------------------- */
+
+static apr_status_t free_scratch(void *data)
+{
+    dl_query *query = data;
+
+    free(query->scratch);
+    query->scratch = NULL;
+    return APR_SUCCESS;
+}
+
+dl_status dl_query_prepare(dl_query *query, dl_error *err)
+{
+    const char **paths;
+    int n = 0;
+    int c;
+
+    for (c = 0; c < query->n_columns; c++) {
+        query->columns[c].slot = n;
+        n += query->columns[c].n_slots;
+    }
+    paths = apr_pcalloc(query->pool, sizeof *paths * (size_t)(n + 1));
+    for (c = 0, n = 0; c < query->n_columns; c++) {
+        int i = dl_dataset_field(query->ds, query->columns[c].path);
+        int k;
+
+        paths[n++] = query->columns[c].path;
+        for (k = 1; k < query->columns[c].n_slots; k++) {
+            paths[n++] = query->ds->fields[i].alternates[k - 1];
+        }
+    }
+    DL_TRY(dl_json_shape_create(&query->shape, paths, n, err, query->pool));
+    query->slots =
+        apr_pcalloc(query->pool, sizeof *query->slots * (size_t)(n + 1));
+    query->scratch = malloc((size_t)3 * DL_JSON_MAX_BYTES + DL_JSON_SLACK);
+    if (query->scratch == NULL) {
+        abort();
+    }
+    query->text = query->scratch + DL_JSON_MAX_BYTES + DL_JSON_SLACK;
+    apr_pool_cleanup_register(query->pool, query, free_scratch,
+                              apr_pool_cleanup_null);
+    return DL_OK;
+}
+
+dl_json_slice dl_query_value(const dl_query *query, int column)
+{
+    const dl_query_member *member = &query->columns[column];
+    dl_json_slice slice = query->slots[member->slot];
+    int k;
+
+    for (k = 1; slice.kind <= DL_JSON_NULL && k < member->n_slots; k++) {
+        dl_json_slice other = query->slots[member->slot + k];
+
+        slice = other.kind > DL_JSON_NULL ? other : slice;
+    }
+    return slice;
+}
+
+static bool compare(dl_query *query, const filter *f, dl_json_slice slice,
+                    const dl_query_operand *operand)
+{
+    int order = 0;
+
+    if (f->op == DL_QUERY_CONTAINS) {
+        return dl_query_holds(slice, operand, query->text);
+    }
+    if (!dl_query_order(&order, &query->columns[f->column], slice, operand,
+                        query->text)) {
+        return f->op == DL_QUERY_NE;
+    }
+    switch (f->op) {
+    case DL_QUERY_EQ:
+    case DL_QUERY_IN:
+        return order == 0;
+    case DL_QUERY_NE:
+        return order != 0;
+    case DL_QUERY_GT:
+        return order > 0;
+    case DL_QUERY_GTE:
+        return order >= 0;
+    case DL_QUERY_LT:
+        return order < 0;
+    case DL_QUERY_LTE:
+        return order <= 0;
+    case DL_QUERY_CONTAINS:
+        break;
+    }
+    return false;
+}
+
+static bool filter_matches(dl_query *query, const filter *f)
+{
+    dl_json_slice slice = dl_query_value(query, f->column);
+    int i;
+
+    for (i = 0; i < f->n; i++) {
+        if (compare(query, f, slice, &f->operands[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool dl_query_match(dl_query *query, const char *text, size_t len)
+{
+    dl_json_result result;
+    int i;
+
+    if (query->n_columns > 0 &&
+        dl_json_scan(&result, query->slots, query->shape, query->scratch, text,
+                     len) != DL_JSON_FINE) {
+        return false;
+    }
+    for (i = 0; i < query->n_filters; i++) {
+        if (!filter_matches(query, &query->filters[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int dl_query_compare(const dl_query *query, int column, dl_json_slice a,
+                     dl_json_slice b)
+{
+    return dl_query_order_values(&query->columns[column], a, b, query->text);
+}
