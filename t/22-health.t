@@ -117,7 +117,8 @@ subtest '/metrics' => sub {
       search_duration_seconds warehouse_up warehouse_rows_total
       warehouse_transaction_duration_seconds warehouse_queries_total
       warehouse_connections warehouse_bytes warehouse_breaker_open
-      dead_letters_total dead_letters_open token_failures_total
+      dead_letters_total dead_letters_open quota_rejections_total
+      token_failures_total
       build_info process_cpu_seconds_total process_resident_memory_bytes
       process_open_fds);
     is_deeply([ grep { !$promised{$_} } sort keys %used ],
