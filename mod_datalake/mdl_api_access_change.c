@@ -333,8 +333,8 @@ static int pick(const char **text, mdl_request *q, int i)
 
 int mdl_api_access_delete(mdl_request *q)
 {
-    const char *username = NULL;
-    const char *resource = NULL;
+    const char *username = "";
+    const char *resource = "";
     change c = {.q = q};
     int status = pick(&username, q, USERNAME);
 

@@ -21,6 +21,7 @@
 #include "mdl_problem.h"
 #include "mdl_problem_body.h"
 #include "mdl_request.h"
+#include "mdl_require.h"
 #include "mdl_site.h"
 
 /* More than a problem with all its errors ever needs. */
@@ -61,6 +62,10 @@ static void put_body(mdl_request *q, apr_bucket_brigade *bb)
     if (!mdl_audit_admit(q, r->status)) {
         r->status = mdl_problem(q, MDL_PROBLEM_STORAGE_FULL,
                                 "There is no room for the audit entry.");
+        r->status_line = NULL;
+    }
+    if (r->status != mdl_require_explain(q, r->status)) {
+        r->status = HTTP_FORBIDDEN;
         r->status_line = NULL;
     }
     set_headers(r, q);

@@ -59,6 +59,8 @@ typedef struct mdl_request {
                                           rows; handlers of lists set it */
     struct mdl_quota_ticket *quota;    /* mdl_quota.c's; NULL: neither rows nor
                                           bytes are limited */
+    const char *lacking;               /* right that a Require missed, in
+                                          r->pool; NULL: none */
     unsigned format;                   /* the one bit of mdl_format to answer */
     apr_time_t deadline;               /* when the request must have ended */
     struct mdl_problem_state *problem; /* mdl_problem.c's; NULL: none named */

@@ -20,6 +20,7 @@
 #include "mdl_metrics.h"
 #include "mdl_password.h"
 #include "mdl_request_id.h"
+#include "mdl_require.h"
 #include "mdl_route.h"
 #include "mdl_shm.h"
 #include "mdl_site.h"
@@ -98,7 +99,6 @@ static void start_child(apr_pool_t *pchild, server_rec *main_server)
 
 static void register_hooks(apr_pool_t *pool)
 {
-    (void)pool;
     mdl_filter_error_register();
 
     /* Files named by the settings are read where "-t" comes by, descriptors
@@ -123,6 +123,9 @@ static void register_hooks(apr_pool_t *pool)
 
     /* The one gate: runs whether or not a Require stands anywhere. */
     ap_hook_access_checker(mdl_gate_access, NULL, NULL, APR_HOOK_FIRST);
+
+    /* The same decision for any Location that asks for it. */
+    mdl_require_register(pool);
 
     ap_hook_handler(mdl_gate_handle, NULL, NULL, APR_HOOK_FIRST);
     /* Before httpd's own handler for files, which is the very last. */
