@@ -20,6 +20,9 @@ mdl_handler mdl_api_me_change;
 mdl_handler mdl_api_me_delete;
 extern const mdl_body mdl_api_me_body;
 
+/* mdl_api_export.c: GET /user/me/export. */
+mdl_handler mdl_api_export;
+
 /* mdl_api_consent.c: GET, PUT /user/me/consent. */
 mdl_handler mdl_api_consent;
 mdl_handler mdl_api_consent_put;

@@ -8,6 +8,7 @@
 #include <httpd.h>
 
 #include "dl_identity_within.h"
+#include "mdl_account.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
@@ -124,7 +125,7 @@ int mdl_api_consent_put(mdl_request *q)
     dl_error err;
     dl_status status = mdl_wh_write(q->site->wh, put_consent, &v, &err);
 
-    mdl_me_changed(q);
+    mdl_account_refresh(q->site, q->identity.user_id);
     if (status != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }

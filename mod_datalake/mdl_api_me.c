@@ -14,6 +14,7 @@
 #include "dl_config.h"
 #include "dl_identity_within.h"
 #include "dl_secret.h"
+#include "mdl_account.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
@@ -214,7 +215,7 @@ static int store_change(visit *v)
 
     dl_secret_wipe(v->hash, sizeof v->hash);
     if (password) {
-        mdl_me_changed(q);
+        mdl_account_refresh(q->site, q->identity.user_id);
     }
     if (status == DL_CONFLICT) {
         return mdl_problem(q, MDL_PROBLEM_CONFLICT, "%s",
@@ -296,7 +297,7 @@ int mdl_api_me_delete(mdl_request *q)
         v->deletion.now + q->site->ini->erasure.grace_s * DL_SECOND_US;
     v->deletion.job_id = job_id;
     status = mdl_wh_write(q->site->wh, erase_later, v, &err);
-    mdl_me_changed(q);
+    mdl_account_refresh(q->site, q->identity.user_id);
     if (status == DL_CONFLICT) {
         return mdl_problem(q, MDL_PROBLEM_CONFLICT, "%s",
                            "It is the last administrator, or the account is "

@@ -15,6 +15,7 @@
 
 #include "dl_identity_within.h"
 #include "dl_secret.h"
+#include "mdl_access.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_config.h"
@@ -179,7 +180,21 @@ static dl_status store(struct dl_wh *wh, void *context, dl_error *err)
     int64_t id = 0;
 
     DL_TRY(dl_identity_create_within(&id, wh, &g->account, dl_time_now(), err));
+    DL_TRY(mdl_access_give_defaults(wh, g->q->site, id, err));
     return dl_profile_read(&g->profile, wh, id, err);
+}
+
+/* Look whether name and address are free, and whether one more account may be
+ * made from here; OK or the status of a problem. */
+static int check_free(registration *g)
+{
+    mdl_request *q = g->q;
+    dl_error err;
+
+    if (mdl_wh_read(q->site->wh, look_for, g, &err) != DL_OK) {
+        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
+    }
+    return g->taken ? refuse_taken(q) : mdl_throttle_registration(q);
 }
 
 /* Make the account; OK or the status of a problem. */
@@ -188,14 +203,8 @@ static int create(registration *g)
     mdl_request *q = g->q;
     const mdl_member_value *password = &q->members[PASSWORD];
     dl_error err;
-    dl_status status = mdl_wh_read(q->site->wh, look_for, g, &err);
+    dl_status status;
 
-    if (status != DL_OK) {
-        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
-    }
-    if (g->taken) {
-        return refuse_taken(q);
-    }
     if (mdl_password_hash(g->hash, password->text, password->len, &err) !=
         DL_OK) {
         return mdl_http_fail(q, MDL_OURSELVES, &err);
@@ -246,7 +255,10 @@ static int register_account(mdl_request *q, bool by_form)
         fill_account(g);
         status = by_form && !(q->members[CONSENT].given && g->account.consent)
                      ? refuse_consent(q)
-                     : mdl_throttle_registration(q);
+                     : OK;
+    }
+    if (status == OK) {
+        status = check_free(g);
     }
     if (status == OK) {
         status = create(g);

@@ -7,11 +7,9 @@
 
 #include <apr_strings.h>
 
-#include "mdl_account.h"
 #include "mdl_answer.h"
 #include "mdl_http.h"
 #include "mdl_problem.h"
-#include "mdl_site.h"
 
 int mdl_me_require_fresh(mdl_request *q)
 {
@@ -24,19 +22,6 @@ int mdl_me_require_fresh(mdl_request *q)
     return mdl_problem(q, MDL_PROBLEM_REAUTHENTICATION, "%s",
                        "This needs a log-in of the last 5 minutes; log in "
                        "again.");
-}
-
-void mdl_me_changed(mdl_request *q)
-{
-    mdl_mirror *mirror = q->site->mirror;
-    mdl_account account;
-    dl_error err;
-
-    mdl_mirror_change(mirror);
-    if (mdl_account_load(&account, mirror, q->site->wh, q->identity.user_id,
-                         &err) != DL_OK) {
-        (void)mdl_mirror_drop(mirror, q->identity.user_id);
-    }
 }
 
 /* --- Writing ---------------------------------------------------------------

@@ -27,10 +27,6 @@
  * status of Q's problem: 401 reauthentication-required. */
 int mdl_me_require_fresh(mdl_request *q);
 
-/* Make the account of Q's caller hold as it is now in every child, before the
- * answer goes out. */
-void mdl_me_changed(mdl_request *q);
-
 /* Write the members that every answer with an account has; the object is
  * open. */
 void mdl_me_write_short(dl_json_writer *w, const dl_profile *profile);

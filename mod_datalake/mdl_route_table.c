@@ -25,6 +25,8 @@ const mdl_route mdl_route_table[] = {
           NULL, &mdl_api_me_body, mdl_api_me_change, "me-change"),
     ROUTE(DELETE, "/user/me", USER, NULL, JSON, 1,
           NULL, NULL, mdl_api_me_delete, "me-delete"),
+    ROUTE(GET, "/user/me/export", USER, NULL, JSON, 1,
+          NULL, NULL, mdl_api_export, "export"),
     ROUTE(GET, "/user/me/consent", USER, NULL, JSON, 1,
           NULL, NULL, mdl_api_consent, "consent"),
     ROUTE(PUT, "/user/me/consent", USER, NULL, JSON, 1,

@@ -141,6 +141,13 @@ epoch = epoch + 1 WHERE id = ?;
 INSERT INTO job (id, kind, created_by, created_at, not_before, parameters)
 VALUES (?, ?, ?, ?, ?, ?);
 
+-- STMT_JOB_LIST: the jobs of an account, page by page
+SELECT j.id, j.kind, j.state, j.done, j.total, u.username, j.created_at,
+j.started_at, j.finished_at, j.parameters, j.result, j.error_code,
+j.error_detail
+FROM job j LEFT JOIN app_user u ON u.id = j.created_by
+WHERE j.created_by = ? AND j.id > ? ORDER BY j.id LIMIT ?;
+
 -- STMT_JOB_CANCEL_ERASE: an account that was to be erased stays
 UPDATE job SET state = 'cancelled', finished_at = ?
 WHERE created_by = ? AND kind = 'erase' AND state = 'queued';

@@ -7,7 +7,10 @@ use utf8;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Digest::SHA qw(hmac_sha256);
 use JSON::PP ();
+use POSIX ();
+use MIME::Base64 qw(decode_base64url encode_base64url);
 use Time::HiRes qw(sleep time);
 use DataLake::Process qw(slurp);
 use DataLake::Stack;
@@ -60,6 +63,51 @@ sub member {
 sub call {
     my ($method, $path, $token, %more) = @_;
     return $client->request($method, $path, token => $token, %more);
+}
+
+# TOKEN as if its password had been given AGE seconds ago.
+sub aged {
+    my ($token, $age) = @_;
+    my ($secret) = slurp("$stack->{dir}/secrets/token.key") =~ /^(\S+)/;
+    my ($head, $payload) = split /\./, $token;
+    my $claims = JSON::PP::decode_json(decode_base64url($payload));
+    $claims->{auth_time} = int(time) - $age;
+    my $text = "$head." . encode_base64url(JSON::PP::encode_json($claims));
+    return "$text." . encode_base64url(hmac_sha256($text, $secret));
+}
+
+# How often each status came when PROCESSES clients of their own called CODE
+# TIMES times each, all from the same moment on; CODE gets a client, the number
+# of the process and that of the call.
+sub storm {
+    my ($processes, $times, $code) = @_;
+    pipe my $start_read, my $start_write or die "pipe: $!\n";
+    my @reader;
+    for my $process (1 .. $processes) {
+        pipe my $read, my $write or die "pipe: $!\n";
+        my $pid = fork // die "fork: $!\n";
+        if ($pid == 0) {
+            close $start_write;
+            my $own = $stack->httpd->client;
+            $own->get('/health/live');
+            sysread $start_read, my $go, 1;
+            my %count;
+            $count{ $code->($own, $process, $_) }++ for 1 .. $times;
+            syswrite $write, join ' ', %count;
+            POSIX::_exit(0);
+        }
+        push @reader, [ $pid, $read ];
+    }
+    close $start_write;
+    my %count;
+    for (@reader) {
+        my ($pid, $read) = @$_;
+        waitpid $pid, 0;
+        sysread $read, my $text, 4096;
+        my %part = split ' ', $text;
+        $count{$_} += $part{$_} for keys %part;
+    }
+    return \%count;
 }
 
 # "pointer code" of each entry of ANSWER's errors.
@@ -443,6 +491,112 @@ subtest 'deletion' => sub {
     );
     is(call(DELETE => '/user/me', $stack->token('admin'))->{status},
         409, 'the last administrator stays');
+};
+
+subtest '1,000 registrations of one name at once' => sub {
+    for my $case (
+        [ 'one name', sub { form('Storm', email => "s$_[0]x$_[1]\@example.org") } ],
+        [ 'one address', sub { form("s$_[0]x$_[1]", email => 'one@example.org') } ],
+        [ 'one name in many cases',
+            sub { form($_[0] % 2 ? 'TORNADO' : 'tornado', email => "t$_[0]x$_[1]\@example.org") } ],
+      )
+    {
+        my ($name, $body) = @$case;
+        my $count = storm(
+            50, 20,
+            sub {
+                my ($own, @numbers) = @_;
+                my $answer;
+                for my $try (1 .. 200) {
+                    $answer =
+                      $own->post('/user/register', $body->(@numbers));
+                    last if $answer->{status} != 503;
+                    return 'no Retry-After' if !$answer->{headers}{'retry-after'};
+                    sleep 0.05;    # the two places for hashes are taken
+                }
+                return $answer->{status};
+            }
+        );
+        is_deeply($count, { 201 => 1, 409 => 999 },
+            "$name: one 201, 999 409, nothing else");
+    }
+    my ($n) = $db->selectrow_array('SELECT COUNT(*) FROM app_user'
+          . " WHERE username IN ('storm', 'tornado') OR email = 'one\@example.org'");
+    is($n, 3, 'three accounts were made');
+    is($stack->httpd->log_text =~ /DL1011.*INTERNAL/ ? 1 : 0, 0,
+        'no mistake of the server');
+};
+
+subtest 'the export' => sub {
+    my $token = member('hanna', first_name => 'Hanna');
+    for my $given ($FALSE, $TRUE) {
+        call(
+            PUT => '/user/me/consent',
+            $token, body => { consent_given => $given }
+        );
+    }
+    my ($id) = $db->selectrow_array(
+        "SELECT id FROM app_user WHERE username = 'hanna'");
+    $db->do('INSERT INTO consent_event (user_id, consent_given,'
+          . ' consent_version, at, source)'
+          . ' SELECT ?, TRUE, \'v1.0\', UTC_TIMESTAMP(6), \'user\''
+          . ' FROM information_schema.columns LIMIT 997', undef, $id);
+    $db->do(
+        'INSERT INTO access_grant (user_id, resource, access, granted_at)'
+          . ' VALUES (?, ?, \'read\', UTC_TIMESTAMP(6))',
+        undef, $id, sprintf 'transaction_log/2026-%02d-%02d.json',
+        1 + $_ / 28, 1 + $_ % 28
+    ) for 0 .. 119;
+    $db->do(
+        'INSERT INTO job (id, kind, created_by, created_at, parameters)'
+          . ' VALUES (UUID(), \'train\', ?, UTC_TIMESTAMP(6), \'{"x":[1]}\')',
+        undef, $id
+    ) for 1 .. 21;
+    my ($grants) = $db->selectrow_array(
+        'SELECT COUNT(*) FROM access_grant WHERE user_id = ?', undef, $id);
+    my $answer = call(GET => '/user/me/export', $token);
+    is($answer->{status}, 200, 'it is 200');
+    is($answer->{headers}{'content-disposition'},
+        'attachment; filename="datalake-account.json"', 'an attachment');
+    is($answer->{headers}{'transfer-encoding'}, 'chunked', 'streamed');
+    is(
+        join(' ', $answer->{body} =~ /"(\w+)":[\[{]/g) =~
+          s/account consents grants quota audit jobs.*//r,
+        '',
+        'with its members in order'
+    );
+    my $export = $answer->{json};
+    is($export->{account}{first_name}, 'Hanna', 'the account');
+    unlike($answer->{body}, qr/argon2|password_hash/, 'without its hash');
+    is(scalar @{ $export->{consents} }, 1000,
+        'all decisions, twenty full pages');
+    my %seen = map { $_->{resource} => 1 } @{ $export->{grants} };
+    is(scalar keys %seen, $grants, 'all grants');
+    is(scalar @{ $export->{grants} }, $grants, 'each once');
+    is(scalar @{ $export->{jobs} }, 21, 'all jobs');
+    is_deeply($export->{jobs}[0]{parameters}, { x => [1] }, 'as they were asked');
+    ok($export->{quota}{limit} > 0, 'the quota');
+    my $head = $client->head('/user/me/export', token => $token);
+    is($head->{status}, 200, 'HEAD is 200');
+    is($head->{body},   '',  'without a body');
+    is(call(GET => '/user/me/export', $token, headers => { Accept => 'text/csv' })
+          ->{status}, 406, 'there is no CSV of it');
+};
+
+subtest 'a log-in of more than 5 minutes' => sub {
+    my $old = aged(log_in('alice'), 301);
+    is(call(GET => '/user/me', $old)->{status}, 200, 'is good for reading');
+    for ([ DELETE => '/user/me' ], [ GET => '/user/me/export' ]) {
+        my ($method, $path) = @$_;
+        my $answer = call($method, $path, $old);
+        is($answer->{status}, 401, "but for $method $path it is 401");
+        is($answer->{json}{type}, '/problems/reauthentication-required',
+            'reauthentication-required');
+        is($answer->{headers}{'www-authenticate'}, 'Bearer', 'Bearer');
+    }
+    my $young = aged(log_in('alice'), 290);
+    is(call(GET => '/user/me/export', $young)->{status},
+        200, 'one of less is good for both');
 };
 
 done_testing;
