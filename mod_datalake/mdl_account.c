@@ -9,12 +9,9 @@
 
 #include "dl_grant_store.h"
 #include "dl_identity.h"
+#include "dl_login.h"
 #include "mdl_metrics.h"
 #include "mdl_site.h"
-
-/* Revoked log-ins of one account that are looked through; an account with
- * more than this many within the life of a token is refused. */
-#define SESSIONS_MAX 256
 
 /* What one visit wants and brings. */
 typedef struct visit {
@@ -82,15 +79,8 @@ static dl_status read_account(struct dl_wh *wh, void *context, dl_error *err)
 static dl_status read_revoked(struct dl_wh *wh, void *context, dl_error *err)
 {
     visit *v = context;
-    dl_session sessions[SESSIONS_MAX];
-    dl_session_list list = {.rows = sessions, .max = SESSIONS_MAX};
-    size_t i;
 
-    DL_TRY(read_sessions(&list, wh, v->user_id, &v->revoked, err));
-    for (i = 0; i < list.n; i++) {
-        v->revoked = v->revoked || strcmp(sessions[i].sid, v->sid) == 0;
-    }
-    return DL_OK;
+    return dl_login_is_revoked(&v->revoked, wh, v->sid, err);
 }
 
 static dl_status read_all_grants(struct dl_wh *wh, void *context, dl_error *err)
@@ -132,10 +122,9 @@ void mdl_account_refresh(const struct mdl_site *site, int64_t user_id)
 }
 
 dl_status mdl_account_check_session(bool *revoked, mdl_wh_pool *pool,
-                                    int64_t user_id, const char *sid,
-                                    dl_error *err)
+                                    const char *sid, dl_error *err)
 {
-    visit v = {.user_id = user_id, .sid = sid};
+    visit v = {.sid = sid};
 
     DL_TRY(make_visit(&v, pool, read_revoked, err));
     *revoked = v.revoked;

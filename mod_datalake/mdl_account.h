@@ -23,11 +23,10 @@ DL_MUSTCHECK dl_status mdl_account_load(mdl_account *account,
  * its grants, before the answer.  Thread: any. */
 void mdl_account_refresh(const struct mdl_site *site, int64_t user_id);
 
-/* Set *REVOKED to whether the log-in SID of USER_ID is revoked, asking the
- * warehouse; for crowded accounts.  Failures as above.  Thread: any. */
+/* Set *REVOKED to whether the log-in SID is revoked, asking the warehouse; for
+ * crowded accounts.  Failures as above.  Thread: any. */
 DL_MUSTCHECK dl_status mdl_account_check_session(bool *revoked,
                                                  mdl_wh_pool *pool,
-                                                 int64_t user_id,
                                                  const char *sid,
                                                  dl_error *err);
 

@@ -129,8 +129,7 @@ static int check_session(mdl_request *q, const mdl_account *account,
     dl_error err;
 
     if (!revoked && account->crowded &&
-        mdl_account_check_session(&revoked, q->site->wh, account->user_id, sid,
-                                  &err) != DL_OK) {
+        mdl_account_check_session(&revoked, q->site->wh, sid, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
     return revoked ? refuse(q, MDL_METRICS_TOKEN_ACCOUNT,

@@ -7,15 +7,18 @@
 
 #include <httpd.h>
 
-#include <apr_network_io.h>
 #include <apr_strings.h>
 
 #include "dl_token.h"
+#include "mdl_caller.h"
 #include "mdl_problem.h"
 #include "mdl_window_open.h"
 
-/* Most bytes that name an address: the /64 of IPv6. */
-#define ADDRESS_MAX 8
+/* Whose log-ins are counted: an address and a name in lower case. */
+typedef struct login_subject {
+    mdl_caller address;
+    char username[DL_USERNAME_MAX]; /* zeros behind it */
+} login_subject;
 
 /* Set at start, constant in the children. */
 static mdl_windows *logins;
@@ -32,26 +35,6 @@ dl_status mdl_throttle_open(const server_rec *server, dl_error *err,
     DL_TRY(mdl_window_open(&logins, &login_kind, server, err, pool));
     return mdl_window_open(&registrations, &registration_kind, server, err,
                            pool);
-}
-
-/* Write what names ADDRESS to OUT and return its length. */
-static size_t put_address(unsigned char out[ADDRESS_MAX],
-                          const apr_sockaddr_t *address)
-{
-    const unsigned char *bytes = address->ipaddr_ptr;
-
-    if (address->family == APR_INET) {
-        memcpy(out, bytes, 4);
-        return 4;
-    }
-#if APR_HAVE_IPV6
-    if (IN6_IS_ADDR_V4MAPPED(&address->sa.sin6.sin6_addr)) {
-        memcpy(out, bytes + 12, 4);
-        return 4;
-    }
-#endif
-    memcpy(out, bytes, ADDRESS_MAX);
-    return ADDRESS_MAX;
 }
 
 /* Unix seconds of now: a request may have waited for its turn. */
@@ -76,17 +59,18 @@ static int refuse(mdl_request *q, const mdl_window_state *state,
 void mdl_throttle_login_key(mdl_window_key *key, const mdl_request *q,
                             const char *username)
 {
-    unsigned char subject[ADDRESS_MAX + DL_USERNAME_MAX + 1];
-    size_t len = put_address(subject, q->r->useragent_addr);
-    const char *c;
+    login_subject subject;
+    size_t i;
 
-    subject[len++] = 0;
-    for (c = username; *c != '\0' && len < sizeof subject; c++) {
-        bool upper = *c >= 'A' && *c <= 'Z';
+    memset(&subject, 0, sizeof subject);
+    mdl_caller_address(&subject.address, q->r->useragent_addr);
+    for (i = 0; i < sizeof subject.username && username[i] != '\0'; i++) {
+        bool upper = username[i] >= 'A' && username[i] <= 'Z';
 
-        subject[len++] = (unsigned char)(upper ? *c + ('a' - 'A') : *c);
+        subject.username[i] =
+            (char)(upper ? username[i] + ('a' - 'A') : username[i]);
     }
-    mdl_window_key_make(key, logins, subject, len);
+    mdl_window_key_make(key, logins, &subject, sizeof subject);
 }
 
 int mdl_throttle_login_check(mdl_request *q, const mdl_window_key *key)
@@ -117,12 +101,12 @@ void mdl_throttle_login_forgive(const mdl_window_key *key)
 
 int mdl_throttle_registration(mdl_request *q)
 {
-    unsigned char subject[ADDRESS_MAX];
-    size_t len = put_address(subject, q->r->useragent_addr);
+    mdl_caller address;
     mdl_window_state state;
     mdl_window_key key;
 
-    mdl_window_key_make(&key, registrations, subject, len);
+    mdl_caller_address(&address, q->r->useragent_addr);
+    mdl_window_key_make(&key, registrations, &address, sizeof address);
     return mdl_window_take(&state, registrations, &key,
                            MDL_THROTTLE_REGISTRATIONS, 1, now_s())
                ? OK
