@@ -1,7 +1,9 @@
 /* dl_form.c - Splitting and decoding a form.
  *
  * A decoded name or value is never longer than what it came from, and the '='
- * or '&' behind it pays for its NUL: only the last field needs two bytes more.
+ * or '&' behind it pays for its NUL; only the last one needs a byte more.  A
+ * field without '=' has nothing to pay for a second NUL: its empty value is
+ * the end of its name.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_form.h"
@@ -96,9 +98,12 @@ dl_form_step dl_form_next(dl_form_field *field, dl_form *form)
     equals = memchr(form->at, '=', (size_t)(end - form->at));
     equals = equals == NULL ? end : equals;
     step = decode(&field->name, &field->name_len, form, form->at, equals);
-    if (step == DL_FORM_FIELD) {
-        step = decode(&field->text, &field->len, form,
-                      equals < end ? equals + 1 : end, end);
+    if (step == DL_FORM_FIELD && equals == end) {
+        field->text = field->name + field->name_len;
+        field->len = 0;
+    }
+    else if (step == DL_FORM_FIELD) {
+        step = decode(&field->text, &field->len, form, equals + 1, end);
     }
     form->at = end;
     return step;

@@ -46,6 +46,21 @@ static void test_fields(void)
     is_int((long long)field.len, 3, "and counts");
 }
 
+static void test_room(void)
+{
+    static const char text[] = "&a&b&c";
+    char *exact = malloc(sizeof text + 1);
+
+    dl_form_begin(&form, text, sizeof text - 1, exact);
+    exact[sizeof text] = '#';
+    while (dl_form_next(&field, &form) == DL_FORM_FIELD) {
+        is_str(field.text, "", "a field without '=' is empty");
+    }
+    is_int(exact[sizeof text], '#',
+           "and takes no more room than the form has bytes, and two");
+    free(exact);
+}
+
 static void test_faults(void)
 {
     char many[400] = "";
@@ -73,6 +88,7 @@ static void test_faults(void)
 int main(void)
 {
     test_fields();
+    test_room();
     test_faults();
     return done();
 }
