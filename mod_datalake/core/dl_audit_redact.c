@@ -42,7 +42,8 @@ static bool is_named(const char *name, size_t len, const char *want)
             want++;
         }
         c = (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-        if (c != *want) {
+        /* A NUL is no letter, also where WANT ends with one. */
+        if (c == '\0' || c != *want) {
             return false;
         }
         want++;
