@@ -51,7 +51,7 @@ UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
-FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c)
+FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c)
 UNIT_PURE      := t/unit/test_window.c
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
@@ -174,7 +174,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/engine.o $(CORE_LIB
 
 # Parsers of the request side that know nothing of httpd.
 $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_PURE)): \
-  $(call objects,$(addprefix mod_datalake/mdl_,path.c query.c value.c format.c))
+  $(call objects,$(addprefix mod_datalake/mdl_,path.c query.c value.c format.c cursor.c))
 
 fuzz-built: $(FUZZERS)
 
