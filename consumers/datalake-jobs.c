@@ -15,7 +15,7 @@
 
 /* Between turns, in microseconds: when all is well; at first and at most while
  * the warehouse is away. */
-#define TURN_US  INT64_C(200000)
+#define TURN_US  INT64_C(150000)
 #define AWAY_US  INT64_C(500000)
 #define LIMIT_US INT64_C(5000000)
 

@@ -105,6 +105,11 @@ mdl_handler mdl_api_resources;
 extern const mdl_param mdl_api_dataset_days_params[];
 extern const mdl_param mdl_api_resources_params[];
 
+/* mdl_api_audit.c: GET /api/audit/, GET /api/audit/access-log/. */
+mdl_handler mdl_api_audit;
+mdl_handler mdl_api_access_log;
+extern const mdl_param mdl_api_audit_params[];
+
 /* mdl_api_version.c: GET /api/audit/version/. */
 mdl_handler mdl_api_version;
 extern const mdl_param mdl_api_version_params[];

@@ -4,7 +4,8 @@
  * Records are sent byte for byte as stored.  The first stretch of lines is
  * read before the status line goes out, so a damaged day is 503; damage
  * further on cuts the connection.  Memory is one stretch (dl_lake_reader.h)
- * and one brigade, whatever the day's size.
+ * and one brigade, whatever the day's size.  CSV reads the day twice: its
+ * columns are the names its records have.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <httpd.h>
@@ -13,6 +14,8 @@
 
 #include <apr_strings.h>
 
+#include "dl_csv.h"
+#include "dl_json.h"
 #include "dl_json_write.h"
 #include "dl_lake_reader.h"
 #include "dl_log.h"
@@ -24,6 +27,10 @@
 
 /* Room for the member _dl of one record. */
 #define META_MAX 1024
+
+/* Room for one record with _dl, and for its row: every byte a quotation
+ * mark, and a comma a column. */
+#define ROW_MAX ((size_t)2 * DL_JSON_MAX_BYTES + 65536)
 
 enum {
     DATE,
@@ -62,14 +69,17 @@ const mdl_param mdl_api_version_params[] = {
 
 /* One day on its way out. */
 typedef struct day_stream {
-    mdl_request *q;     /* the request */
-    dl_lake_scan *scan; /* the lines */
-    mdl_stream *out;    /* the answer; NULL until the first lines are read */
-    dl_buf *meta;       /* scratch for _dl */
-    const char *topic;  /* the dataset's name, which is the topic's */
-    const char *name;   /* "dataset/date.json" */
-    uint64_t lines;     /* lines sent so far */
-    bool array;         /* JSON array, else a line each */
+    mdl_request *q;      /* the request */
+    dl_lake_scan *scan;  /* the lines */
+    dl_lake_scan *first; /* the same, to find columns; NULL: not CSV */
+    mdl_stream *out;     /* the answer; NULL until the first lines are read */
+    dl_buf *meta;        /* scratch for _dl */
+    dl_buf *row;         /* scratch for a row, and for a record with _dl */
+    dl_csv *csv;         /* columns; NULL: not CSV */
+    const char *topic;   /* the dataset's name, which is the topic's */
+    const char *name;    /* "dataset/date.json" */
+    uint64_t lines;      /* lines sent so far */
+    bool array;          /* JSON array, else a line each */
 } day_stream;
 
 /* Send what stands between two records, or before the first one. */
@@ -185,6 +195,70 @@ static dl_status write_with_meta(day_stream *day, dl_lake_line *line,
     return write_end(day, err);
 }
 
+/* --- Records as CSV ---------------------------------------------------------
+ */
+
+/* Set *TEXT and *LEN to LINE, with _dl when that is asked for. */
+static dl_status whole_record(const char **text, size_t *len, day_stream *day,
+                              const dl_lake_line *line, dl_error *err)
+{
+    size_t body = line->len - 1; /* without the closing brace */
+
+    *text = line->text;
+    *len = line->len;
+    if (!day->q->values[META].flag) {
+        return DL_OK;
+    }
+    DL_TRY(make_meta(day, line, err));
+    day->row->len = 0;
+    DL_TRY(dl_buf_append(day->row, line->text, body, err));
+    DL_TRY(body > 1 ? dl_buf_append(day->row, ",\"_dl\":", 7, err)
+                    : dl_buf_append(day->row, "\"_dl\":", 6, err));
+    DL_TRY(dl_buf_append(day->row, day->meta->data, day->meta->len, err));
+    DL_TRY(dl_buf_append(day->row, "}", 1, err));
+    *text = day->row->data;
+    *len = day->row->len;
+    return DL_OK;
+}
+
+/* Find the columns of all records. */
+static dl_status learn_columns(day_stream *day, dl_error *err)
+{
+    dl_lake_scan *scan = day->first;
+    dl_lake_line line;
+    const char *text;
+    size_t len;
+
+    day->csv = dl_csv_create(day->q->r->pool);
+    day->row = mdl_answer_buf(day->q, ROW_MAX);
+    DL_TRY(dl_lake_scan_next(&line, scan, err));
+    while (line.text != NULL) {
+        DL_TRY(whole_record(&text, &len, day, &line, err));
+        DL_TRY(dl_csv_learn(day->csv, text, len, err));
+        DL_TRY(dl_lake_scan_next(&line, scan, err));
+    }
+    return DL_OK;
+}
+
+/* Send all lines from LINE, which was read already, on. */
+static dl_status write_csv(day_stream *day, dl_lake_line *line, dl_error *err)
+{
+    dl_buf *out = mdl_answer_buf(day->q, ROW_MAX);
+    const char *text;
+    size_t len;
+
+    DL_TRY(dl_csv_header(out, day->csv, err));
+    DL_TRY(mdl_stream_write(day->out, out->data, out->len, err));
+    while (line->text != NULL) {
+        out->len = 0;
+        DL_TRY(whole_record(&text, &len, day, line, err));
+        DL_TRY(dl_csv_row(out, day->csv, text, len, err));
+        DL_TRY(mdl_stream_write(day->out, out->data, out->len, err));
+        DL_TRY(dl_lake_scan_next(line, day->scan, err));
+    }
+    return DL_OK;
+}
+
 /* --- The request ------------------------------------------------------------
  */
 
@@ -202,7 +276,10 @@ static dl_status open_day(day_stream *day, dl_error *err)
 
     DL_TRY(
         mdl_lake_snapshot(&snap, q->site->lake, day->topic, err, q->r->pool));
-    return dl_lake_scan_open(&day->scan, snap, &range, err, q->r->pool);
+    DL_TRY(dl_lake_scan_open(&day->scan, snap, &range, err, q->r->pool));
+    return q->format == MDL_FORMAT_CSV && !q->r->header_only
+               ? dl_lake_scan_open(&day->first, snap, &range, err, q->r->pool)
+               : DL_OK;
 }
 
 /* Tell which state of the day is answered; return whether the client has it.
@@ -223,26 +300,40 @@ static bool unchanged(const day_stream *day)
     return mdl_answer_unchanged(day->q, etag);
 }
 
+/* Send everything from the first lines, LINE or the LEN bytes at DATA, on. */
+static dl_status write_day(day_stream *day, dl_lake_line *line,
+                           const char *data, size_t len, dl_error *err)
+{
+    if (!mdl_stream_wanted(day->out)) {
+        return DL_OK;
+    }
+    if (day->csv != NULL) {
+        return write_csv(day, line, err);
+    }
+    return day->q->values[META].flag ? write_with_meta(day, line, err)
+                                     : write_plain(day, data, len, err);
+}
+
 /* Read the first lines, then begin the answer and send everything. */
 static int send_day(day_stream *day)
 {
-    bool with_meta = day->q->values[META].flag;
+    bool by_line = day->q->values[META].flag || day->first != NULL;
     dl_error err = {DL_OK, 0, ""};
     dl_lake_line line = {.text = NULL};
     const char *data = NULL;
     size_t len = 0;
-    dl_status status;
+    dl_status status = day->first != NULL ? learn_columns(day, &err) : DL_OK;
 
-    status = with_meta ? dl_lake_scan_next(&line, day->scan, &err)
-                       : dl_lake_scan_chunk(&data, &len, day->scan, &err);
+    if (status == DL_OK) {
+        status = by_line ? dl_lake_scan_next(&line, day->scan, &err)
+                         : dl_lake_scan_chunk(&data, &len, day->scan, &err);
+    }
     if (status != DL_OK) {
         return mdl_http_fail(day->q, MDL_LAKE, &err);
     }
+    day->q->rows = dl_lake_scan_day(day->scan)->records;
     day->out = mdl_stream_open(day->q, NULL);
-    if (mdl_stream_wanted(day->out)) {
-        status = with_meta ? write_with_meta(day, &line, &err)
-                           : write_plain(day, data, len, &err);
-    }
+    status = write_day(day, &line, data, len, &err);
     if (status != DL_OK && day->q->r->connection->aborted == 0) {
         dl_log(DL_LOG_ERROR, "DL1120: %s: %s", day->name, err.text);
     }

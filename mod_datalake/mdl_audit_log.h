@@ -5,7 +5,7 @@
  *                   its line over and waits until the line is on disk; lines
  *                   that wait together share one fdatasync
  *   other lines     lie in a buffer in memory, which is written and synced
- *                   every second, or when it is half full
+ *                   every half second, or when it is half full
  *
  * Bounds: the buffer has DataLakeAuditBuffer bytes, half of which is being
  * filled while the other half is being written; durable lines are bounded by

@@ -72,6 +72,12 @@ const mdl_route mdl_route_table[] = {
           NULL, &mdl_api_access_check_body, mdl_api_access_check,
           "access-check"),
 
+    /* The audit log (contract 2.4). */
+    ROUTE(GET, "/api/audit/", AUDITOR, NULL, F, 1,
+          mdl_api_audit_params, NULL, mdl_api_audit, "audit-log"),
+    ROUTE(GET, "/api/audit/access-log/", AUDITOR, NULL, F, 1,
+          mdl_api_audit_params, NULL, mdl_api_access_log, "access-log"),
+
     /* Transactions: metrics (contract 3.1), each with its second spelling. */
     ROUTE(GET, "/api/metrics/top-products/", READ, "transaction_log|table",
           JSON, 1, mdl_api_top_products_params, NULL, mdl_api_top_products,
@@ -95,7 +101,7 @@ const mdl_route mdl_route_table[] = {
           "dataset-days"),
     ROUTE(GET, "/api/resources/", USER, NULL, JSON, 1,
           mdl_api_resources_params, NULL, mdl_api_resources, "resources"),
-    ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", LINES, 1,
+    ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", F, 1,
           mdl_api_version_params, NULL, mdl_api_version, "day-version"),
 
     /* Operations (contract 8). */
