@@ -5,8 +5,11 @@
  * (dlc_wh_loader.h), and so does the end of the batch.  What is committed
  * goes on to the thread of the rollups (dlc_wh_rollup.h).
  *
- *     consuming thread      loader's thread           rollups' thread
+ *     consuming thread      loaders' threads          rollups' thread
  *     put, judge, format -> LOAD DATA, offsets, commit -> upserts, watermark
+ *
+ * Under backlog two loaders work beside each other, each for its partitions
+ * (dlc_sink_warehouse_lanes.c).
  *
  * Memory: chunks that are filled, wait or are being loaded hold at most
  * CHUNK_BYTES together; the sums of a batch at most SPEND_BYTES, then it is
@@ -48,9 +51,14 @@ static dlc_warehouse *wh_of(dlc_sink *sink)
 /* --- Forgetting ------------------------------------------------------------
  */
 
-static void batch_begin(dlc_warehouse *w)
+static void batches_begin(dlc_warehouse *w)
 {
-    w->batch = dlc_wh_batch_create();
+    for (int i = 0; i < DLC_WH_LANES; i++) {
+        if (w->lanes[i].batch == NULL) {
+            w->lanes[i].batch = dlc_wh_batch_create();
+        }
+    }
+    w->rows = 0;
     w->began_us = 0;
     w->filling = 0;
     w->sink.pending_bytes = 0;
@@ -60,27 +68,33 @@ void dlc_warehouse_forget(dlc_sink *sink)
 {
     dlc_warehouse *w = wh_of(sink);
 
-    dlc_wh_loader_clear(w->loader);
+    for (int i = 0; i < DLC_WH_LANES; i++) {
+        dlc_wh_loader_clear(w->lanes[i].loader);
+    }
     for (int i = 0; i < w->n_parts; i++) {
         dlc_wh_chunk_destroy(w->parts[i]->chunk);
         w->parts[i]->chunk = NULL;
         w->parts[i]->first = -1;
         w->parts[i]->next = w->parts[i]->place.committed;
     }
-    dlc_wh_batch_destroy(w->batch);
-    batch_begin(w);
+    for (int i = 0; i < DLC_WH_LANES; i++) {
+        dlc_wh_batch_destroy(w->lanes[i].batch);
+        w->lanes[i].batch = NULL;
+    }
+    batches_begin(w);
     w->rates = NULL;
 }
 
 dl_status dlc_warehouse_check(dlc_warehouse *w, dl_error *err)
 {
-    dl_status status = dlc_wh_loader_check(w->loader, err);
+    dl_status status = dlc_wh_rollup_check(w->rollup, err);
 
-    if (status == DL_OK) {
-        status = dlc_wh_rollup_check(w->rollup, err);
+    for (int i = 0; status == DL_OK && i < DLC_WH_LANES; i++) {
+        status = dlc_wh_loader_check(w->lanes[i].loader, err);
     }
     if (status != DL_OK) {
         dlc_warehouse_forget(&w->sink);
+        dlc_warehouse_lanes_single(w);
     }
     return status;
 }
@@ -153,7 +167,7 @@ static void row_sum(dlc_warehouse *w, const dlc_wh_part *p,
     }
     dlc_wh_row_split(columns, table, p->chunk->data + line->at, line->len);
     dlc_wh_row_spend(&row, table, columns, coord, scratch);
-    dlc_spend_add(w->batch->spend, &row, 1);
+    dlc_spend_add(dlc_warehouse_lane(w, p)->batch->spend, &row, 1);
     if (scratch != small) {
         free(scratch);
     }
@@ -197,14 +211,16 @@ static void row_put(dlc_warehouse *w, dlc_wh_part *p, const dlc_message *msg,
     }
     w->filling += p->chunk->room + p->chunk->payloads_room - before;
     w->sink.pending_bytes += line->len;
-    w->batch->rows++;
+    w->rows++;
 }
 
 static void chunk_send(dlc_warehouse *w, dlc_wh_part *p)
 {
+    const dlc_wh_lane *lane = dlc_warehouse_lane(w, p);
+
     if (p->chunk != NULL) {
         w->filling -= p->chunk->room + p->chunk->payloads_room;
-        dlc_wh_loader_store(w->loader, w->batch, p->chunk);
+        dlc_wh_loader_store(lane->loader, lane->batch, p->chunk);
         p->chunk = NULL;
     }
 }
@@ -235,9 +251,7 @@ static void memory_bound(dlc_warehouse *w)
         }
         chunk_send(w, largest);
     }
-    if (w->filling + dlc_wh_loader_bytes(w->loader) > CHUNK_BYTES) {
-        dlc_wh_loader_wait_below(w->loader, CHUNK_BYTES - w->filling);
-    }
+    dlc_warehouse_lanes_wait_below(w, CHUNK_BYTES - w->filling);
 }
 
 /* Note that OFFSET of P belongs to this batch. */
@@ -312,21 +326,21 @@ static bool warehouse_wants_commit(dlc_sink *sink, int64_t now_us,
     if (w->began_us == 0) {
         return false;
     }
-    if (w->batch->rows >= BATCH_ROWS ||
-        dlc_spend_bytes(w->batch->spend) > SPEND_BYTES) {
+    if (w->rows >= BATCH_ROWS || dlc_warehouse_lanes_spend(w) > SPEND_BYTES) {
         return true;
     }
     if (caught_up) {
         return now_us - w->committed_us >= cfg->commit_ms * 1000 &&
-               dlc_wh_loader_batches(w->loader) == 0;
+               dlc_warehouse_lanes_batches(w) == 0;
     }
     return now_us - w->began_us >= cfg->backlog_ms * 1000 &&
-           dlc_wh_loader_batches(w->loader) < 2;
+           dlc_warehouse_lanes_batches(w) < 2;
 }
 
-static void marks_make(dlc_warehouse *w)
+/* Give the batch of LANE the partitions that it moves. */
+static void marks_make(dlc_warehouse *w, dlc_wh_lane *lane)
 {
-    dlc_wh_batch *batch = w->batch;
+    dlc_wh_batch *batch = lane->batch;
 
     batch->marks = calloc((size_t)w->n_parts + 1, sizeof *batch->marks);
     if (batch->marks == NULL) {
@@ -335,7 +349,7 @@ static void marks_make(dlc_warehouse *w)
     for (int i = 0; i < w->n_parts; i++) {
         dlc_wh_part *p = w->parts[i];
 
-        if (p->first >= 0) {
+        if (p->first >= 0 && dlc_warehouse_lane(w, p) == lane) {
             batch->marks[batch->n++] =
                 (dlc_wh_mark){&p->place, p->first, p->next, 0};
             p->first = -1;
@@ -354,9 +368,17 @@ static dl_status warehouse_commit(dlc_sink *sink, dl_error *err)
     for (int i = 0; i < w->n_parts; i++) {
         chunk_send(w, w->parts[i]);
     }
-    marks_make(w);
-    dlc_wh_loader_commit(w->loader, w->batch);
-    batch_begin(w);
+    for (int i = 0; i < w->n_lanes; i++) {
+        dlc_wh_lane *lane = &w->lanes[i];
+
+        marks_make(w, lane);
+        if (lane->batch->n > 0) {
+            dlc_wh_loader_commit(lane->loader, lane->batch);
+            lane->batch = NULL;
+        }
+    }
+    dlc_warehouse_lanes_choose(w, w->rows);
+    batches_begin(w);
     w->committed_us = dl_time_monotonic_us();
     return DL_OK;
 }
@@ -398,22 +420,19 @@ static void warehouse_close(dlc_sink *sink)
 {
     dlc_warehouse *w = wh_of(sink);
 
-    if (w->loader == NULL) {
+    if (w->rollup == NULL) {
         return;
     }
-    dlc_wh_loader_stop(w->loader);
-    dlc_wh_fact_abort(&w->fact);
+    dlc_warehouse_lanes_stop(w);
     dlc_wh_rollup_stop(w->rollup);
-    dlc_wh_fact_disconnect(&w->fact);
-    dlc_wh_batch_destroy(w->batch);
+    dlc_warehouse_lanes_free(w);
     for (int i = 0; i < w->n_parts; i++) {
         dlc_wh_chunk_destroy(w->parts[i]->chunk);
         free(w->parts[i]);
     }
     free(w->parts);
     free(w->known);
-    free(w->fact.tables);
-    w->loader = NULL;
+    w->rollup = NULL;
 }
 
 static apr_status_t close_cleanup(void *sink)
@@ -441,7 +460,7 @@ static const dlc_sink_calls warehouse_calls = {
 
 static dl_status threads_start(dlc_warehouse *w, dl_stats *stats, dl_error *err)
 {
-    dlc_wh_loader_options with = {.fact = &w->fact};
+    dlc_wh_loader_options with = {.fact = NULL};
     dl_stats_value *rollups;
 
     with.commits =
@@ -457,7 +476,7 @@ static dl_status threads_start(dlc_warehouse *w, dl_stats *stats, dl_error *err)
     DL_TRY(dlc_wh_rollup_start(&w->rollup, w->cfg, with.commits, rollups, err,
                                w->pool));
     with.rollup = w->rollup;
-    return dlc_wh_loader_start(&w->loader, &with, err, w->pool);
+    return dlc_warehouse_lanes_start(w, &with, err);
 }
 
 dl_status dlc_sink_warehouse_create(dlc_sink **sink, const dl_config *cfg,
@@ -472,12 +491,10 @@ dl_status dlc_sink_warehouse_create(dlc_sink **sink, const dl_config *cfg,
     w->cfg = cfg;
     w->stats = stats;
     w->pool = pool;
-    w->fact.cfg = cfg;
-    if (apr_pool_create(&w->rates_pool, pool) != APR_SUCCESS ||
-        apr_pool_create(&w->fact.parent, NULL) != APR_SUCCESS) {
+    if (apr_pool_create(&w->rates_pool, pool) != APR_SUCCESS) {
         abort();
     }
-    batch_begin(w);
+    batches_begin(w);
     DL_TRY(threads_start(w, stats, err));
     apr_pool_cleanup_register(pool, w, close_cleanup, apr_pool_cleanup_null);
     *sink = &w->sink;

@@ -1,7 +1,7 @@
 /* dlc_sink_warehouse_parts.c - Partitions come, go and begin anew.
  *
  * Where a partition continues is the row of sink_offset, read at take() on
- * the loader's connection while the loader's thread is idle.
+ * the first lane's connection while the loaders' threads are idle.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_sink_warehouse.h"
@@ -44,22 +44,16 @@ static dl_status known_add(dlc_warehouse *w, const dl_dataset *dataset,
     dlc_wh_known k = {.dataset = dataset};
 
     if (dataset->table != NULL) {
-        DL_TRY(dlc_wh_table_load(&k.table, w->fact.wh, dataset, err, w->pool));
-        DL_TRY(dlc_wh_fact_stage(&w->fact, k.table, err));
+        DL_TRY(dlc_wh_table_load(&k.table, w->lanes[0].fact.wh, dataset, err,
+                                 w->pool));
         k.judge = dl_judge_create(dataset, w->pool);
         k.rows = dl_stats_slot(
             w->stats, DL_STATS_COUNTER, "datalake_warehouse_rows_total",
             apr_psprintf(w->pool, "table=\"%s\"", dataset->table));
-        w->fact.tables = array_grow(w->fact.tables, w->fact.n_tables,
-                                    sizeof(dlc_wh_table *));
-        w->fact.tables[w->fact.n_tables++] = k.table;
+        DL_TRY(dlc_warehouse_lanes_table(w, k.table, err));
     }
     w->known = array_grow(w->known, w->n_known, sizeof *w->known);
     w->known[w->n_known++] = k;
-    if (w->fact.n_tables == 1) {
-        dlc_wh_fact_disconnect(&w->fact); /* so that LOCAL is tried */
-        return dlc_wh_fact_connect(&w->fact, err);
-    }
     return DL_OK;
 }
 
@@ -70,13 +64,16 @@ dl_status dlc_warehouse_rates_load(dlc_warehouse *w, dl_error *err)
     if (w->rates != NULL) {
         return DL_OK;
     }
-    dlc_wh_loader_wait(w->loader);
-    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    dlc_warehouse_lanes_wait(w);
+    DL_TRY(dlc_wh_fact_connect(&w->lanes[0].fact, err));
     apr_pool_clear(w->rates_pool);
-    DL_TRY(dl_wh_rates_load(&rates, w->fact.wh, w->cfg->warehouse.base_currency,
-                            err, w->rates_pool));
+    DL_TRY(dl_wh_rates_load(&rates, w->lanes[0].fact.wh,
+                            w->cfg->warehouse.base_currency, err,
+                            w->rates_pool));
     w->rates = rates;
-    w->fact.rates_revision = dl_wh_rates_loaded(rates);
+    for (int i = 0; i < DLC_WH_LANES; i++) {
+        w->lanes[i].fact.rates_revision = dl_wh_rates_loaded(rates);
+    }
     return DL_OK;
 }
 
@@ -100,7 +97,7 @@ static dl_status offsets_read(dlc_warehouse *w, dlc_wh_part *p,
     apr_cpystrn(p->place.cluster, cluster, sizeof p->place.cluster);
     p->place.committed = -1;
     p->place.generation = 0;
-    DL_TRY(dl_wh_prepare(&st, w->fact.wh, STMT_OFFSETS, err));
+    DL_TRY(dl_wh_prepare(&st, w->lanes[0].fact.wh, STMT_OFFSETS, err));
     dl_wh_bind_str(st, 0, "warehouse");
     dl_wh_bind_str(st, 1, p->place.topic);
     DL_TRY(dl_wh_run(st, err));
@@ -141,8 +138,8 @@ static dl_status dataset_meet(const dlc_wh_known **known, dlc_warehouse *w,
         return DL_OK;
     }
     status = known_add(w, dataset, err);
-    if (status == DL_UNSUPPORTED && w->fact.wh != NULL &&
-        !dl_wh_lost(w->fact.wh)) {
+    if (status == DL_UNSUPPORTED && w->lanes[0].fact.wh != NULL &&
+        !dl_wh_lost(w->lanes[0].fact.wh)) {
         dl_log(DL_LOG_ERROR, "DL0504 warehouse: %s", err->text);
         return DL_NOT_FOUND;
     }
@@ -191,7 +188,7 @@ void dlc_warehouse_drop(dlc_sink *sink, dlc_part *const *parts, int n)
 {
     dlc_warehouse *w = wh_of(sink);
 
-    dlc_wh_loader_wait(w->loader);
+    dlc_warehouse_lanes_wait(w);
     for (int i = 0; i < n; i++) {
         dlc_wh_part *p = parts[i]->sink_data;
         int at = 0;
@@ -218,9 +215,9 @@ dl_status dlc_warehouse_take(dlc_sink *sink, dlc_part *const *parts, int n,
 {
     dlc_warehouse *w = wh_of(sink);
 
-    dlc_wh_loader_wait(w->loader);
+    dlc_warehouse_lanes_wait(w);
     DL_TRY(dlc_warehouse_check(w, err));
-    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    DL_TRY(dlc_wh_fact_connect(&w->lanes[0].fact, err));
     DL_TRY(dlc_warehouse_rates_load(w, err));
     for (int i = 0; i < n; i++) {
         dl_status status = part_take(w, parts[i], cluster, err);
@@ -239,9 +236,9 @@ dl_status dlc_warehouse_reload(dlc_sink *sink, const dl_dataset_set *set,
 {
     dlc_warehouse *w = wh_of(sink);
 
-    dlc_wh_loader_wait(w->loader);
+    dlc_warehouse_lanes_wait(w);
     DL_TRY(dlc_warehouse_check(w, err));
-    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    DL_TRY(dlc_wh_fact_connect(&w->lanes[0].fact, err));
     for (int i = 0; i < w->n_parts; i++) {
         dlc_wh_part *p = w->parts[i];
         const dl_dataset *ds = dl_dataset_find_topic(set, p->place.topic);
@@ -269,7 +266,7 @@ static dl_status row_renew(dlc_warehouse *w, const dlc_wh_part *p,
 {
     dl_wh_stmt *st;
 
-    DL_TRY(dl_wh_prepare(&st, w->fact.wh, STMT_OFFSET_RENEW, err));
+    DL_TRY(dl_wh_prepare(&st, w->lanes[0].fact.wh, STMT_OFFSET_RENEW, err));
     dl_wh_bind_int(st, 0, generation);
     dl_wh_bind_str(st, 1, cluster);
     dl_wh_bind_str(st, 2, p->place.topic);
@@ -285,9 +282,9 @@ dl_status dlc_warehouse_renew(dlc_sink *sink, dlc_part *const *parts, int n,
     dlc_warehouse *w = wh_of(sink);
     int32_t generation = 0;
 
-    dlc_wh_loader_wait(w->loader);
+    dlc_warehouse_lanes_wait(w);
     DL_TRY(dlc_warehouse_check(w, err));
-    DL_TRY(dlc_wh_fact_connect(&w->fact, err));
+    DL_TRY(dlc_wh_fact_connect(&w->lanes[0].fact, err));
     for (int i = 0; i < n; i++) {
         const dlc_wh_part *p = parts[i]->sink_data;
 

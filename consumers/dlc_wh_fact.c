@@ -114,6 +114,7 @@ void dlc_wh_fact_disconnect(dlc_wh_fact *fact)
     fact->pool = NULL;
     fact->wh = NULL;
     fact->open = false;
+    fact->hurried = false;
     free(fact->locked);
     fact->locked = NULL;
     fact->locked_room = 0;
@@ -214,6 +215,12 @@ static dl_status transaction_begin(dlc_wh_fact *fact, dl_error *err)
         return DL_OK;
     }
     DL_TRY(dlc_wh_fact_connect(fact, err));
+    if (fact->hurry != fact->hurried) {
+        DL_TRY(dl_wh_exec(
+            fact->wh, fact->hurry ? STMT_LOCK_WAIT_SHORT : STMT_LOCK_WAIT_USUAL,
+            NULL, err));
+        fact->hurried = fact->hurry;
+    }
     DL_TRY(dl_wh_begin(fact->wh, err));
     fact->open = true;
     return DL_OK;

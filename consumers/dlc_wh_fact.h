@@ -96,7 +96,6 @@ typedef struct dlc_wh_batch {
     int n;                /* of marks */
     dlc_spend *spend;     /* what its rows add up to; the putting thread's */
     dlc_spend *excluded;  /* what rows that were not stored take back */
-    int64_t rows;         /* rows put */
     dlc_wh_count *stored; /* what the transaction stored, malloc */
     int n_stored;         /* of stored */
     int64_t refused;      /* dead letters */
@@ -113,6 +112,9 @@ typedef struct dlc_wh_fact {
     int n_tables;                /* how many */
     int64_t rates_revision;      /* rows were converted at this one */
     bool local;                  /* LOAD DATA LOCAL works */
+    bool hurry;                  /* another of ours loads too: wait for locks
+                                  * two seconds, not as long as usual */
+    bool hurried;                /* the connection has been told so */
     bool open;                   /* a transaction is open */
     dlc_wh_place **locked;       /* places locked in this transaction, malloc */
     int n_locked, locked_room;   /* of them */

@@ -127,6 +127,17 @@ void dlc_wh_loader_clear(dlc_wh_loader *loader)
 /* --- The thread ------------------------------------------------------------
  */
 
+/* Return whether there is more to store. */
+static bool more_waits(dlc_wh_loader *loader)
+{
+    bool more;
+
+    pthread_mutex_lock(&loader->mutex);
+    more = loader->first != NULL;
+    pthread_mutex_unlock(&loader->mutex);
+    return more;
+}
+
 /* Tell the world and the rollups that BATCH is durable. */
 static void batch_publish(dlc_wh_loader *loader, dlc_wh_batch *batch)
 {
@@ -156,7 +167,8 @@ static void batch_publish(dlc_wh_loader *loader, dlc_wh_batch *batch)
     if (n > 0) {
         dlc_spend_merge(batch->spend, batch->excluded);
         dlc_wh_rollup_add(loader->with.rollup, batch->spend, ends, n,
-                          batch->adjusted);
+                          (batch->adjusted ? DLC_WH_ADJUSTED : 0) |
+                              (more_waits(loader) ? DLC_WH_MORE : 0));
         batch->spend = NULL;
     }
     free(ends);

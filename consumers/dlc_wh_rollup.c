@@ -21,8 +21,10 @@
 /* Bytes of sums that may wait before the loader waits. */
 #define WAITING_BYTES ((size_t)24 << 20)
 
-/* More sums than this are a backlog. */
+/* More sums than this are a backlog, and are gathered for so many times the
+ * usual interval. */
 #define BACKLOG_BYTES ((size_t)4 << 20)
+#define BACKLOG_TIMES 5
 
 /* Partitions are looked at for adjustments of others this often. */
 #define ADJUST_EVERY_US INT64_C(10000000)
@@ -52,6 +54,8 @@ struct dlc_wh_rollup {
     int n_places, places_room; /* of places */
     int64_t since_us;          /* when the first waiting sums came */
     int64_t added_us;          /* when the last ones came */
+    bool more;                 /* their loader has more to store */
+    bool backlog;              /* there was a backlog, its end is not done */
     bool busy;                 /* a job is under way */
     bool stop;                 /* finish and end */
     dl_error failure;          /* why the thread gave up */
@@ -121,7 +125,7 @@ static void end_merge(dlc_wh_rollup *rollup, const dlc_wh_end *end)
 }
 
 void dlc_wh_rollup_add(dlc_wh_rollup *rollup, dlc_spend *spend,
-                       const dlc_wh_end *ends, int n, bool adjusted)
+                       const dlc_wh_end *ends, int n, unsigned flags)
 {
     pthread_mutex_lock(&rollup->mutex);
     while (rollup->spend != NULL && !rollup->stop &&
@@ -138,10 +142,14 @@ void dlc_wh_rollup_add(dlc_wh_rollup *rollup, dlc_spend *spend,
         dlc_spend_destroy(spend);
     }
     rollup->added_us = dl_time_monotonic_us();
+    rollup->backlog =
+        rollup->backlog || dlc_spend_bytes(rollup->spend) > BACKLOG_BYTES;
     for (int i = 0; i < n; i++) {
         end_merge(rollup, &ends[i]);
     }
-    for (int i = 0; adjusted && i < rollup->n_places; i++) {
+    rollup->more = (flags & DLC_WH_MORE) != 0;
+    for (int i = 0; (flags & DLC_WH_ADJUSTED) != 0 && i < rollup->n_places;
+         i++) {
         rollup->places[i].adjust = true;
     }
     pthread_cond_broadcast(&rollup->change);
@@ -284,16 +292,18 @@ static bool job_place(job *j, dlc_wh_rollup *rollup, bool recover)
 }
 
 /* Return whether the sums that wait are due.  A rollup costs by its keys, not
- * by rows, so a backlog is gathered for longer while it keeps coming; readers
- * are exact all the same. */
+ * by rows, so a backlog is gathered for longer while it keeps coming, and done
+ * with at once at its end; readers are exact all the same. */
 static bool is_due(const dlc_wh_rollup *rollup, int64_t now_us)
 {
     int64_t interval_us = rollup->cfg->warehouse.rollup_ms * 1000;
-    bool backlog = dlc_spend_bytes(rollup->spend) > BACKLOG_BYTES &&
-                   now_us - rollup->added_us < interval_us;
+    bool coming = rollup->backlog && rollup->more &&
+                  now_us - rollup->added_us < BACKLOG_TIMES * interval_us;
 
-    return rollup->stop ||
-           now_us - rollup->since_us >= (backlog ? 5 : 1) * interval_us;
+    return rollup->stop || (rollup->backlog && !coming) ||
+           dlc_spend_bytes(rollup->spend) > WAITING_BYTES ||
+           now_us - rollup->since_us >=
+               (coming ? BACKLOG_TIMES : 1) * interval_us;
 }
 
 /* Take the next job out; false: nothing is due.  The mutex is held. */
@@ -315,6 +325,9 @@ static bool job_take(job *j, dlc_wh_rollup *rollup)
         j->spend = rollup->spend;
         j->ends = rollup->ends;
         j->n_ends = rollup->n_ends;
+        rollup->backlog =
+            rollup->backlog &&
+            (rollup->more || dlc_spend_bytes(rollup->spend) > BACKLOG_BYTES);
         rollup->spend = NULL;
         rollup->ends = NULL;
         rollup->n_ends = 0;

@@ -59,11 +59,17 @@ DL_MUSTCHECK dl_status dlc_wh_rollup_start(dlc_wh_rollup **rollup,
                                            dl_stats_value *duration,
                                            dl_error *err, apr_pool_t *pool);
 
+/* What is told about a batch. */
+enum {
+    DLC_WH_ADJUSTED = 1, /* it wrote adjustments */
+    DLC_WH_MORE = 2      /* its loader has more to store */
+};
+
 /* Hand over SPEND, which is freed here, the sums of a committed batch that
  * brought N partitions from ENDS[i].from to ENDS[i].to.  Waits while more
- * than 24 MiB are waiting.  ADJUSTED: the batch wrote adjustments. */
+ * than 24 MiB are waiting.  FLAGS tell about the batch. */
 void dlc_wh_rollup_add(dlc_wh_rollup *rollup, dlc_spend *spend,
-                       const dlc_wh_end *ends, int n, bool adjusted);
+                       const dlc_wh_end *ends, int n, unsigned flags);
 
 /* The partition of END is ours from now on, its facts reach to END->to: bring
  * the rollups there (from is not used). */

@@ -394,6 +394,13 @@ LIMIT 50000;
 -- STMT_FLUSH_SETTING: is a commit durable
 SELECT @@innodb_flush_log_at_trx_commit;
 
+-- STMT_LOCK_WAIT_SHORT: two connections of ours load: one that waits for the
+-- other must not wait long
+SET SESSION innodb_lock_wait_timeout = 2;
+
+-- STMT_LOCK_WAIT_USUAL: one is alone again
+SET SESSION innodb_lock_wait_timeout = DEFAULT;
+
 -- STMT_SAVEPOINT: before a chunk
 SAVEPOINT chunk;
 

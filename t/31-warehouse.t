@@ -394,6 +394,42 @@ for my $wrong (
     is($status, 1, "rates refuse $wrong") or diag $out;
 }
 
+# --- Two connections that want the same keys -----------------------------------------
+
+# Under a backlog each loads its partitions, in transactions that stay open for
+# seconds; a third of the ids comes again in any partition, so that each has to
+# wait for the other sooner or later.
+$stack->daemon('datalake-warehouse')->stop;
+$stack->{ini}{warehouse}{$_} = '3 s' for qw(commit_interval backlog_interval);
+$stack->write_ini;
+my $one = $db->value('SELECT COUNT(*) FROM information_schema.processlist'
+      . q{ WHERE user LIKE '%ingest%'});
+my $two = $one;
+append(batch(3000));
+$stack->start_daemon('datalake-warehouse');
+ok(
+    wait_until(
+        'loading',
+        sub {
+            my $now = $db->value(
+                'SELECT COUNT(*) FROM information_schema.processlist'
+                  . q{ WHERE user LIKE '%ingest%'});
+            $two = $now if $now > $two;
+            return caught_up();
+        },
+        60
+    ),
+    'two connections that meet in keys come to an end'
+) or diag $stack->daemon_log('datalake-warehouse');
+cmp_ok($two, '>=', $one + 3, 'two loaded, beside the one of the rollups');
+is(exact_now(), '', 'and readers stay exact');
+compare_all('two connections', { EUR => '1', USD => '0.9213456789' });
+$stack->{ini}{warehouse}{commit_interval}  = '20 ms';
+$stack->{ini}{warehouse}{backlog_interval} = '50 ms';
+$stack->write_ini;
+$stack->daemon('datalake-warehouse')->stop;
+$stack->start_daemon('datalake-warehouse');
+
 # --- Rows the database refuses, by LOAD DATA and by INSERT --------------------------
 
 $db->run('ALTER TABLE transaction_record MODIFY country VARCHAR(2) NULL');
