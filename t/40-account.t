@@ -52,6 +52,12 @@ sub log_in {
     return $answer->{json} && $answer->{json}{access_token};
 }
 
+# The password of NAME, whom the stack made.
+sub secret_of {
+    my ($name) = @_;
+    return slurp("$stack->{dir}/secrets/user-$name") =~ s/\s+\z//r;
+}
+
 # Register NAME and log it in.
 sub member {
     my ($name, %more) = @_;
@@ -597,6 +603,98 @@ subtest 'a log-in of more than 5 minutes' => sub {
     my $young = aged(log_in('alice'), 290);
     is(call(GET => '/user/me/export', $young)->{status},
         200, 'one of less is good for both');
+};
+
+subtest 'consent withheld by the operator' => sub {
+    my $httpd = $stack->httpd;
+    local $httpd->{directives} =
+      $httpd->{directives} . "DataLakeConsentPolicy withheld\n";
+    $httpd->reload;
+    my $answer;
+    for (1 .. 50) {    # a child of the former generation may take a few
+        $client->close;
+        $answer = post('/v1/register',
+            { username => "withheld$_", password => 'correct horse' });
+        last if $answer->{status} != 201 || !$answer->{json}{consent_given};
+    }
+    is($answer->{status}, 201, 'a registration without a word is 201');
+    is($answer->{json}{consent_given}, $FALSE, 'without consent');
+    my $token = log_in($answer->{json}{username});
+    is(call(GET => '/api/resources/', $token)->{status}, 403,
+        'other routes are 403');
+    is(
+        call(PUT => '/user/me/consent', $token, body => { consent_given => $TRUE })
+          ->{status},
+        200,
+        'until it is given'
+    );
+    is(call(GET => '/api/resources/', $token)->{status}, 200, 'then they answer');
+    is(
+        post(
+            '/v1/register',
+            {
+                username      => 'willing',
+                password      => 'correct horse',
+                consent_given => $TRUE
+            }
+        )->{json}{consent_given},
+        $TRUE,
+        'who says yes has said it'
+    );
+};
+$stack->httpd->reload;
+
+subtest 'the database dies under registrations' => sub {
+    my $pid = slurp("$stack->{dir}/run/mariadb.pid");
+    my $killer = fork // die "fork: $!\n";
+    if ($killer == 0) {
+        sleep 0.01 while (-s "$stack->{dir}/made" // 0) < 300;
+        kill KILL => $pid;
+        POSIX::_exit(0);
+    }
+    my $made  = "$stack->{dir}/made";
+    my $count = storm(
+        10, 30,
+        sub {
+            my ($own, @numbers) = @_;
+            my $name   = "crash$numbers[0]x$numbers[1]";
+            my $answer = $own->post('/user/register', form($name));
+            if ($answer->{status} == 201) {
+                open my $out, '>>', $made or die "$made: $!\n";
+                syswrite $out, "$name\n";
+            }
+            return $answer->{status};
+        }
+    );
+    waitpid $killer, 0;
+    is_deeply([ sort keys %$count ], [ 201, 503 ], 'the answers are 201 and 503')
+      or diag explain $count;
+    is(post('/user/register', form('nobody'))->{status}, 503,
+        'a registration is 503');
+    $stack->mariadb->start;
+    $db = $stack->mariadb->dbh('datalake');
+    my $token;
+    for (1 .. 100) {
+        last if $token = log_in('carol', secret_of('carol'));
+        sleep 0.1;
+    }
+    ok($token, 'it comes back');
+    my %there = map { ($_->[0] => $_) } @{
+        $db->selectall_arrayref(
+            'SELECT username, (SELECT COUNT(*) FROM consent_event e'
+              . ' WHERE e.user_id = u.id), (SELECT COUNT(*) FROM access_grant g'
+              . ' WHERE g.user_id = u.id), (SELECT COUNT(*) FROM identity_change c'
+              . " WHERE c.user_id = u.id) FROM app_user u"
+              . " WHERE username LIKE 'crash%'"
+        )
+    };
+    my @lost = grep { !$there{$_} } split /\n/, slurp($made);
+    is_deeply(\@lost, [], 'each account that was answered is there');
+    my %shape = map { (join(' ', @{$_}[ 1 .. 3 ]) => 1) } values %there;
+    is(scalar keys %shape, 1, 'and each that is there is whole')
+      or diag explain \%shape;
+    cmp_ok(keys(%there) - $count->{201}, '<=', 10,
+        'at most one of each client is there without its answer');
 };
 
 done_testing;

@@ -60,7 +60,7 @@ static size_t span(const char *text, size_t len, const char *others)
 }
 
 /* Whether the LEN bytes at TEXT are LEAST or more words between dots, each of
- * 1..63 letters, digits or OTHERS. */
+ * letters, digits or OTHERS. */
 static bool is_dotted(const char *text, size_t len, int least,
                       const char *others)
 {
@@ -69,7 +69,7 @@ static bool is_dotted(const char *text, size_t len, int least,
     for (;;) {
         size_t n = span(text, len, others);
 
-        if (n == 0 || n > 63) {
+        if (n == 0 || n > 64) {
             return false;
         }
         words++;
