@@ -13,6 +13,9 @@
 /* Longest text where a row names no length. */
 #define TEXT_MAX INT64_C(255)
 
+/* Largest number that is read: 18 digits (mdl_value.c). */
+#define NUMBER_MAX INT64_C(999999999999999999)
+
 /* A time as contract 1.3 takes it. */
 #define TIME_FORMS                                                             \
     "\"anyOf\":[{\"type\":\"string\",\"format\":\"date-time\"},"               \
@@ -79,9 +82,7 @@ static void write_range(dl_json_writer *w, int64_t min, int64_t max)
 {
     mdl_openapi_text(w, "type", "integer");
     write_whole(w, "minimum", min);
-    if (max < INT64_MAX) {
-        write_whole(w, "maximum", max);
-    }
+    write_whole(w, "maximum", max < NUMBER_MAX ? max : NUMBER_MAX);
 }
 
 static void write_choices(dl_json_writer *w, const char *const *choices)
@@ -142,6 +143,7 @@ static void write_param_type(dl_json_writer *w, const mdl_param *row,
     case MDL_PARAM_DATE:
         mdl_openapi_text(w, "type", "string");
         mdl_openapi_text(w, "format", "date");
+        mdl_openapi_text(w, "description", "From 1970-01-01 on.");
         break;
     case MDL_PARAM_TIME:
         dl_json_write_raw(w, TIME_FORMS, sizeof TIME_FORMS - 1);
@@ -317,14 +319,26 @@ void mdl_openapi_parameters(dl_json_writer *w, const mdl_route *route,
 
 /* --- Bodies --------------------------------------------------------------- */
 
-static void write_member_type(dl_json_writer *w, const mdl_member *row,
+/* A body that is being written. */
+typedef struct body_writer {
+    dl_json_writer *w;      /* where to */
+    const mdl_words *words; /* what is said of it */
+    unsigned media;         /* the bit of mdl_media it is sent as */
+} body_writer;
+
+static void write_member_type(const body_writer *to, const mdl_member *row,
                               const char *more)
 {
+    dl_json_writer *w = to->w;
+
     switch (row->type) {
     case MDL_MEMBER_TEXT:
         mdl_openapi_text(w, "type", "string");
         write_lengths(w, row->min, row->max);
-        if (!row->free_text) {
+        if (row->free_text) {
+            mdl_openapi_text(w, "pattern", "^[^\\x00]*$");
+        }
+        else {
             write_clean(w, more);
         }
         break;
@@ -341,18 +355,21 @@ static void write_member_type(dl_json_writer *w, const mdl_member *row,
         write_choices(w, row->choices);
         break;
     case MDL_MEMBER_ANY:
+        if (to->media == MDL_MEDIA_FORM) {
+            mdl_openapi_text(w, "type", "string");
+        }
         break;
     }
 }
 
 /* Write the schema of ROW without null. */
-static void write_value(dl_json_writer *w, const mdl_member *row,
-                        const mdl_words *words)
+static void write_value(const body_writer *to, const mdl_member *row)
 {
-    const char *more = more_of(words, row->name);
+    const char *more = more_of(to->words, row->name);
+    dl_json_writer *w = to->w;
 
     dl_json_write_object_begin(w);
-    write_member_type(w, row, more);
+    write_member_type(to, row, more);
     if (row->secret) {
         write_flag(w, "writeOnly", true);
     }
@@ -363,18 +380,20 @@ static void write_value(dl_json_writer *w, const mdl_member *row,
     dl_json_write_object_end(w);
 }
 
-static void write_member(dl_json_writer *w, const char *name,
-                         const mdl_member *row, const mdl_words *words)
+static void write_member(const body_writer *to, const char *name,
+                         const mdl_member *row)
 {
+    dl_json_writer *w = to->w;
+
     dl_json_write_key(w, name);
     if (!row->nullable) {
-        write_value(w, row, words);
+        write_value(to, row);
         return;
     }
     dl_json_write_object_begin(w);
     dl_json_write_key(w, "anyOf");
     dl_json_write_array_begin(w);
-    write_value(w, row, words);
+    write_value(to, row);
     dl_json_write_raw(w, "{\"type\":\"null\"}", 15);
     dl_json_write_array_end(w);
     if (row->summary != NULL) {
@@ -409,19 +428,19 @@ static void write_required(dl_json_writer *w, const mdl_member *members)
     }
 }
 
-static void write_members(dl_json_writer *w, const mdl_body *body,
-                          const mdl_words *words)
+static void write_members(const body_writer *to, const mdl_body *body)
 {
     const mdl_member *row;
+    dl_json_writer *w = to->w;
 
     dl_json_write_object_begin(w);
     mdl_openapi_text(w, "type", "object");
     dl_json_write_key(w, "properties");
     dl_json_write_object_begin(w);
     for (row = body->members; row->name != NULL; row++) {
-        write_member(w, row->name, row, words);
+        write_member(to, row->name, row);
         if (row->alias != NULL) {
-            write_member(w, row->alias, row, words);
+            write_member(to, row->alias, row);
         }
     }
     dl_json_write_object_end(w);
@@ -429,6 +448,7 @@ static void write_members(dl_json_writer *w, const mdl_body *body,
     if (body->not_empty) {
         write_whole(w, "minProperties", 1);
     }
+    write_more(w, more_of(to->words, "*"));
     write_flag(w, "additionalProperties", false);
     dl_json_write_object_end(w);
 }
@@ -449,10 +469,12 @@ void mdl_openapi_body(dl_json_writer *w, const mdl_route *route,
     dl_json_write_object_begin(w);
     for (i = 0; i < sizeof media / sizeof media[0]; i++) {
         if ((route->body->media & media[i].bit) != 0) {
+            body_writer to = {w, words, media[i].bit};
+
             dl_json_write_key(w, media[i].type);
             dl_json_write_object_begin(w);
             dl_json_write_key(w, "schema");
-            write_members(w, route->body, words);
+            write_members(&to, route->body);
             mdl_openapi_raw(w, "example", words->body);
             dl_json_write_object_end(w);
         }

@@ -180,6 +180,7 @@ sub fresh {
         refresh  => $told->{refresh_token},
         day      => $DAY,
         static   => $static,
+        new      => "new-$name",
     };
 }
 
@@ -247,11 +248,12 @@ subtest 'every example of a request gets the answer that is documented' => sub {
     for my $at (@operations) {
         my $row   = $route{"$at->{method} $at->{path}"};
         my $words = $words{ $row->{doc} };
-        my ($first) = sort keys %{ $words->{answers} };
-        my $wanted = $words->{replay}{status} // $first;
-        my $got    = replay($at);
-        is($got->{status}, $wanted, "$at->{method} $at->{path}: $wanted")
-          or diag($got->{body});
+        my @wanted = $words->{replay}{status}
+          // grep { $_ != 304 } sort keys %{ $words->{answers} };
+        my $got = replay($at);
+        ok((grep { $_ == $got->{status} } @wanted),
+            "$at->{method} $at->{path}: $got->{status}")
+          or diag("@wanted was wanted: $got->{body}");
         push @told,
           {
             method => $at->{method},
