@@ -122,9 +122,11 @@ static dl_status user_add(dlc_ctl *ctl, const user_request *request,
     DL_TRY(parse_role(&account.role, request, err));
     DL_TRY(dl_identity_check_username(request->username,
                                       strlen(request->username), err));
-    if (request->email != NULL) {
-        DL_TRY(dl_identity_check_email(request->email, strlen(request->email),
-                                       err));
+    if (request->email != NULL &&
+        dl_identity_check_email(request->email, strlen(request->email), err) !=
+            DL_OK) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "--email must be an address such as name@example.org");
     }
     DL_TRY(dlc_ctl_accounts(&wh, ctl, err));
     DL_TRY(dlc_ctl_password_hash(hash, request->username,
