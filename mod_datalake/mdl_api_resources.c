@@ -77,8 +77,11 @@ static int first_behind(dl_lake_snapshot *snap, dl_day after)
 static int answer(mdl_request *q, const dl_buf *buf)
 {
     char etag[MDL_ETAG_TEXT];
+    const char *whole;
 
     mdl_answer_etag(etag, buf->data, buf->len);
+    whole = apr_psprintf(q->r->pool, "%s %" PRIx64, etag, mdl_grant_mark(q));
+    mdl_answer_etag(etag, whole, strlen(whole));
     if (mdl_answer_unchanged(q, etag)) {
         return mdl_answer_not_modified(q);
     }

@@ -21,6 +21,7 @@
 #include "dl_log.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
+#include "mdl_grant.h"
 #include "mdl_http.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
@@ -289,9 +290,10 @@ static bool unchanged(const day_stream *day)
     const dl_lake_day *state = dl_lake_scan_day(day->scan);
     apr_pool_t *pool = day->q->r->pool;
     const char *identity = apr_psprintf(
-        pool, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %d",
+        pool, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %d %" PRIx64,
         day->name, state->version, state->bytes, state->records,
-        state->last_time, day->q->values[META].flag ? 1 : 0);
+        state->last_time, day->q->values[META].flag ? 1 : 0,
+        mdl_grant_mark(day->q));
     char etag[MDL_ETAG_TEXT];
 
     mdl_answer_header(day->q, "X-Version",

@@ -93,6 +93,12 @@ bool mdl_grant_touches(const mdl_request *q, const char *dataset)
             dl_grant_set_touches(&q->identity.grants, dataset, now_of(q)));
 }
 
+uint64_t mdl_grant_mark(const mdl_request *q)
+{
+    return dl_grant_set_hash(&q->identity.grants, now_of(q)) +
+           (uint64_t)q->identity.role;
+}
+
 /* --- Decisions ------------------------------------------------------------ */
 
 int mdl_grant_require_role(mdl_request *q, dl_role role)

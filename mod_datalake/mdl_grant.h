@@ -21,6 +21,7 @@
 #define MDL_GRANT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "dl_grant.h"
 #include "mdl_request.h"
@@ -52,6 +53,10 @@ bool mdl_grant_allows(const mdl_request *q, const dl_resource *resource,
 /* Return whether the caller may read some day of DATASET: when not, none of
  * them need be looked at. */
 bool mdl_grant_touches(const mdl_request *q, const char *dataset);
+
+/* Return a number of what the caller may do now, his role and his grants: a
+ * part of the validator of what grants open. */
+uint64_t mdl_grant_mark(const mdl_request *q);
 
 /* Decide whether the caller may do LEVEL with RESOURCE, or with its table when
  * OR_TABLE says so.  Returns OK or the status of a problem, as

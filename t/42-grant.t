@@ -255,6 +255,14 @@ subtest 'pages of the list hide what is hidden' => sub {
     is($client{bob}->get('/api/resources/', headers => { 'If-None-Match' => $all })
           ->{status},
         200, 'and no 304 for it');
+    my $day = day('2026-05-19');
+    isnt($client{bob}->get($day)->{headers}{etag},
+        $client{admin}->get($day)->{headers}{etag},
+        'the validator of a day depends on the grants, too');
+    is($client{bob}->get($day, headers =>
+              { 'If-None-Match' => $client{bob}->get($day)->{headers}{etag} })
+          ->{status},
+        304, '... and holds while they do');
     revoke('admin', 'bob', "$_/2026-05-19.json")
       for qw(transaction_log rawticker);
     is($client{bob}->get('/api/resources/', headers => { 'If-None-Match' => $mine })

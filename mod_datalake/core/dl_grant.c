@@ -80,9 +80,10 @@ static bool is_day(const char *text, size_t len)
            begins_day(text, len);
 }
 
+/* Whether the LEN bytes of TEXT, at least one, can be a table's name. */
 static bool is_table(const char *text, size_t len)
 {
-    if (len == 0 || len > TABLE_MAX || (*text >= '0' && *text <= '9')) {
+    if (len > TABLE_MAX || (*text >= '0' && *text <= '9')) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
@@ -129,8 +130,9 @@ static bool find_kind(dl_resource *resource)
         resource->kind = DL_RESOURCE_DATASET;
         return name > 0 && name <= DATASET_MAX;
     }
+    /* DL_RESOURCE_MAX bounds the name of a day. */
     resource->kind = DL_RESOURCE_DAY;
-    return name > 0 && name <= DATASET_MAX && text[name] == '/' &&
+    return name > 0 && text[name] == '/' &&
            is_day(text + name + 1, len - name - 1);
 }
 
@@ -187,9 +189,9 @@ static bool dataset_covers(const dl_resource *holds, const dl_resource *wants)
     if (!begins_with(wants, holds->text, name)) {
         return false;
     }
-    return wants->kind == DL_RESOURCE_DATASET
-               ? wants->len == name
-               : wants->len > name && wants->text[name] == '/';
+    /* A day or a prefix goes on behind the name, with '/' or '*' at least. */
+    return wants->kind == DL_RESOURCE_DATASET ? wants->len == name
+                                              : wants->text[name] == '/';
 }
 
 bool dl_resource_covers(const dl_resource *holds, const dl_resource *wants)
@@ -201,17 +203,12 @@ bool dl_resource_covers(const dl_resource *holds, const dl_resource *wants)
         (wants->kind == DL_RESOURCE_TABLE)) {
         return false;
     }
-    switch (holds->kind) {
-    case DL_RESOURCE_DATASET:
+    if (holds->kind == DL_RESOURCE_DATASET) {
         return dataset_covers(holds, wants);
-    case DL_RESOURCE_PREFIX:
+    }
+    if (holds->kind == DL_RESOURCE_PREFIX) {
         /* What WANTS is the prefix of begins with it as well. */
-        return begins_with(wants, holds->text, holds->name_len) &&
-               (wants->kind != DL_RESOURCE_PREFIX ||
-                wants->name_len >= holds->name_len);
-    case DL_RESOURCE_DAY:
-    case DL_RESOURCE_TABLE:
-        break;
+        return begins_with(wants, holds->text, holds->name_len);
     }
     return wants->kind == holds->kind && wants->len == holds->len &&
            memcmp(wants->text, holds->text, holds->len) == 0;
@@ -239,21 +236,11 @@ bool dl_grant_set_add(dl_grant_set *set, const dl_grant *grant)
     return true;
 }
 
-/* The length of the name in a resource of KIND and LEN bytes. */
-static size_t name_len_of(dl_resource_kind kind, size_t len)
-{
-    switch (kind) {
-    case DL_RESOURCE_DAY:
-        return len - DAY_LEN - 1;
-    case DL_RESOURCE_PREFIX:
-        return len - 1;
-    case DL_RESOURCE_TABLE:
-        return len - MARK_LEN;
-    case DL_RESOURCE_DATASET:
-        break;
-    }
-    return len;
-}
+/* What a resource of each kind has beside its name. */
+static const size_t EXTRA[] = {[DL_RESOURCE_DATASET] = 0,
+                               [DL_RESOURCE_DAY] = DAY_LEN + 1,
+                               [DL_RESOURCE_PREFIX] = 1,
+                               [DL_RESOURCE_TABLE] = MARK_LEN};
 
 bool dl_grant_set_next(dl_grant *grant, size_t *at, const dl_grant_set *set)
 {
@@ -268,7 +255,7 @@ bool dl_grant_set_next(dl_grant *grant, size_t *at, const dl_grant_set *set)
     grant->resource.len = head[10];
     grant->resource.text = (const char *)head + HEAD;
     grant->resource.name_len =
-        name_len_of(grant->resource.kind, grant->resource.len);
+        grant->resource.len - EXTRA[grant->resource.kind];
     *at += HEAD + grant->resource.len;
     return true;
 }
@@ -318,18 +305,13 @@ static bool touches(const dl_resource *resource, const char *name, size_t len)
 {
     size_t n = resource->name_len < len ? resource->name_len : len;
 
-    switch (resource->kind) {
-    case DL_RESOURCE_DATASET:
-    case DL_RESOURCE_DAY:
-        return resource->name_len == len &&
-               memcmp(resource->text, name, len) == 0;
-    case DL_RESOURCE_PREFIX:
-        return memcmp(resource->text, name, n) == 0 &&
-               (resource->name_len <= len || resource->text[len] == '/');
-    case DL_RESOURCE_TABLE:
-        break;
+    if (resource->kind == DL_RESOURCE_TABLE ||
+        memcmp(resource->text, name, n) != 0) {
+        return false;
     }
-    return false;
+    return resource->kind == DL_RESOURCE_PREFIX
+               ? resource->name_len <= len || resource->text[len] == '/'
+               : resource->name_len == len;
 }
 
 bool dl_grant_set_touches(const dl_grant_set *set, const char *name,
@@ -340,8 +322,7 @@ bool dl_grant_set_touches(const dl_grant_set *set, const char *name,
     size_t at = 0;
 
     while (dl_grant_set_next(&grant, &at, set)) {
-        if (grant.level >= DL_LEVEL_READ && holds_at(&grant, now) &&
-            touches(&grant.resource, name, len)) {
+        if (holds_at(&grant, now) && touches(&grant.resource, name, len)) {
             return true;
         }
     }

@@ -111,22 +111,15 @@ bool dl_grant_exists(const dl_grant_names *names, const dl_resource *resource)
     wanted want = {resource->text, resource->name_len, true};
     const char *slash = memchr(resource->text, '/', resource->len);
 
-    switch (resource->kind) {
-    case DL_RESOURCE_TABLE:
+    if (resource->kind == DL_RESOURCE_TABLE) {
         want.text = resource->text + resource->len - resource->name_len;
         return table_exists(names, &want);
-    case DL_RESOURCE_PREFIX:
-        if (resource->name_len == 0) {
-            return true;
-        }
+    }
+    if (resource->kind == DL_RESOURCE_PREFIX) {
         want.whole = slash != NULL;
         if (slash != NULL) {
             want.len = (size_t)(slash - resource->text);
         }
-        break;
-    case DL_RESOURCE_DATASET:
-    case DL_RESOURCE_DAY:
-        break;
     }
-    return dataset_exists(names, &want);
+    return want.len == 0 || dataset_exists(names, &want);
 }

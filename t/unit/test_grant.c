@@ -42,6 +42,7 @@ static void test_forms(void)
         {"d/2026-05-18.json*", DL_RESOURCE_PREFIX, 17, "a whole day's prefix"},
         {"table:transaction_record", DL_RESOURCE_TABLE, 18, "a table"},
         {"table:Meteo", DL_RESOURCE_TABLE, 5, "a table in upper case"},
+        {"table:t_1", DL_RESOURCE_TABLE, 3, "a table with a digit"},
     };
 
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
@@ -59,6 +60,9 @@ static void test_bad_forms(void)
     static const char *const bad[] = {"",
                                       " ",
                                       "A",
+                                      "{a",
+                                      "table:a~",
+                                      "table:a:",
                                       "1a",
                                       "_a",
                                       "-a",
@@ -144,6 +148,9 @@ static void test_lengths(void)
     ok(dl_resource_parse(&got, text, 70, NULL) == DL_OK,
        "a table may have 64 bytes");
     ok(dl_resource_parse(&got, text, 71, NULL) == DL_INVALID, "and no more");
+    memset(text, 'a', sizeof text);
+    ok(dl_resource_parse(&got, text, 117, NULL) == DL_INVALID,
+       "nothing has 117 bytes");
     ok(dl_resource_parse(&got, "a\0b", 3, NULL) == DL_INVALID,
        "a NUL byte is refused");
     ok(dl_resource_parse(&got, "a/2026-05-18.json\0", 18, NULL) == DL_INVALID,
@@ -429,6 +436,13 @@ static void test_rule(void)
        "of those with the level");
     ok(!dl_grant_set_allows(&rule, &set, &wants, DL_LEVEL_ADMIN, NOW),
        "if there is one");
+    set.len = 0;
+    ok(add(&set, "a", DL_LEVEL_READ, NOW + 5) &&
+           add(&set, "*", DL_LEVEL_READ, NOW + 9) &&
+           add(&set, "a*", DL_LEVEL_READ, NOW + 7) &&
+           dl_grant_set_allows(&rule, &set, &wants, DL_LEVEL_READ, NOW) &&
+           rule.expires_at == NOW + 9,
+       "of those that end, the last one");
 }
 
 static void test_room(void)
@@ -445,6 +459,8 @@ static void test_room(void)
     ok(!add(&set, "abcde", DL_LEVEL_READ, NOW) && set.len == len,
        "one of 16 does not fit behind it, and changes nothing");
     ok(add(&set, "b*", DL_LEVEL_ADMIN, DL_TIME_NONE), "a shorter one does");
+    grant.resource.len = DL_RESOURCE_MAX + 1;
+    ok(!dl_grant_set_add(&set, &grant), "a text that is too long does not");
     ok(bytes[30] == 0x5A, "nothing is written behind the room");
     ok(dl_grant_set_next(&grant, &at, &set) && grant.level == DL_LEVEL_READ &&
            grant.expires_at == NOW &&
