@@ -16,6 +16,9 @@
 #include "mdl_audit.h"
 #include "mdl_brigade.h"
 #include "mdl_format.h"
+#include "mdl_header.h"
+#include "mdl_idempotency.h"
+#include "mdl_problem.h"
 
 dl_buf *mdl_answer_buf(mdl_request *q, size_t max)
 {
@@ -69,6 +72,7 @@ int mdl_answer_send(mdl_request *q, const mdl_answer *answer)
     apr_bucket_alloc_t *alloc = r->connection->bucket_alloc;
     apr_bucket *body = NULL;
 
+    mdl_idempotency_keep(q, answer);
     mdl_answer_begin(q, answer);
     ap_set_content_length(r, (apr_off_t)answer->len);
     if (answer->len > 0 && !r->header_only) {
@@ -109,41 +113,57 @@ void mdl_answer_etag(char out[MDL_ETAG_TEXT], const void *data, size_t len)
     out[MDL_ETAG_TEXT - 1] = '\0';
 }
 
-/* Whether the list of entity tags LIST names TAG (with its quotes).  A weak
- * tag names it too: If-None-Match compares weakly. */
-static bool list_names(const char *list, const char *tag)
+/* The entity tag of ETAG in FORMAT for the caller of Q: what he may see is part
+ * of it, since the same list may be another one to another caller. */
+static const char *tag_for(const mdl_request *q, const char *etag,
+                           unsigned format)
 {
-    size_t len = strlen(tag);
-    const char *at = list;
+    apr_pool_t *pool = q->r->pool;
+    const mdl_identity *who = &q->identity;
+    uint64_t rights;
 
-    while (*at != '\0') {
-        at += strspn(at, " \t,");
-        if (*at == '*') {
-            return true;
-        }
-        if (strncmp(at, "W/", 2) == 0) {
-            at += 2;
-        }
-        if (strncmp(at, tag, len) == 0) {
-            return true;
-        }
-        at += *at == '"' ? 1 : 0;
-        at += strcspn(at, "\"");
-        at += *at == '"' ? 1 : 0;
-        at += strcspn(at, ",");
+    if (!who->known) {
+        return apr_pstrcat(pool, "\"", etag, "-", mdl_format_name(format), "\"",
+                           NULL);
     }
-    return false;
+    rights = dl_grant_set_hash(&who->grants, dl_time_now()) + who->role;
+    return apr_psprintf(pool, "\"%s-%08x-%s\"", etag,
+                        (unsigned)(rights ^ (rights >> 32)),
+                        mdl_format_name(format));
 }
 
 bool mdl_answer_unchanged(mdl_request *q, const char *etag)
 {
     request_rec *r = q->r;
     const char *condition = apr_table_get(r->headers_in, "If-None-Match");
-    const char *tag = apr_pstrcat(r->pool, "\"", etag, "-",
-                                  mdl_format_name(q->format), "\"", NULL);
+    const char *tag = tag_for(q, etag, q->format);
 
     apr_table_setn(r->headers_out, "ETag", tag);
-    return condition != NULL && list_names(condition, tag);
+    return condition != NULL && mdl_header_names_tag(condition, tag);
+}
+
+/* Whether LIST names the validator ETAG of any representation. */
+static bool names_any(const mdl_request *q, const char *list, const char *etag)
+{
+    unsigned format;
+
+    for (format = MDL_FORMAT_JSON; format <= MDL_FORMAT_CSV; format *= 2) {
+        if (mdl_header_names_tag_strongly(list, tag_for(q, etag, format))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int mdl_answer_require_match(mdl_request *q, const char *etag)
+{
+    const char *condition = apr_table_get(q->r->headers_in, "If-Match");
+
+    if (condition == NULL || names_any(q, condition, etag)) {
+        return OK;
+    }
+    return mdl_problem(q, MDL_PROBLEM_PRECONDITION_FAILED,
+                       "If-Match does not name the present state.");
 }
 
 int mdl_answer_not_modified(mdl_request *q)

@@ -84,10 +84,14 @@ enum {
 static const mdl_member form_members[] = {MEMBERS(true)};
 static const mdl_member open_members[] = {MEMBERS(false)};
 
-const mdl_body mdl_api_register_form_body = {
-    .members = form_members, .media = MDL_MEDIA_JSON, .limit = MDL_BODY_SMALL};
-const mdl_body mdl_api_register_body = {
-    .members = open_members, .media = MDL_MEDIA_JSON, .limit = MDL_BODY_SMALL};
+const mdl_body mdl_api_register_form_body = {.members = form_members,
+                                             .media = MDL_MEDIA_JSON,
+                                             .limit = MDL_BODY_SMALL,
+                                             .repeatable = true};
+const mdl_body mdl_api_register_body = {.members = open_members,
+                                        .media = MDL_MEDIA_JSON,
+                                        .limit = MDL_BODY_SMALL,
+                                        .repeatable = true};
 
 /* One registration. */
 typedef struct registration {

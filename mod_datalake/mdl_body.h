@@ -88,6 +88,7 @@ typedef struct mdl_body {
     unsigned media;            /* bits of mdl_media */
     size_t limit;              /* most bytes: MDL_BODY_SMALL or _LARGE */
     bool not_empty;            /* at least one member has to be given */
+    bool repeatable;           /* Idempotency-Key is honoured */
     bool optional;             /* no body at all is taken as {}, whatever the
                                   media type */
 } mdl_body;

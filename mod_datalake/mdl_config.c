@@ -11,6 +11,8 @@
 #include <apr_network_io.h>
 #include <apr_strings.h>
 
+#include "mdl_cors.h"
+#include "mdl_header.h"
 #include "mdl_module.h"
 #include "mdl_quota_rule.h"
 
@@ -241,6 +243,31 @@ static const char *add_metrics_allow(cmd_parms *cmd, void *unused,
     return NULL;
 }
 
+static const char *add_cors_origin(cmd_parms *cmd, void *unused,
+                                   const char *text)
+{
+    mdl_config *config = mdl_config_get(cmd->server);
+
+    (void)unused;
+    if (config->cors_origins == NULL) {
+        config->cors_origins =
+            apr_array_make(cmd->pool, 4, sizeof(const char *));
+    }
+    if (strcmp(text, "none") == 0) {
+        return NULL;
+    }
+    if (!mdl_header_is_origin(text) ||
+        config->cors_origins->nelts == MDL_CORS_ORIGINS) {
+        return apr_psprintf(cmd->pool,
+                            "%s %s: must be none, or up to %d origins as "
+                            "browsers write them, such as "
+                            "https://app.example.org or http://localhost:3000",
+                            cmd->cmd->name, text, MDL_CORS_ORIGINS);
+    }
+    APR_ARRAY_PUSH(config->cors_origins, const char *) = text;
+    return NULL;
+}
+
 static const char *add_quota(cmd_parms *cmd, void *unused, int argc,
                              char *const argv[])
 {
@@ -360,6 +387,8 @@ const command_rec mdl_directives[] = {
         RSRC_CONF, "Path of the file with the key that signs the audit log"),
     AP_INIT_TAKE1("DataLakeAuditBuffer", set_number, RULE(rule_audit_buffer),
         RSRC_CONF, "Bytes of audit lines of reads that one child keeps"),
+    AP_INIT_ITERATE("DataLakeCORSOrigins", add_cors_origin, NULL, RSRC_CONF,
+        "Origins whose pages may read answers"),
     AP_INIT_TAKE_ARGV("DataLakeQuota", add_quota, NULL, RSRC_CONF,
         "Path, role and calls per hour, then rows= and bytes= per hour"),
     AP_INIT_TAKE1("DataLakeQuotaWindows", set_number,
@@ -438,6 +467,9 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_text(&config->audit_key_file, base->audit_key_file);
     take_number(&config->audit_buffer, base->audit_buffer);
     take_number(&config->quota_windows, base->quota_windows);
+    if (config->cors_origins == NULL) {
+        config->cors_origins = base->cors_origins;
+    }
     config->quota_rules =
         mdl_quota_rules_merge(base->quota_rules, config->quota_rules, pool);
     take_number(&config->market_open, base->market_open);

@@ -68,7 +68,9 @@ typedef struct mdl_config {
                                                  MDL_CONFIG_GRANTS */
     int n_metrics_allow; /* DataLakeMetricsAllow: entries; MDL_UNSET */
     struct apr_ipsubnet_t *metrics_allow[MDL_CONFIG_NETWORKS]; /* the entries */
-    apr_array_header_t *quota_rules; /* DataLakeQuota: of mdl_quota_rule;
+    apr_array_header_t *cors_origins; /* DataLakeCORSOrigins: of const char *;
+                                         NULL: not set, none */
+    apr_array_header_t *quota_rules;  /* DataLakeQuota: of mdl_quota_rule;
                                         before the defaults are put in NULL:
                                         none */
     int quota_windows;     /* DataLakeQuotaWindows: places of a table */

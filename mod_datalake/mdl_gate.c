@@ -18,9 +18,11 @@
 #include "mdl_auth.h"
 #include "mdl_body.h"
 #include "mdl_config.h"
+#include "mdl_cors.h"
 #include "mdl_format.h"
 #include "mdl_framing.h"
 #include "mdl_grant.h"
+#include "mdl_idempotency.h"
 #include "mdl_metrics.h"
 #include "mdl_param.h"
 #include "mdl_problem.h"
@@ -102,6 +104,7 @@ int mdl_gate_route(request_rec *r)
     }
     r->filename = r->uri;
     r->handler = "datalake";
+    mdl_cors_apply(r);
     q->route = mdl_route_method(q->resource, r->method_number);
     if (q->route == NULL && r->method_number != M_OPTIONS) {
         return refuse_method(q);
@@ -210,6 +213,7 @@ static int answer_options(mdl_request *q)
     r->status = HTTP_NO_CONTENT;
     r->content_type = NULL;
     apr_table_setn(r->headers_out, "Allow", q->resource->allow);
+    mdl_cors_preflight(q);
     return OK;
 }
 
@@ -243,6 +247,21 @@ static int check_body(mdl_request *q)
                        "This resource takes no body with %s.", q->r->method);
 }
 
+/* Let the row's handler answer, or give the answer of a former request with
+ * the same Idempotency-Key. */
+static int answer(mdl_request *q)
+{
+    bool done;
+    int status = mdl_idempotency_begin(&done, q);
+
+    if (status != OK || done) {
+        return status;
+    }
+    status = q->route->handler(q);
+    mdl_idempotency_end(q);
+    return status;
+}
+
 int mdl_gate_handle(request_rec *r)
 {
     mdl_request *q = mdl_request_get(r);
@@ -266,7 +285,7 @@ int mdl_gate_handle(request_rec *r)
     if (status == OK) {
         status = mdl_audit_reserve(q);
     }
-    return status == OK ? q->route->handler(q) : status;
+    return status == OK ? answer(q) : status;
 }
 
 int mdl_gate_miss(request_rec *r)
@@ -278,6 +297,7 @@ int mdl_gate_miss(request_rec *r)
     if (!is_foreign(r) || r->finfo.filetype != APR_NOFILE || !by_default) {
         return DECLINED;
     }
+    mdl_cors_apply(r);
     return HTTP_NOT_FOUND;
 }
 

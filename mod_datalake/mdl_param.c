@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 
 #include "mdl_format.h"
+#include "mdl_header.h"
 #include "mdl_problem.h"
 #include "mdl_query.h"
 #include "mdl_request.h"
@@ -186,28 +187,12 @@ int mdl_param_parse_resource(mdl_request *q)
 
 /* --- Behind the access check ---------------------------------------------- */
 
-/* Whether the list of preferences PREFER holds WANTED. */
-static bool prefers(const char *prefer, const char *wanted)
-{
-    size_t len = strlen(wanted);
-
-    while (*prefer != '\0') {
-        prefer += strspn(prefer, " \t,;");
-        if (strncasecmp(prefer, wanted, len) == 0 &&
-            strchr(" \t,;", prefer[len]) != NULL) {
-            return true;
-        }
-        prefer += strcspn(prefer, ",;");
-    }
-    return false;
-}
-
 /* Whether Q asked that unknown parameters be ignored; says so if it did. */
 static bool is_lenient(mdl_request *q)
 {
     const char *prefer = apr_table_get(q->r->headers_in, "Prefer");
 
-    if (prefer == NULL || !prefers(prefer, "handling=lenient")) {
+    if (prefer == NULL || !mdl_header_prefers(prefer, "handling=lenient")) {
         return false;
     }
     apr_table_setn(q->r->err_headers_out, "Preference-Applied",

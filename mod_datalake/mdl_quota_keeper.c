@@ -11,6 +11,7 @@
 
 #include "dl_log.h"
 #include "dl_time.h"
+#include "dl_wh_idempotency.h"
 #include "dl_wh_quota.h"
 #include "mdl_quota_table.h"
 
@@ -75,9 +76,11 @@ static dl_status save_page(struct dl_wh *wh, void *context, dl_error *err)
     return DL_OK;
 }
 
+/* Delete windows that have ended, and answers kept for long enough. */
 static dl_status forget_page(struct dl_wh *wh, void *context, dl_error *err)
 {
     (void)context;
+    DL_TRY(dl_wh_claim_forget(wh, dl_time_now(), err));
     return dl_wh_quota_forget(wh, dl_time_now() - WINDOW_US, err);
 }
 

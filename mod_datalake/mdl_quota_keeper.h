@@ -2,7 +2,7 @@
  *
  * One child of the server (mdl_turns.h) writes the windows that have changed
  * to quota_window every 10 s and when it stops, and deletes those that have
- * ended.  After a cold start it first adds the windows of the table to those
+ * ended, and answers of Idempotency-Key that have expired.  After a cold start it first adds the windows of the table to those
  * in memory.
  *
  * SPDX-License-Identifier: Apache-2.0 */

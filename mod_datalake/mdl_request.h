@@ -27,6 +27,7 @@
 #include "mdl_request_id.h"
 #include "mdl_route.h"
 
+struct mdl_idempotency;
 struct mdl_quota_ticket;
 struct mdl_site;
 struct mdl_audit_state;
@@ -42,21 +43,23 @@ typedef struct mdl_subject {
 
 /* The request. */
 typedef struct mdl_request {
-    request_rec *r;                    /* httpd's; r->pool is the result pool */
-    const struct mdl_site *site;       /* settings and connections (mdl_site.h);
+    request_rec *r;                /* httpd's; r->pool is the result pool */
+    const struct mdl_site *site;   /* settings and connections (mdl_site.h);
                                           never NULL in a handler */
-    const mdl_resource *resource;      /* what the path names */
-    const mdl_route *route;            /* the row; NULL for OPTIONS */
-    mdl_path path;                     /* decoded segments */
-    mdl_identity identity;             /* the caller; known is false on public
+    const mdl_resource *resource;  /* what the path names */
+    const mdl_route *route;        /* the row; NULL for OPTIONS */
+    mdl_path path;                 /* decoded segments */
+    mdl_identity identity;         /* the caller; known is false on public
                                           routes */
-    mdl_value *values;                 /* one per row of route->params */
-    mdl_member_value *members;         /* one per row of route->body */
-    mdl_body_text body;                /* the body as it was sent */
-    mdl_subject subject;               /* for the audit log; handlers fill it */
-    struct mdl_audit_state *audit;     /* mdl_audit.c's; NULL: nothing yet */
-    uint64_t rows;                     /* rows of the answer, for quotas in
+    mdl_value *values;             /* one per row of route->params */
+    mdl_member_value *members;     /* one per row of route->body */
+    mdl_body_text body;            /* the body as it was sent */
+    mdl_subject subject;           /* for the audit log; handlers fill it */
+    struct mdl_audit_state *audit; /* mdl_audit.c's; NULL: nothing yet */
+    uint64_t rows;                 /* rows of the answer, for quotas in
                                           rows; handlers of lists set it */
+    struct mdl_idempotency *idempotency; /* mdl_idempotency.c's; NULL: no claim
+                                            is to be answered */
     struct mdl_quota_ticket *quota;    /* mdl_quota.c's; NULL: neither rows nor
                                           bytes are limited */
     const char *lacking;               /* right that a Require missed, in

@@ -844,3 +844,28 @@ WHERE window_start > ? ORDER BY used DESC, subject, policy LIMIT ?;
 
 -- STMT_QUOTA_FORGET: windows that have ended
 DELETE FROM quota_window WHERE window_start < ? ORDER BY window_start LIMIT 1000;
+
+-- --- Answers under Idempotency-Key (dl_wh_idempotency.c) ---------------------
+
+-- STMT_IDEMPOTENCY_EXPIRE: make room where a claim or an answer has expired
+DELETE FROM idempotency_key WHERE owner = ? AND `key` = ? AND expires_at <= ?;
+
+-- STMT_IDEMPOTENCY_CLAIM: this request is the first one
+INSERT INTO idempotency_key (owner, `key`, body_hash, status, answer,
+expires_at) VALUES (?, ?, ?, NULL, NULL, ?);
+
+-- STMT_IDEMPOTENCY_FIND: what the first one asked for, and what it got
+SELECT body_hash, status, answer FROM idempotency_key
+WHERE owner = ? AND `key` = ?;
+
+-- STMT_IDEMPOTENCY_KEEP: the answer, unless the claim is another's by now
+UPDATE idempotency_key SET status = ?, answer = ?, expires_at = ?
+WHERE owner = ? AND `key` = ? AND status IS NULL AND expires_at = ?;
+
+-- STMT_IDEMPOTENCY_DROP: nothing came of it; the next one is the first
+DELETE FROM idempotency_key
+WHERE owner = ? AND `key` = ? AND status IS NULL AND expires_at = ?;
+
+-- STMT_IDEMPOTENCY_FORGET: what has expired
+DELETE FROM idempotency_key WHERE expires_at < ?
+ORDER BY expires_at LIMIT 1000;
