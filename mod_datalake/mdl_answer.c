@@ -18,7 +18,6 @@
 #include "mdl_format.h"
 #include "mdl_header.h"
 #include "mdl_idempotency.h"
-#include "mdl_problem.h"
 
 dl_buf *mdl_answer_buf(mdl_request *q, size_t max)
 {
@@ -113,23 +112,12 @@ void mdl_answer_etag(char out[MDL_ETAG_TEXT], const void *data, size_t len)
     out[MDL_ETAG_TEXT - 1] = '\0';
 }
 
-/* The entity tag of ETAG in FORMAT for the caller of Q: what he may see is part
- * of it, since the same list may be another one to another caller. */
+/* The entity tag of ETAG in FORMAT. */
 static const char *tag_for(const mdl_request *q, const char *etag,
                            unsigned format)
 {
-    apr_pool_t *pool = q->r->pool;
-    const mdl_identity *who = &q->identity;
-    uint64_t rights;
-
-    if (!who->known) {
-        return apr_pstrcat(pool, "\"", etag, "-", mdl_format_name(format), "\"",
-                           NULL);
-    }
-    rights = dl_grant_set_hash(&who->grants, dl_time_now()) + who->role;
-    return apr_psprintf(pool, "\"%s-%08x-%s\"", etag,
-                        (unsigned)(rights ^ (rights >> 32)),
-                        mdl_format_name(format));
+    return apr_pstrcat(q->r->pool, "\"", etag, "-", mdl_format_name(format),
+                       "\"", NULL);
 }
 
 bool mdl_answer_unchanged(mdl_request *q, const char *etag)
@@ -142,28 +130,19 @@ bool mdl_answer_unchanged(mdl_request *q, const char *etag)
     return condition != NULL && mdl_header_names_tag(condition, tag);
 }
 
-/* Whether LIST names the validator ETAG of any representation. */
-static bool names_any(const mdl_request *q, const char *list, const char *etag)
+bool mdl_answer_may_change(const mdl_request *q, const char *etag)
 {
+    const char *condition = apr_table_get(q->r->headers_in, "If-Match");
     unsigned format;
 
-    for (format = MDL_FORMAT_JSON; format <= MDL_FORMAT_CSV; format *= 2) {
-        if (mdl_header_names_tag_strongly(list, tag_for(q, etag, format))) {
+    for (format = MDL_FORMAT_JSON;
+         condition != NULL && format <= MDL_FORMAT_CSV; format *= 2) {
+        if (mdl_header_names_tag_strongly(condition,
+                                          tag_for(q, etag, format))) {
             return true;
         }
     }
-    return false;
-}
-
-int mdl_answer_require_match(mdl_request *q, const char *etag)
-{
-    const char *condition = apr_table_get(q->r->headers_in, "If-Match");
-
-    if (condition == NULL || names_any(q, condition, etag)) {
-        return OK;
-    }
-    return mdl_problem(q, MDL_PROBLEM_PRECONDITION_FAILED,
-                       "If-Match does not name the present state.");
+    return condition == NULL;
 }
 
 int mdl_answer_not_modified(mdl_request *q)

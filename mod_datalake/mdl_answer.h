@@ -69,12 +69,11 @@ int mdl_answer_buffer(mdl_request *q, const dl_buf *buf);
  * representation has its own), and return whether If-None-Match names it. */
 bool mdl_answer_unchanged(mdl_request *q, const char *etag);
 
-/* Judge If-Match of a request that changes an object whose present validator is
- * ETAG (as in mdl_answer_unchanged): OK when it is absent or names ETAG in any
- * representation, else the status of precondition-failed, 412.  To be asked
- * after 404 and inside the transaction that changes the object, or with the
- * row locked. */
-int mdl_answer_require_match(mdl_request *q, const char *etag);
+/* Return whether Q may change an object whose present validator is ETAG (as in
+ * mdl_answer_unchanged): it has no If-Match, or that names ETAG in any
+ * representation.  False is 412 precondition-failed.  To be asked where the
+ * object is locked. */
+bool mdl_answer_may_change(const mdl_request *q, const char *etag);
 
 /* Bytes of the text of an etag, NUL included. */
 #define MDL_ETAG_TEXT 33
