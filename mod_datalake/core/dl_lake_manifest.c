@@ -55,7 +55,8 @@ int dl_lake_manifest_day(const dl_lake_part **first, const dl_lake_manifest *m,
     int place = part_place(m, day);
     int n = 0;
 
-    *first = m->parts + place;
+    /* A manifest without parts has no array to point into. */
+    *first = m->parts == NULL ? NULL : m->parts + place;
     while (place + n < m->n_parts && m->parts[place + n].day == day) {
         n++;
     }

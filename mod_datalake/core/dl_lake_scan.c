@@ -438,7 +438,8 @@ static void begin_coords(dl_lake_scan *scan)
     const taken *t = &scan->entries[scan->entry];
     dl_lake_trail_entry entry = {.coords_len = t->coords_len};
 
-    if (scan->entry < scan->n_entries) {
+    /* Without with_coords none were decoded. */
+    if (scan->entry < scan->n_entries && scan->coords.data != NULL) {
         entry.coords = scan->coords.data + t->coords;
         scan->entry_left = t->records;
         dl_lake_coords_begin(&scan->reading, &entry);
