@@ -53,6 +53,7 @@ TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
 FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c)
 UNIT_PURE      := t/unit/test_window.c
+TORTURE_SOURCES := $(wildcard t/torture/*.c)
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
 BENCHES        := $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
@@ -68,7 +69,7 @@ WWW            := build/www/docs.html
 GENERATED      := $(STATEMENTS) $(MIGRATIONS) $(WORDS) $(FOLD_TABLE)
 SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
   $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES) \
-  $(FUZZ_SOURCES) t/fuzz/engine.c $(BENCH_SOURCES)
+  $(FUZZ_SOURCES) t/fuzz/engine.c $(TORTURE_SOURCES) $(BENCH_SOURCES)
 OBJECTS        := $(call objects,$(SOURCES))
 
 .PHONY: all unit test soak figures bench check dialect asan tsan valgrind coverage \
@@ -112,7 +113,7 @@ $(FOLD_TABLE): mod_datalake/core/dl_fold_table.pl
 # Each folder gets its own compiler flags and no others: core and the unit
 # tests cannot see httpd or Kafka, the request side cannot see consumers.
 includes_of = $(if $(filter $(FUZZ_PURE) $(UNIT_PURE),$(1)),-Imod_datalake $(CORE_INCLUDES),\
-$(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/bench/%,$(1)),$(CORE_INCLUDES),\
+$(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/torture/% t/bench/%,$(1)),$(CORE_INCLUDES),\
 $(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES))))
 
 $(BUILD)/obj/%.o: %.c | $(GENERATED)
@@ -176,7 +177,14 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/engine.o $(CORE_LIB
 $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_PURE)): \
   $(call objects,$(addprefix mod_datalake/mdl_,path.c query.c value.c format.c cursor.c))
 
-fuzz-built: $(FUZZERS)
+# --- Allocations of core, each failing once (t/f04-allocation.t) ---------------
+WRAPPED := malloc calloc realloc aligned_alloc sodium_malloc
+$(BUILD)/torture: $(call objects,$(TORTURE_SOURCES)) $(CORE_LIBRARY)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	@$(CC) $(LDFLAGS_ALL) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(CORE_LIBS)
+
+fuzz-built: $(FUZZERS) $(BUILD)/torture
 
 unit: $(UNIT_TESTS) ## build and run the unit tests
 	prove --exec '' $(UNIT_TESTS)

@@ -59,7 +59,7 @@ static void try_entry(const char *text, size_t len, apr_pool_t *pool)
                             .action = "read",
                             .request_id = "0123456789abcdef0123456789abcdef",
                             .status = 200};
-    dl_audit_entry again;
+    dl_audit_entry again = {.user_id = 0};
     dl_audit_line line;
     dl_error err = {0};
     dl_buf *buf = dl_buf_create(DL_AUDIT_LINE_MAX + 1, pool);
