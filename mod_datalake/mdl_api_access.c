@@ -11,7 +11,6 @@
 
 #include "dl_grant_name.h"
 #include "mdl_access.h"
-#include "mdl_account.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_body.h"
@@ -232,30 +231,24 @@ typedef struct check {
 static int load_other(check *c, const char *username)
 {
     mdl_request *q = c->q;
-    dl_grant_set set = {.max = MDL_GRANT_BYTES};
-    dl_error err;
     dl_account account;
-    bool complete = false;
+    dl_grant_set set;
     int status = mdl_access_find_account(&account, q, username);
 
+    if (status == OK) {
+        status = mdl_grant_read(&set, q, account.id);
+    }
     if (status != OK) {
         return status;
-    }
-    set.bytes = apr_palloc(q->r->pool, set.max);
-    if (mdl_account_load_grants(&set, &complete, q->site->wh, account.id,
-                                &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
     c->who = (mdl_identity){.known = account.active,
                             .user_id = account.id,
                             .role = account.role,
                             .consent = account.consent,
-                            .all_grants = complete,
+                            .all_grants = true,
                             .grants = set};
     apr_cpystrn(c->who.username, account.username, sizeof c->who.username);
-    return complete ? OK
-                    : mdl_problem(q, MDL_PROBLEM_OVERLOADED,
-                                  "The account has too many grants.");
+    return OK;
 }
 
 /* Fill who of C. */

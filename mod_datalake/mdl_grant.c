@@ -44,32 +44,43 @@ const char *mdl_grant_text(const dl_resource *resource, dl_level level,
 
 /* --- The caller's grants -------------------------------------------------- */
 
+int mdl_grant_read(dl_grant_set *set, mdl_request *q, int64_t user_id)
+{
+    /* Few accounts have more than a thousand grants. */
+    static const size_t sizes[] = {(size_t)32 * 1024, MDL_GRANT_BYTES};
+    dl_error err = {DL_OK, 0, ""};
+    bool complete = false;
+    size_t i;
+
+    for (i = 0; i < sizeof sizes / sizeof sizes[0] && !complete; i++) {
+        *set = (dl_grant_set){apr_palloc(q->r->pool, sizes[i]), sizes[i], 0};
+        if (mdl_account_load_grants(set, &complete, q->site->wh, user_id,
+                                    &err) != DL_OK) {
+            return mdl_http_fail(q, MDL_WAREHOUSE, &err);
+        }
+    }
+    if (complete) {
+        return OK;
+    }
+    dl_log(DL_LOG_WARNING,
+           "DL1106 account %" PRId64 " has more grants than one request can "
+           "look through",
+           user_id);
+    return mdl_problem(q, MDL_PROBLEM_OVERLOADED,
+                       "The account has too many grants.");
+}
+
 int mdl_grant_load(mdl_request *q)
 {
     mdl_identity *caller = &q->identity;
-    dl_grant_set set = {.max = MDL_GRANT_BYTES};
-    dl_error err = {DL_OK, 0, ""};
-    bool complete = false;
+    int status;
 
     if (!caller->known || caller->all_grants || caller->role == DL_ROLE_ADMIN) {
         return OK;
     }
-    set.bytes = apr_palloc(q->r->pool, set.max);
-    if (mdl_account_load_grants(&set, &complete, q->site->wh, caller->user_id,
-                                &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
-    }
-    if (!complete) {
-        dl_log(DL_LOG_WARNING,
-               "DL1106 account %" PRId64 " has more grants than one request "
-               "can look through",
-               caller->user_id);
-        return mdl_problem(q, MDL_PROBLEM_OVERLOADED,
-                           "The account has too many grants.");
-    }
-    caller->grants = set;
-    caller->all_grants = true;
-    return OK;
+    status = mdl_grant_read(&caller->grants, q, caller->user_id);
+    caller->all_grants = status == OK;
+    return status;
 }
 
 static dl_time now_of(const mdl_request *q)

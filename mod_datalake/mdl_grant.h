@@ -45,6 +45,10 @@ bool mdl_grant_is_open(const mdl_request *q);
  * row's class is not one of grants. */
 int mdl_grant_load(mdl_request *q);
 
+/* Set *SET to all grants of the account USER_ID, from the warehouse, in
+ * r->pool.  Returns likewise. */
+int mdl_grant_read(dl_grant_set *set, mdl_request *q, int64_t user_id);
+
 /* Return whether the caller may do LEVEL with RESOURCE now: by role admin or
  * by a grant. */
 bool mdl_grant_allows(const mdl_request *q, const dl_resource *resource,
