@@ -14,6 +14,7 @@
 
 #include <apr_strings.h>
 
+#include "mdl_body.h"
 #include "mdl_problem.h"
 
 bool mdl_framing_has_body(const request_rec *r)
@@ -22,6 +23,21 @@ bool mdl_framing_has_body(const request_rec *r)
 
     return apr_table_get(r->headers_in, "Transfer-Encoding") != NULL ||
            (length != NULL && strspn(length, "0") != strlen(length));
+}
+
+void mdl_framing_leave_body(request_rec *r)
+{
+    const char *length = apr_table_get(r->headers_in, "Content-Length");
+    apr_off_t announced = 0;
+    bool far = apr_table_get(r->headers_in, "Transfer-Encoding") != NULL;
+
+    if (!far && length != NULL) {
+        far = !ap_parse_strict_length(&announced, length) ||
+              announced > MDL_BODY_LARGE;
+    }
+    if (far && r->connection->master == NULL) {
+        r->connection->keepalive = AP_CONN_CLOSE;
+    }
 }
 
 /* A request of HTTP/2 hangs under the connection that carries its stream. */

@@ -18,6 +18,12 @@
 /* Return OK, or the status of the problem of Q: 400, 501, 505. */
 int mdl_framing_check(mdl_request *q);
 
+/* Let the connection of R end with the answer when the body, as far as it has
+ * not been read, is longer than any route takes, or nobody knows how long it
+ * is.  httpd would read it first and, past LimitRequestBody, answer 413 in
+ * place of what is to be answered.  HTTP/1 only. */
+void mdl_framing_leave_body(request_rec *r);
+
 /* Return whether the client announced a body with R. */
 bool mdl_framing_has_body(const request_rec *r);
 

@@ -298,6 +298,7 @@ int mdl_gate_miss(request_rec *r)
         return DECLINED;
     }
     mdl_cors_apply(r);
+    mdl_framing_leave_body(r);
     return HTTP_NOT_FOUND;
 }
 

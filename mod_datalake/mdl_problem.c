@@ -10,6 +10,7 @@
 
 #include <apr_strings.h>
 
+#include "mdl_framing.h"
 #include "mdl_problem_body.h"
 #include "mdl_request.h"
 
@@ -187,6 +188,9 @@ int mdl_problem(mdl_request *q, mdl_slug slug, const char *format, ...)
     state->detail = apr_pvsprintf(q->r->pool, format, args);
     va_end(args);
     state->slug = slug;
+    if (q->body.text == NULL) {
+        mdl_framing_leave_body(q->r);
+    }
     if (type->retry_after_s > 0) {
         apr_table_setn(q->r->err_headers_out, "Retry-After",
                        apr_itoa(q->r->pool, type->retry_after_s));

@@ -318,6 +318,31 @@ subtest 'bodies' => sub {
         is($answer->{status}, $n == 2 ? 400 : 413, "$n chunks of 30000");
         $client->close;
     }
+    for (
+        [ 415, 'POST /user/register', 'Content-Encoding: gzip' ],
+        [ 413, 'POST /user/register', 'X: y' ],
+        [ 415, 'POST /v1/register',   'Content-Type: text/plain' ],
+        [ 401, 'PATCH /user/me',      'X: y' ],
+        [ 405, 'PUT /user/me',        'X: y' ],
+        [ 404, 'POST /nowhere',       'X: y' ],
+      )
+    {
+        my ($status, $what, $header) = @$_;
+        for my $framing ('Content-Length: 5000000', 'Transfer-Encoding: chunked')
+        {
+            my $type =
+              $header =~ /^Content-Type/ ? '' : "Content-Type: application/json\r\n";
+            $client->close;
+            my $answer =
+              $client->exchange("$what HTTP/1.1\r\nHost: x\r\n$type"
+                  . "$header\r\n$framing\r\n\r\n"
+                  . ($framing =~ /chunked/ ? '200000' . "\r\n" : '')
+                  . ' ' x 70_000);
+            is($answer->{status}, $status,
+                "$what, $header, far too long ($framing): $status");
+        }
+        $client->close;
+    }
     is(call(GET => '/user/me', '', body => '{}')->{status},
         401, 'a body where none is expected comes after the token');
     is(call(DELETE => '/user/me', log_in('alice'), body => '{}')->{status},
