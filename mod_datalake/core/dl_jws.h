@@ -18,8 +18,9 @@
  *                 in PEM on the lines behind it, private or public.  KID has
  *                 1-64 characters A-Z a-z 0-9 _ -, SECRET at least 32 bytes
  *                 without blanks.  The first key signs, all verify: to rotate,
- *                 put the new key first, restart, and take the old one out
- *                 once its last token has expired.
+ *                 put the new key second and restart, put it first and
+ *                 restart, and take the old one out once its last token has
+ *                 expired.
  *
  * Refused are files that others may read, secrets shorter than 32 bytes or
  * with fewer than 10 different bytes, and keys known from documentation.
