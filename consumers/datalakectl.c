@@ -15,6 +15,8 @@
 
 /* clang-format off */
 static const dlc_ctl_command COMMANDS[] = {
+    {"audit", "verify [--offline]",
+     "Check that the audit log is what was written", dlc_ctl_audit},
     {"compact", "[DATASET...]",
      "Make one file of each past day of the lake", dlc_ctl_compact},
     {"doctor", "", "Check every dependency and say what to do",

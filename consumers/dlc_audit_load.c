@@ -35,19 +35,21 @@ struct dlc_audit_load {
     apr_pool_t *files_pool; /* of the files: cleared when they are reread */
     apr_hash_t *files;      /* dlc_audit_place by file, NULL: not read */
     apr_pool_t *turn;       /* of a turn */
-    int64_t head_us;        /* when the heads are due, monotonic */
-    dl_stats_value *lag;    /* age of the oldest line not stored */
-    dl_stats_value *stored; /* lines stored */
+    const struct dl_json_shape *shape; /* of a line */
+    int64_t head_us;                   /* when the heads are due, monotonic */
+    dl_stats_value *lag;               /* age of the oldest line not stored */
+    dl_stats_value *stored;            /* lines stored */
 };
 
 /* What a turn has gathered. */
 typedef struct gathered {
-    apr_array_header_t *rows;  /* dlc_audit_row */
-    apr_array_header_t *moves; /* dlc_audit_move */
-    size_t bytes;              /* of the lines */
-    dl_time oldest;            /* of the lines that wait */
-    dl_time horizon;           /* younger lines wait */
-    bool more;                 /* the bounds were met */
+    apr_array_header_t *rows;          /* dlc_audit_row */
+    apr_array_header_t *moves;         /* dlc_audit_move */
+    size_t bytes;                      /* of the lines */
+    dl_time oldest;                    /* of the lines that wait */
+    dl_time horizon;                   /* younger lines wait */
+    bool more;                         /* the bounds were met */
+    const struct dl_json_shape *shape; /* of a line */
 } gathered;
 
 static apr_status_t close_folder(void *data)
@@ -76,6 +78,7 @@ dl_status dlc_audit_load_create(dlc_audit_load **load, const dl_config *cfg,
     made->stored =
         dl_stats_slot(stats, DL_STATS_COUNTER, "datalake_warehouse_rows_total",
                       "table=\"audit_entry\"");
+    DL_TRY(dl_audit_shape_create(&made->shape, err, pool));
     DL_TRY(dlc_audit_store_create(&made->store, cfg, err, pool));
     *load = made;
     return DL_OK;
@@ -121,7 +124,8 @@ static bool take_line(gathered *found, dlc_audit_move *move,
         move->finished = line->kind == DL_AUDIT_END;
         return true;
     }
-    if (dl_audit_decode(&row.entry, &match, line, &err, pool) != DL_OK) {
+    if (dl_audit_decode(&row.entry, &match, found->shape, line, &err, pool) !=
+        DL_OK) {
         pass_over(move, &err);
         return true;
     }
@@ -257,6 +261,7 @@ static dl_status gather(gathered *found, dlc_audit_load *load, dl_error *err)
         .rows = apr_array_make(load->turn, 256, sizeof(dlc_audit_row)),
         .moves = apr_array_make(load->turn, 16, sizeof(dlc_audit_move)),
         .oldest = now,
+        .shape = load->shape,
         .horizon = now - HOLD_US};
     DL_TRY(dl_audit_folder_list(&list, &n, load->dir_fd, err, load->turn));
     for (int i = 0; i < n && !is_full(found); i++) {

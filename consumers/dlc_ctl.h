@@ -110,6 +110,9 @@ void dlc_ctl_print_text(const char *text, int width);
 /* The subcommands, in files dlc_ctl_*.c.  ARGC and ARGV are what followed the
  * name; each says on standard error what failed and returns an exit status. */
 
+/* Check that the audit log is what was written: 0 when it is. */
+int dlc_ctl_audit(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Join the sealed parts of the past days of the datasets named, of all without
  * a name. */
 int dlc_ctl_compact(dlc_ctl *ctl, int argc, const char *const *argv);

@@ -116,7 +116,7 @@ void dl_audit_chain_resume(dl_audit_chain *chain,
                            const unsigned char value[DL_AUDIT_VALUE],
                            int64_t length)
 {
-    memcpy(chain->value, value, DL_AUDIT_VALUE);
+    memmove(chain->value, value, DL_AUDIT_VALUE);
     chain->length = length;
 }
 

@@ -19,6 +19,8 @@
 #include "dl_error.h"
 #include "dl_time.h"
 
+struct dl_json_shape;
+
 /* Bytes of a chain's value, and of its name with NUL:
  * 20260518T093000Z-0123456789abcdef. */
 #define DL_AUDIT_VALUE 32
@@ -117,6 +119,16 @@ DL_MUSTCHECK dl_status dl_audit_encode(dl_buf *out, size_t *sealed,
                                        const dl_audit_entry *entry,
                                        dl_error *err);
 
+/* Hexadecimal digits of a salt. */
+#define DL_AUDIT_SALT 32
+
+/* Append what stands behind the chain's value in the line of an entry whose
+ * texts are TEXT, each under the digits at the same place of SALT; newline
+ * included.  DL_LIMIT: OUT is full.  Thread: any. */
+DL_MUSTCHECK dl_status
+dl_audit_open_encode(dl_buf *out, const dl_audit_text text[DL_AUDIT_TEXTS],
+                     const char *const salt[DL_AUDIT_TEXTS], dl_error *err);
+
 /* What a line is. */
 typedef enum dl_audit_kind {
     DL_AUDIT_ENTRY,  /* an entry */
@@ -139,11 +151,18 @@ DL_MUSTCHECK dl_status dl_audit_line_parse(dl_audit_line *line,
                                            const char *text, size_t len,
                                            dl_error *err);
 
-/* Fill ENTRY from LINE, of kind DL_AUDIT_ENTRY; a text that was erased is
- * absent.  *MATCH says whether every text that is there matches its hash.
- * DL_CORRUPT: a member is missing or of the wrong type.  Texts live in
+/* Set *SHAPE to what dl_audit_decode picks out of a line; made once, it serves
+ * any number of lines and threads.  Lives in RESULT_POOL. */
+DL_MUSTCHECK dl_status dl_audit_shape_create(const struct dl_json_shape **shape,
+                                             dl_error *err,
+                                             apr_pool_t *result_pool);
+
+/* Fill ENTRY from LINE, of kind DL_AUDIT_ENTRY, by SHAPE; a text that was
+ * erased is absent.  *MATCH says whether every text that is there matches its
+ * hash and nothing else stands beside them.  DL_CORRUPT: a member is missing or of the wrong type.  Texts live in
  * RESULT_POOL.  Thread: the owner of the pool. */
 DL_MUSTCHECK dl_status dl_audit_decode(dl_audit_entry *entry, bool *match,
+                                       const struct dl_json_shape *shape,
                                        const dl_audit_line *line, dl_error *err,
                                        apr_pool_t *result_pool);
 

@@ -137,20 +137,18 @@ static apr_status_t free_memory(void *data)
     return APR_SUCCESS;
 }
 
-/* Scan LINE for N PATHS into SLOTS, which point into memory of POOL. */
-static dl_status scan(dl_json_slice *slots, const char *const *wanted, int n,
+/* Scan LINE for SHAPE into SLOTS, which point into memory of POOL. */
+static dl_status scan(dl_json_slice *slots, const dl_json_shape *shape,
                       const dl_audit_line *line, dl_error *err,
                       apr_pool_t *pool)
 {
-    const dl_json_shape *shape;
     dl_json_result result;
-    char *scratch;
+    char *scratch = malloc(line->len + DL_JSON_SLACK);
 
-    DL_TRY(dl_json_shape_create(&shape, wanted, n, err, pool));
-    scratch = malloc(line->len + DL_JSON_SLACK);
     if (scratch == NULL) {
         abort();
     }
+    scratch[0] = '\0';
     apr_pool_cleanup_register(pool, scratch, free_memory,
                               apr_pool_cleanup_null);
     if (dl_json_scan(&result, slots, shape, scratch, line->text, line->len) !=
@@ -246,37 +244,76 @@ static bool matches(const dl_audit_text *text, const dl_json_slice *salt,
     return memcmp(got, want, sizeof got) == 0;
 }
 
+dl_status dl_audit_shape_create(const dl_json_shape **shape, dl_error *err,
+                                apr_pool_t *result_pool)
+{
+    return dl_json_shape_create(shape, paths, SLOTS, err, result_pool);
+}
+
+/* Whether what stands behind the value of LINE is exactly TEXT under the salts
+ * in SLOT: nothing else may hide there. */
+static bool is_open_part(const dl_audit_line *line,
+                         const dl_audit_text text[DL_AUDIT_TEXTS],
+                         const dl_json_slice *slot, apr_pool_t *pool)
+{
+    size_t begin =
+        line->sealed + sizeof CHAIN_NAME - 1 + (size_t)(2 * DL_AUDIT_VALUE) + 1;
+    dl_buf *want = dl_buf_create(DL_AUDIT_LINE_MAX, pool);
+    const char *salt[DL_AUDIT_TEXTS];
+
+    for (int i = 0; i < DL_AUDIT_TEXTS; i++) {
+        salt[i] = slot[SALTS + i].text;
+        if (text[i].text != NULL && slot[SALTS + i].len != DL_AUDIT_SALT) {
+            return false;
+        }
+    }
+    return dl_audit_open_encode(want, text, salt, NULL) == DL_OK &&
+           want->len - 1 == line->len - begin &&
+           memcmp(want->data, line->text + begin, want->len - 1) == 0;
+}
+
+/* Fill ENTRY with what an erasure leaves alone. */
+static bool get_sealed(dl_audit_entry *entry, const dl_json_slice *slot,
+                       apr_pool_t *pool)
+{
+    int64_t status = 0;
+    bool good = get_time(&entry->timestamp, &slot[TIMESTAMP]) &&
+                get_number(&entry->user_id, &slot[USER_ID]) &&
+                get_string(&entry->method, &slot[METHOD], pool) &&
+                get_string(&entry->endpoint, &slot[ENDPOINT], pool) &&
+                get_string(&entry->resource, &slot[RESOURCE], pool) &&
+                get_string(&entry->action, &slot[ACTION], pool) &&
+                get_number(&status, &slot[STATUS]) &&
+                get_number(&entry->bytes, &slot[BYTES]) &&
+                get_number(&entry->duration_ms, &slot[DURATION]) &&
+                get_string(&entry->request_id, &slot[REQUEST_ID], pool);
+
+    entry->status = (int)status;
+    return good && entry->method != NULL && entry->endpoint != NULL &&
+           entry->action != NULL && entry->request_id != NULL;
+}
+
 dl_status dl_audit_decode(dl_audit_entry *entry, bool *match,
-                          const dl_audit_line *line, dl_error *err,
-                          apr_pool_t *result_pool)
+                          const dl_json_shape *shape, const dl_audit_line *line,
+                          dl_error *err, apr_pool_t *result_pool)
 {
     dl_json_slice slot[SLOTS];
-    int64_t status = 0;
     bool good;
 
-    DL_TRY(scan(slot, paths, SLOTS, line, err, result_pool));
-    good = get_time(&entry->timestamp, &slot[TIMESTAMP]) &&
-           get_number(&entry->user_id, &slot[USER_ID]) &&
-           get_string(&entry->method, &slot[METHOD], result_pool) &&
-           get_string(&entry->endpoint, &slot[ENDPOINT], result_pool) &&
-           get_string(&entry->resource, &slot[RESOURCE], result_pool) &&
-           get_string(&entry->action, &slot[ACTION], result_pool) &&
-           get_number(&status, &slot[STATUS]) &&
-           get_number(&entry->bytes, &slot[BYTES]) &&
-           get_number(&entry->duration_ms, &slot[DURATION]) &&
-           get_string(&entry->request_id, &slot[REQUEST_ID], result_pool) &&
-           entry->method != NULL && entry->endpoint != NULL &&
-           entry->action != NULL && entry->request_id != NULL;
-    entry->status = (int)status;
+    DL_TRY(scan(slot, shape, line, err, result_pool));
+    good = get_sealed(entry, slot, result_pool);
     *match = true;
     for (int i = 0; good && i < DL_AUDIT_TEXTS; i++) {
         good = get_text(&entry->text[i], &slot[VALUES + i], result_pool);
         *match = *match &&
                  matches(&entry->text[i], &slot[SALTS + i], &slot[HASHES + i]);
     }
-    return good ? DL_OK
-                : dl_fail(err, DL_CORRUPT, 0,
-                          "a member is missing or of the wrong type");
+    if (!good) {
+        return dl_fail(err, DL_CORRUPT, 0,
+                       "a member is missing or of the wrong type");
+    }
+    *match = *match && is_open_part(line, entry->text, slot, result_pool);
+    return DL_OK;
 }
 
 /* --- Headers -------------------------------------------------------------- */
@@ -287,10 +324,12 @@ dl_status dl_audit_header_decode(dl_audit_header *header,
 {
     static const char *const wanted[] = {"audit", "id", "file", "lines",
                                          "previous"};
+    const dl_json_shape *shape;
     dl_json_slice slot[5];
     int64_t version;
 
-    DL_TRY(scan(slot, wanted, 5, line, err, scratch_pool));
+    DL_TRY(dl_json_shape_create(&shape, wanted, 5, err, scratch_pool));
+    DL_TRY(scan(slot, shape, line, err, scratch_pool));
     if (!get_number(&version, &slot[0]) || version < 1) {
         return dl_fail(err, DL_CORRUPT, 0, "no version in the header");
     }

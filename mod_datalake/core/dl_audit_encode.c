@@ -14,7 +14,7 @@
 #include "dl_utf8.h"
 
 /* Bytes of a salt. */
-#define SALT 16
+#define SALT (DL_AUDIT_SALT / 2)
 
 /* Names of the texts, in order. */
 static const char *const text_name[DL_AUDIT_TEXTS] = {"user", "address",
@@ -22,7 +22,7 @@ static const char *const text_name[DL_AUDIT_TEXTS] = {"user", "address",
 
 /* The salts of one line, as they stand in it. */
 typedef struct salts {
-    char text[DL_AUDIT_TEXTS][2 * SALT]; /* hexadecimal digits */
+    char text[DL_AUDIT_TEXTS][DL_AUDIT_SALT]; /* hexadecimal digits */
 } salts;
 
 static dl_status put(dl_buf *out, const char *text, dl_error *err)
@@ -100,7 +100,7 @@ static dl_status put_hash(dl_buf *out, const dl_audit_text *text,
         return put(out, "null", err);
     }
     SHA256_Init(&sum);
-    SHA256_Update(&sum, salt, (size_t)(2 * SALT));
+    SHA256_Update(&sum, salt, (size_t)(DL_AUDIT_SALT));
     hash_text(&sum, text->text, text->len);
     SHA256_Final(digest, &sum);
     hex[0] = hex[sizeof hex - 1] = '"';
@@ -150,25 +150,24 @@ static dl_status put_room(dl_buf *out, dl_error *err)
     return put(out, "\"", err);
 }
 
-/* Append the texts themselves. */
-static dl_status put_open(dl_buf *out, const dl_audit_entry *entry,
-                          const salts *with, dl_error *err)
+dl_status dl_audit_open_encode(dl_buf *out,
+                               const dl_audit_text text[DL_AUDIT_TEXTS],
+                               const char *const salt[DL_AUDIT_TEXTS],
+                               dl_error *err)
 {
     const char *before = "\"";
 
     DL_TRY(put(out, ",\"open\":{", err));
     for (int i = 0; i < DL_AUDIT_TEXTS; i++) {
-        const dl_audit_text *text = &entry->text[i];
-
-        if (text->text == NULL) {
+        if (text[i].text == NULL) {
             continue;
         }
         DL_TRY(put(out, before, err));
         DL_TRY(put(out, text_name[i], err));
         DL_TRY(put(out, "\":{\"salt\":\"", err));
-        DL_TRY(dl_buf_append(out, with->text[i], sizeof with->text[i], err));
+        DL_TRY(dl_buf_append(out, salt[i], DL_AUDIT_SALT, err));
         DL_TRY(put(out, "\",\"value\":", err));
-        DL_TRY(dl_audit_ascii_put(out, text->text, text->len, err));
+        DL_TRY(dl_audit_ascii_put(out, text[i].text, text[i].len, err));
         DL_TRY(put(out, "}", err));
         before = ",\"";
     }
@@ -178,14 +177,18 @@ static dl_status put_open(dl_buf *out, const dl_audit_entry *entry,
 static dl_status put_entry(dl_buf *out, size_t *sealed,
                            const dl_audit_entry *entry, dl_error *err)
 {
+    const char *salt[DL_AUDIT_TEXTS];
     size_t begin = out->len;
     salts with;
 
     make_salts(&with);
+    for (int i = 0; i < DL_AUDIT_TEXTS; i++) {
+        salt[i] = with.text[i];
+    }
     DL_TRY(put_sealed(out, entry, &with, err));
     *sealed = out->len - begin;
     DL_TRY(put_room(out, err));
-    DL_TRY(put_open(out, entry, &with, err));
+    DL_TRY(dl_audit_open_encode(out, entry->text, salt, err));
     if (out->len - begin > DL_AUDIT_LINE_MAX) {
         return dl_fail(err, DL_LIMIT, 0,
                        "an audit line may have at most %d bytes",
