@@ -41,7 +41,7 @@ const mdl_body mdl_api_consent_body = {.members = consent_members,
 typedef struct visit {
     mdl_request *q;
     dl_buf *buf; /* the answer */
-    bool put;    /* change first */
+    bool stale;  /* If-Match names another state */
 } visit;
 
 /* Write the decisions of account ID. */
@@ -95,10 +95,29 @@ static dl_status read_consent(struct dl_wh *wh, void *context, dl_error *err)
     return make_answer(wh, context, err);
 }
 
+/* Whether If-Match lets the consent of V, which is locked, be changed. */
+static dl_status check_state(struct dl_wh *wh, visit *v, dl_error *err)
+{
+    char etag[MDL_ETAG_TEXT];
+
+    v->stale = false;
+    if (apr_table_get(v->q->r->headers_in, "If-Match") == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(make_answer(wh, v, err));
+    mdl_answer_etag(etag, v->buf->data, v->buf->len);
+    v->stale = !mdl_answer_may_change(v->q, etag);
+    return v->stale
+               ? dl_fail(err, DL_CONFLICT, 0, "If-Match names another state")
+               : DL_OK;
+}
+
 static dl_status put_consent(struct dl_wh *wh, void *context, dl_error *err)
 {
     visit *v = context;
 
+    DL_TRY(dl_profile_lock(wh, v->q->identity.user_id, err));
+    DL_TRY(check_state(wh, v, err));
     DL_TRY(dl_identity_consent_within(wh, v->q->identity.user_id,
                                       v->q->members[GIVEN].flag, dl_time_now(),
                                       err));
@@ -126,6 +145,9 @@ int mdl_api_consent_put(mdl_request *q)
     dl_status status = mdl_wh_write(q->site->wh, put_consent, &v, &err);
 
     mdl_account_refresh(q->site, q->identity.user_id);
+    if (status == DL_CONFLICT && v.stale) {
+        return mdl_me_refuse_stale(q);
+    }
     if (status != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }

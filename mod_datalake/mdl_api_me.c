@@ -85,6 +85,7 @@ typedef struct visit {
     dl_profile profile;            /* the account as it is afterwards */
     dl_identity_deletion deletion; /* of DELETE */
     char hash[DL_PASSWORD_HASH];   /* of a new password; "": none */
+    bool stale;                    /* If-Match names another state */
 } visit;
 
 static visit *make_visit(mdl_request *q)
@@ -141,11 +142,7 @@ static dl_status change(struct dl_wh *wh, void *context, dl_error *err)
     visit *v = context;
     const mdl_identity *identity = &v->q->identity;
 
-    DL_TRY(dl_profile_lock(wh, identity->user_id, err));
-    DL_TRY(dl_profile_read(&v->profile, wh, identity->user_id, err));
-    if (!v->profile.account.active) {
-        return dl_fail(err, DL_NOT_FOUND, 0, "the account has ended");
-    }
+    DL_TRY(mdl_me_lock(&v->profile, &v->stale, wh, v->q, err));
     merge(&v->profile, v->q);
     DL_TRY(dl_profile_write(wh, &v->profile, err));
     if (v->hash[0] == '\0') {
@@ -217,6 +214,9 @@ static int store_change(visit *v)
     if (password) {
         mdl_account_refresh(q->site, q->identity.user_id);
     }
+    if (status == DL_CONFLICT && v->stale) {
+        return mdl_me_refuse_stale(q);
+    }
     if (status == DL_CONFLICT) {
         return mdl_problem(q, MDL_PROBLEM_CONFLICT, "%s",
                            password
@@ -248,6 +248,9 @@ static dl_status erase_later(struct dl_wh *wh, void *context, dl_error *err)
 {
     visit *v = context;
 
+    if (apr_table_get(v->q->r->headers_in, "If-Match") != NULL) {
+        DL_TRY(mdl_me_lock(&v->profile, &v->stale, wh, v->q, err));
+    }
     return dl_identity_delete_within(wh, v->q->identity.user_id, &v->deletion,
                                      err);
 }
@@ -298,6 +301,9 @@ int mdl_api_me_delete(mdl_request *q)
     v->deletion.job_id = job_id;
     status = mdl_wh_write(q->site->wh, erase_later, v, &err);
     mdl_account_refresh(q->site, q->identity.user_id);
+    if (status == DL_CONFLICT && v->stale) {
+        return mdl_me_refuse_stale(q);
+    }
     if (status == DL_CONFLICT) {
         return mdl_problem(q, MDL_PROBLEM_CONFLICT, "%s",
                            "It is the last administrator, or the account is "

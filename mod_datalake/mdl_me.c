@@ -69,26 +69,69 @@ void mdl_me_write(dl_json_writer *w, const dl_profile *profile)
     dl_json_write_object_end(w);
 }
 
-int mdl_me_answer(mdl_request *q, int status, const dl_profile *profile)
+/* Write the account to a buffer of Q's pool and its validator to ETAG; NULL
+ * with ERR when it does not fit. */
+static dl_buf *make_text(char etag[MDL_ETAG_TEXT], mdl_request *q,
+                         const dl_profile *profile, dl_error *err)
 {
     dl_buf *buf = mdl_answer_buf(q, MDL_ME_MAX);
-    mdl_answer answer = {.status = status};
-    char etag[MDL_ETAG_TEXT];
     dl_json_writer w;
-    dl_error err;
 
     dl_json_writer_begin(&w, buf);
     mdl_me_write(&w, profile);
-    if (dl_json_writer_finish(&w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
+    if (dl_json_writer_finish(&w, err) != DL_OK) {
+        return NULL;
     }
     mdl_answer_etag(etag, buf->data, buf->len);
+    return buf;
+}
+
+int mdl_me_answer(mdl_request *q, int status, const dl_profile *profile)
+{
+    mdl_answer answer = {.status = status};
+    char etag[MDL_ETAG_TEXT];
+    dl_error err;
+    const dl_buf *buf = make_text(etag, q, profile, &err);
+
+    if (buf == NULL) {
+        return mdl_http_fail(q, MDL_OURSELVES, &err);
+    }
     if (mdl_answer_unchanged(q, etag) && q->r->method_number == M_GET) {
         return mdl_answer_not_modified(q);
     }
     answer.data = buf->data;
     answer.len = buf->len;
     return mdl_answer_send(q, &answer);
+}
+
+dl_status mdl_me_lock(dl_profile *profile, bool *stale, struct dl_wh *wh,
+                      mdl_request *q, dl_error *err)
+{
+    int64_t id = q->identity.user_id;
+    char etag[MDL_ETAG_TEXT];
+
+    *stale = false;
+    DL_TRY(dl_profile_lock(wh, id, err));
+    DL_TRY(dl_profile_read(profile, wh, id, err));
+    if (!profile->account.active) {
+        return dl_fail(err, DL_NOT_FOUND, 0, "the account has ended");
+    }
+    if (apr_table_get(q->r->headers_in, "If-Match") == NULL) {
+        return DL_OK;
+    }
+    if (make_text(etag, q, profile, err) == NULL) {
+        return err->status;
+    }
+    *stale = !mdl_answer_may_change(q, etag);
+    return *stale ? dl_fail(err, DL_CONFLICT, 0, "If-Match names another state")
+                  : DL_OK;
+}
+
+int mdl_me_refuse_stale(mdl_request *q)
+{
+    return mdl_problem(q, MDL_PROBLEM_PRECONDITION_FAILED, "%s",
+                       "If-Match does not name the present state; read it "
+                       "again.");
 }
 
 void mdl_me_write_consent(dl_json_writer *w, const dl_consent *consent)

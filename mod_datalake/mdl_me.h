@@ -34,6 +34,17 @@ void mdl_me_write_short(dl_json_writer *w, const dl_profile *profile);
 /* Write the whole account as an object. */
 void mdl_me_write(dl_json_writer *w, const dl_profile *profile);
 
+/* Lock the account of Q's caller for the rest of the transaction, read it into
+ * PROFILE, and set *STALE to whether If-Match names another state of it: then
+ * the status is DL_CONFLICT.  DL_NOT_FOUND: it is not active any more. */
+DL_MUSTCHECK dl_status mdl_me_lock(dl_profile *profile, bool *stale,
+                                   struct dl_wh *wh, mdl_request *q,
+                                   dl_error *err);
+
+/* Name that If-Match does not name the present state as Q's problem and return
+ * its status. */
+int mdl_me_refuse_stale(mdl_request *q);
+
 /* Answer Q with STATUS and the whole account; with 200 under its ETag, so that
  * an unchanged one may be 304.  Returns OK or the status of a problem. */
 int mdl_me_answer(mdl_request *q, int status, const dl_profile *profile);

@@ -424,6 +424,42 @@ subtest 'one\'s own account' => sub {
     is(call(PUT => '/user/me', $token)->{status}, 405, 'PUT is 405');
 };
 
+subtest 'a change of a state that is known' => sub {
+    my $token = member('fanny');
+    my $send  = sub {
+        my ($method, $path, $match, @body) = @_;
+        return call(
+            $method, $path, $token,
+            headers => { 'If-Match' => $match },
+            @body
+        )->{status};
+    };
+    for (
+        [ PATCH => '/user/me',         { last_name => 'F' } ],
+        [ PUT   => '/user/me/consent', { consent_given => $FALSE } ]
+      )
+    {
+        my ($method, $path, $body) = @$_;
+        my $etag = call(GET => $path, $token)->{headers}{etag};
+        is($send->($method, $path, '"other"', body => $body),
+            412, "$method $path of another state is 412");
+        is($send->($method, $path, "W/$etag", body => $body),
+            412, 'of a weak one too');
+        is(call(GET => $path, $token)->{headers}{etag}, $etag,
+            'and changes nothing');
+        is($send->($method, $path, "\"other\", $etag", body => $body),
+            200, 'of the present one 200');
+        is($send->($method, $path, $etag, body => $body),
+            412, 'and that is gone');
+        is($send->($method, $path, '*', body => $body), 200, 'any is 200');
+    }
+    is($send->(DELETE => '/user/me', '"other"'), 412,
+        'DELETE of another state is 412');
+    is($send->(DELETE => '/user/me',
+            call(GET => '/user/me', $token)->{headers}{etag}),
+        202, 'of the present one 202');
+};
+
 subtest 'a new password ends every log-in at once' => sub {
     my @token = (member('erna'), map { log_in('erna') } 1 .. 2);
     my $answer = call(
