@@ -87,6 +87,48 @@ subtest 'a server that fails to start tells why' => sub {
     like($@, qr/Invalid command 'Nonsense'/, 'with the reason');
 };
 
+# The output and exit status of t/lib/suite over tests of the texts TEXT.
+sub suite_over {
+    my (@text) = @_;
+    my $dir = "$DataLake::Stack::TOP/build/t/02-suite";
+    my @file;
+    for my $i (0 .. $#text) {
+        push @file, "$dir/$i.t";
+        DataLake::Process::spit($file[-1],
+            "use Test::More;\n$text[$i]\ndone_testing;\n");
+    }
+    local $ENV{HARNESS_ACTIVE};
+    my $out = qx($^X $FindBin::Bin/lib/suite -j2 @file 2>&1);
+    return ($out, $? >> 8);
+}
+
+subtest 'a skip is never silent' => sub {
+    my $good = 'ok 1;';
+    my $why  = 'SKIP: { skip "no strace here", 2; }';
+    my ($out, $code) = suite_over($good);
+    like($out, qr/^# 0 skipped$/m, 'without one the count is 0');
+    is($code, 0, 'and all is well');
+    ($out, $code) = suite_over(
+        $good, $why,
+        "subtest inner => sub { $good subtest deep => sub { $good $why } };",
+        'subtest whole => sub { plan skip_all => "no browser" };',
+    );
+    like($out, qr/^# 5 skipped:$/m, 'skips are counted, at any depth');
+    like($out, qr/^#   \S+1\.t: no strace here$/m, 'with file and reason');
+    like($out, qr/^#   \S+2\.t: no strace here$/m, '... in a subtest too');
+    like($out, qr/^#   \S+3\.t: no browser$/m,     '... or a whole one');
+    is($code, 0, 'a skip with its reason passes');
+    ($out, $code) = suite_over('plan skip_all => "needs root"; ');
+    like($out, qr/^# 1 skipped:\n#   \S+0\.t: needs root$/m,
+        'so does a whole file');
+    ($out, $code) = suite_over($good, 'SKIP: { skip "", 1; }');
+    like($out, qr/NO REASON GIVEN/, 'one without a reason is shown');
+    isnt($code, 0, 'and fails the run');
+    local $ENV{DL_NO_SKIP} = 1;
+    ($out, $code) = suite_over($good, $why);
+    isnt($code, 0, 'DL_NO_SKIP=1 lets none pass');
+};
+
 subtest 'free ports differ' => sub {
     my %seen;
     $seen{ free_port() }++ for 1 .. 50;
