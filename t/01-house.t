@@ -127,6 +127,20 @@ subtest 'log tags' => sub {
               @{ $range{$folder} };
         }
     }
+    # The table of a folder's README against its sources, both ways.
+    for my $folder (sort keys %range) {
+        my %listed;
+        for (grep { /^\|\s*DL\d{4}/ } split /\n/, slurp("$folder/README.md")) {
+            my ($cell) = /^\|([^|]*)\|/;
+            $listed{$1}++ while $cell =~ /(DL\d{4})/g;
+        }
+        my @in = grep { $where{$_} =~ m{^\Q$folder\E/[^/]+$} } keys %where;
+        none(scalar @in, "$folder/README.md lists every tag once",
+            sort grep { ($listed{$_} // 0) != 1 } @in);
+        none(scalar keys %listed, "$folder/README.md lists no other",
+            sort grep { ($where{$_} // '') !~ m{^\Q$folder\E/[^/]+$} }
+              keys %listed);
+    }
     none(scalar keys %where, 'each tag stands in one place', @twice);
     none(scalar keys %where, 'each tag is from its folder\'s range',
         @outside);
