@@ -248,7 +248,7 @@ subtest 'every example of a request gets the answer that is documented' => sub {
     for my $at (@operations) {
         my $row   = $route{"$at->{method} $at->{path}"};
         my $words = $words{ $row->{doc} };
-        my @wanted = $words->{replay}{status}
+        my @wanted = ($words->{replay} // {})->{status}
           // grep { $_ != 304 } sort keys %{ $words->{answers} };
         my $got = replay($at);
         ok((grep { $_ == $got->{status} } @wanted),
@@ -309,6 +309,7 @@ subtest 'the samples of curl and Python run' => sub {
     my $python = python_with(@PYTHON);
     local $ENV{DATALAKE_URL} = $stack->httpd->url;
     local $ENV{TOKEN}        = $stack->token('reader');
+    my $ran                  = 0;
     for my $at (@operations) {
         my $row   = $route{"$at->{method} $at->{path}"};
         my $words = $words{ $row->{doc} };
@@ -316,16 +317,17 @@ subtest 'the samples of curl and Python run' => sub {
           map { $_->{source} } @{ $at->{operation}{'x-codeSamples'} };
         spit("$stack->{dir}/sample.sh", "$curl -o /dev/null -w '%{http_code}'\n");
         spit("$stack->{dir}/sample.py", $script);
-        my $runs = !$words->{replay} && $row->{class} !~ /^(?:ADMIN|AUDITOR)$/;
-        if (!$runs) {
+        if ($words->{replay} || $row->{class} =~ /^(?:ADMIN|AUDITOR)$/) {
             is(system($python, '-m', 'py_compile', "$stack->{dir}/sample.py"),
                 0, "$at->{method} $at->{path}: Python can read it");
             next;
         }
+        $ran++;
         my ($wanted) = sort keys %{ $words->{answers} };
         is(qx(sh '$stack->{dir}/sample.sh' 2>&1),
             $wanted, "$at->{method} $at->{path}: curl gets $wanted");
     }
+    cmp_ok($ran, '>', 20, "$ran samples of curl ran");
     spit("$stack->{dir}/sample.py",
         $document->{paths}{'/api/audit/version/'}{get}{'x-codeSamples'}[1]{source});
     like(qx('$python' '$stack->{dir}/sample.py' 2>&1),
