@@ -761,7 +761,6 @@ SELECT id, `timestamp`, `user`, user_id, address, method, endpoint,
   query_params, body, resource, action, status, bytes, duration_ms, request_id
 FROM audit_entry
 WHERE id < ? AND `timestamp` >= ? AND `timestamp` < ?
-  AND (? IS NULL OR `user` = ?) AND (? IS NULL OR resource = ?)
   AND (? IS NULL OR method = ?) AND (? = 0 OR resource IS NOT NULL)
 ORDER BY id DESC LIMIT ?;
 
