@@ -309,6 +309,7 @@ sub invite {
     print <<"TEXT";
 
   API      $url
+  docs     $url/docs
   token    $token
   settings $self->{dir}/env
 
