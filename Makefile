@@ -52,7 +52,7 @@ TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
 FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c)
-UNIT_PURE      := t/unit/test_window.c
+UNIT_PURE      := t/unit/test_window.c t/unit/test_header.c
 TORTURE_SOURCES := $(wildcard t/torture/*.c)
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
@@ -159,6 +159,10 @@ $(BUILD)/unit/%: $(BUILD)/obj/t/unit/%.o $(CORE_LIBRARY)
 # Windows in shared memory know nothing of httpd.
 $(BUILD)/unit/test_window: \
   $(call objects,$(addprefix mod_datalake/mdl_,window.c pid_lock.c))
+
+# Neither do values of headers.
+$(BUILD)/unit/test_header: \
+  $(call objects,$(addprefix mod_datalake/mdl_,header.c rows.c))
 
 $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)

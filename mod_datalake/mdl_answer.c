@@ -18,6 +18,7 @@
 #include "mdl_format.h"
 #include "mdl_header.h"
 #include "mdl_idempotency.h"
+#include "mdl_rows.h"
 
 dl_buf *mdl_answer_buf(mdl_request *q, size_t max)
 {
@@ -72,6 +73,9 @@ int mdl_answer_send(mdl_request *q, const mdl_answer *answer)
     apr_bucket *body = NULL;
 
     mdl_idempotency_keep(q, answer);
+    if (q->quota != NULL && !r->header_only && q->format == MDL_FORMAT_JSON) {
+        q->rows = mdl_rows_in_json(answer->data, answer->len);
+    }
     mdl_answer_begin(q, answer);
     ap_set_content_length(r, (apr_off_t)answer->len);
     if (answer->len > 0 && !r->header_only) {

@@ -25,6 +25,9 @@
 #define PAST_WAIT_US (INT64_C(2) * DL_SECOND_US)
 #define PAST_LOOK_NS 2000000L
 
+/* Bytes of RateLimit: three members of 40 at most. */
+#define TOLD_MAX 128
+
 /* What a request has taken, for mdl_quota_finish. */
 typedef struct mdl_quota_ticket {
     mdl_caller caller;            /* whose windows */
@@ -122,23 +125,40 @@ static bool is_limited(const apr_array_header_t *rules, mdl_quota_unit unit)
     return unit == MDL_QUOTA_CALLS;
 }
 
+/* Open the tables that count UNIT. */
+static dl_status open_unit(mdl_quota *quota, mdl_quota_unit unit,
+                           const char *name, const server_rec *server,
+                           dl_error *err, apr_pool_t *pool)
+{
+    static const char *const units[MDL_QUOTA_UNITS] = {"calls", "rows", "kib"};
+    static const char *const owners[MDL_QUOTA_OWNERS] = {"accounts",
+                                                         "addresses"};
+    int owner;
+
+    for (owner = 0; owner < MDL_QUOTA_OWNERS; owner++) {
+        mdl_window_kind kind = {.name =
+                                    apr_pstrcat(pool, name, " ", units[unit],
+                                                " ", owners[owner], NULL),
+                                .places = mdl_config_get(server)->quota_windows,
+                                .length_s = MDL_QUOTA_WINDOW_S};
+
+        DL_TRY(mdl_window_open(&quota->windows[unit][owner], &kind, server, err,
+                               pool));
+    }
+    return DL_OK;
+}
+
 static dl_status open_windows(mdl_quota *quota, const char *name,
                               const server_rec *server, dl_error *err,
                               apr_pool_t *pool)
 {
-    static const char *const units[MDL_QUOTA_UNITS] = {"calls", "rows", "kib"};
     const mdl_config *config = mdl_config_get(server);
     int unit;
 
     for (unit = 0; unit < MDL_QUOTA_UNITS; unit++) {
-        mdl_window_kind kind = {
-            .name = apr_pstrcat(pool, name, " ", units[unit], NULL),
-            .places = config->quota_windows,
-            .length_s = MDL_QUOTA_WINDOW_S};
-
         if (is_limited(config->quota_rules, (mdl_quota_unit)unit)) {
-            DL_TRY(mdl_window_open(&quota->windows[unit], &kind, server, err,
-                                   pool));
+            DL_TRY(open_unit(quota, (mdl_quota_unit)unit, name, server, err,
+                             pool));
         }
     }
     return DL_OK;
@@ -167,6 +187,14 @@ dl_status mdl_quota_open(mdl_quota **quota, const char *name,
 }
 
 /* --- Keys ----------------------------------------------------------------- */
+
+mdl_windows *mdl_quota_windows_of(const mdl_quota *quota, mdl_quota_unit unit,
+                                  const mdl_caller *caller)
+{
+    return quota->windows[unit][caller->kind == MDL_CALLER_ACCOUNT
+                                    ? MDL_QUOTA_ACCOUNTS
+                                    : MDL_QUOTA_ADDRESSES];
+}
 
 void mdl_quota_key(mdl_window_key *key, const mdl_windows *w,
                    const mdl_caller *caller, uint32_t policy)
@@ -236,14 +264,41 @@ static void wait_for_past(mdl_quota_shared *shared)
     }
 }
 
-/* Return BEFORE and the member NAME of RateLimit for STATE. */
-static const char *tell_state(const char *before, const char *name,
-                              const mdl_window_state *state, apr_pool_t *pool)
+/* Append the digits of N to AT; return the end.  This is in the way of every
+ * request, and printf costs more than all the rest of a check. */
+static char *append_number(char *at, uint64_t n)
 {
-    uint32_t left = state->used < state->limit ? state->limit - state->used : 0;
+    char digits[24];
+    size_t len = 0;
 
-    return apr_psprintf(pool, "%s\"%s\";r=%u;t=%d", before, name,
-                        (unsigned)left, (int)state->reset_s);
+    do {
+        digits[len++] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n > 0);
+    while (len > 0) {
+        *at++ = digits[--len];
+    }
+    return at;
+}
+
+static char *append_text(char *at, const char *text)
+{
+    while (*text != '\0') {
+        *at++ = *text++;
+    }
+    return at;
+}
+
+/* Append to AT the member NAME of RateLimit for STATE; return the end. */
+static char *tell_state(char *at, const char *name,
+                        const mdl_window_state *state)
+{
+    at = append_text(at, name);
+    at = append_text(at, ";r=");
+    at = append_number(
+        at, state->used < state->limit ? state->limit - state->used : 0);
+    at = append_text(at, ";t=");
+    return append_number(at, (uint64_t)state->reset_s);
 }
 
 /* Name the problem that STATE's window of UNIT words is used up. */
@@ -263,10 +318,9 @@ static int refuse(mdl_request *q, const mdl_quota_limit *limit,
                        (unsigned)state->limit, unit, (int)state->reset_s);
 }
 
-/* Judge rows and bytes, which were counted after earlier answers, and add what
- * is left of them to *TOLD. */
-static int check_volume(const char **told, mdl_request *q, int status,
-                        int64_t now_s)
+/* Judge rows and bytes, which were counted after earlier answers, and append
+ * what is left of them to *TOLD. */
+static int check_volume(char **told, mdl_request *q, int status, int64_t now_s)
 {
     const mdl_quota_ticket *ticket = q->quota;
     const mdl_quota_limits *limits = &ticket->limit->limits;
@@ -275,12 +329,13 @@ static int check_volume(const char **told, mdl_request *q, int status,
         uint32_t limit;
         const char *name;
         const char *words;
-    } volumes[] = {{MDL_QUOTA_ROWS, limits->rows, "rows", "rows"},
-                   {MDL_QUOTA_KIB, limits->kib, "kib", "KiB"}};
+    } volumes[] = {{MDL_QUOTA_ROWS, limits->rows, ", \"rows\"", "rows"},
+                   {MDL_QUOTA_KIB, limits->kib, ", \"kib\"", "KiB"}};
     size_t i;
 
     for (i = 0; i < sizeof volumes / sizeof volumes[0]; i++) {
-        const mdl_windows *w = q->site->quota->windows[volumes[i].unit];
+        const mdl_windows *w = mdl_quota_windows_of(
+            q->site->quota, volumes[i].unit, &ticket->caller);
         mdl_window_state state;
         mdl_window_key key;
 
@@ -289,8 +344,7 @@ static int check_volume(const char **told, mdl_request *q, int status,
         }
         mdl_quota_key(&key, w, &ticket->caller, ticket->limit->policy);
         mdl_window_peek(&state, w, &key, volumes[i].limit, now_s);
-        *told = tell_state(apr_pstrcat(q->r->pool, *told, ", ", NULL),
-                           volumes[i].name, &state, q->r->pool);
+        *told = tell_state(*told, volumes[i].name, &state);
         if (state.used >= state.limit) {
             status = refuse(q, ticket->limit, &state, volumes[i].words);
         }
@@ -305,8 +359,10 @@ int mdl_quota_take(mdl_request *q, int status)
     apr_table_t *out = q->r->err_headers_out;
     mdl_quota_ticket *ticket;
     mdl_window_state state;
+    mdl_windows *calls;
     mdl_window_key key;
-    const char *told;
+    char *told;
+    char *end;
     bool fits;
 
     if (!is_counted(q)) {
@@ -316,18 +372,20 @@ int mdl_quota_take(mdl_request *q, int status)
     ticket = apr_palloc(q->r->pool, sizeof *ticket);
     ticket->limit = &quota->routes[mdl_route_index(q->route)][role_of(q)];
     find_caller(&ticket->caller, q);
-    mdl_quota_key(&key, quota->windows[MDL_QUOTA_CALLS], &ticket->caller,
-                  ticket->limit->policy);
-    fits = mdl_window_take(&state, quota->windows[MDL_QUOTA_CALLS], &key,
-                           ticket->limit->limits.calls, q->route->cost, now_s);
-    told = tell_state("", "hour", &state, q->r->pool);
+    calls = mdl_quota_windows_of(quota, MDL_QUOTA_CALLS, &ticket->caller);
+    mdl_quota_key(&key, calls, &ticket->caller, ticket->limit->policy);
+    fits = mdl_window_take(&state, calls, &key, ticket->limit->limits.calls,
+                           q->route->cost, now_s);
+    told = apr_palloc(q->r->pool, TOLD_MAX);
+    end = tell_state(told, "\"hour\"", &state);
     if (!fits) {
         status = refuse(q, ticket->limit, &state, "calls");
     }
     else if (ticket->limit->limits.rows > 0 || ticket->limit->limits.kib > 0) {
         q->quota = ticket;
-        status = check_volume(&told, q, status, now_s);
+        status = check_volume(&end, q, status, now_s);
     }
+    *end = '\0';
     apr_table_setn(out, "RateLimit-Policy", ticket->limit->told);
     apr_table_setn(out, "RateLimit", told);
     return status;
@@ -357,10 +415,15 @@ void mdl_quota_finish(const mdl_request *q, uint64_t bytes)
         return;
     }
     if (ticket->limit->limits.rows > 0) {
-        add_unit(ticket, q->site->quota->windows[MDL_QUOTA_ROWS], q->rows);
+        add_unit(ticket,
+                 mdl_quota_windows_of(q->site->quota, MDL_QUOTA_ROWS,
+                                      &ticket->caller),
+                 q->rows);
     }
     if (ticket->limit->limits.kib > 0) {
-        add_unit(ticket, q->site->quota->windows[MDL_QUOTA_KIB],
+        add_unit(ticket,
+                 mdl_quota_windows_of(q->site->quota, MDL_QUOTA_KIB,
+                                      &ticket->caller),
                  (bytes + 1023) / 1024);
     }
 }
@@ -377,7 +440,7 @@ void mdl_quota_write(dl_json_writer *w, const mdl_request *q)
 {
     const mdl_quota *quota = q->site->quota;
     const mdl_quota_limit *limit = &quota->v1[role_of(q)];
-    const mdl_windows *windows = quota->windows[MDL_QUOTA_CALLS];
+    const mdl_windows *windows;
     mdl_window_state state;
     mdl_window_key key;
     mdl_caller caller;
@@ -386,6 +449,7 @@ void mdl_quota_write(dl_json_writer *w, const mdl_request *q)
 
     wait_for_past(quota->shared);
     find_caller(&caller, q);
+    windows = mdl_quota_windows_of(quota, MDL_QUOTA_CALLS, &caller);
     mdl_quota_key(&key, windows, &caller, limit->policy);
     mdl_window_peek(&state, windows, &key, limit->limits.calls,
                     apr_time_sec(apr_time_now()));

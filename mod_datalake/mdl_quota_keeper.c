@@ -98,10 +98,10 @@ static dl_status write_page(keeper *k, mdl_windows *w, dl_error *err)
     return err->status;
 }
 
-/* Write the changed windows of UNIT. */
-static dl_status save_unit(keeper *k, mdl_quota_unit unit, dl_error *err)
+/* Write the changed windows of W, which count UNIT. */
+static dl_status save_table(keeper *k, mdl_windows *w, mdl_quota_unit unit,
+                            dl_error *err)
 {
-    mdl_windows *w = k->quota->windows[unit];
     uint64_t position = 0;
 
     do {
@@ -120,10 +120,15 @@ static dl_status save_unit(keeper *k, mdl_quota_unit unit, dl_error *err)
 static dl_status save_all(keeper *k, dl_error *err)
 {
     int unit;
+    int owner;
 
     for (unit = 0; unit < MDL_QUOTA_UNITS; unit++) {
-        if (k->quota->windows[unit] != NULL) {
-            DL_TRY(save_unit(k, (mdl_quota_unit)unit, err));
+        for (owner = 0; owner < MDL_QUOTA_OWNERS; owner++) {
+            mdl_windows *w = k->quota->windows[unit][owner];
+
+            if (w != NULL) {
+                DL_TRY(save_table(k, w, (mdl_quota_unit)unit, err));
+            }
         }
     }
     return mdl_wh_write(k->pool, forget_page, k, err);
@@ -166,7 +171,7 @@ static bool find_policy(uint32_t *policy, int *unit, const keeper *k,
 
         if (strlen(name) == len && strncmp(name, text, len) == 0) {
             *policy = i;
-            return k->quota->windows[*unit] != NULL;
+            return true;
         }
     }
     return false;
@@ -177,6 +182,7 @@ static void join_row(const keeper *k, const dl_wh_quota_row *row)
 {
     mdl_window_key key;
     mdl_caller caller;
+    mdl_windows *w;
     uint32_t policy;
     int unit;
 
@@ -184,9 +190,13 @@ static void join_row(const keeper *k, const dl_wh_quota_row *row)
         !find_policy(&policy, &unit, k, row->policy)) {
         return;
     }
-    mdl_quota_key(&key, k->quota->windows[unit], &caller, policy);
+    w = mdl_quota_windows_of(k->quota, (mdl_quota_unit)unit, &caller);
+    if (w == NULL) {
+        return;
+    }
+    mdl_quota_key(&key, w, &caller, policy);
     mdl_window_restore(
-        k->quota->windows[unit], &key,
+        w, &key,
         row->used < MDL_WINDOW_MOST ? (uint32_t)row->used : MDL_WINDOW_MOST,
         row->began / DL_SECOND_US + MDL_QUOTA_WINDOW_S, (int64_t)time(NULL));
 }

@@ -27,6 +27,14 @@ typedef enum mdl_quota_unit {
     MDL_QUOTA_UNITS  /* how many there are */
 } mdl_quota_unit;
 
+/* Whose windows; each has tables of its own, so that who comes from many
+ * addresses cannot crowd accounts out. */
+typedef enum mdl_quota_owner {
+    MDL_QUOTA_ACCOUNTS,  /* accounts */
+    MDL_QUOTA_ADDRESSES, /* addresses and networks */
+    MDL_QUOTA_OWNERS     /* how many there are */
+} mdl_quota_owner;
+
 /* What is known of windows from before a cold start. */
 typedef enum mdl_quota_past {
     MDL_QUOTA_UNKNOWN, /* nobody has asked the warehouse yet */
@@ -54,11 +62,17 @@ typedef struct mdl_quota_limit {
 
 /* The quota of a server. */
 typedef struct mdl_quota {
-    mdl_quota_shared *shared;              /* kept over graceful restarts */
-    mdl_windows *windows[MDL_QUOTA_UNITS]; /* NULL: no rule limits this */
+    mdl_quota_shared *shared; /* kept over graceful restarts */
+    mdl_windows *windows[MDL_QUOTA_UNITS][MDL_QUOTA_OWNERS]; /* NULL: no rule
+                                                                limits this */
     mdl_quota_limit (*routes)[MDL_QUOTA_ROLES]; /* by row of the route table */
     mdl_quota_limit v1[MDL_QUOTA_ROLES];        /* policy of /v1/me/quota */
 } mdl_quota;
+
+/* Return the table of QUOTA that counts UNIT for CALLER; NULL: no rule limits
+ * it.  Thread: any. */
+mdl_windows *mdl_quota_windows_of(const mdl_quota *quota, mdl_quota_unit unit,
+                                  const mdl_caller *caller);
 
 /* Set KEY to the window of CALLER under POLICY in W.  Thread: any. */
 void mdl_quota_key(mdl_window_key *key, const mdl_windows *w,

@@ -57,7 +57,8 @@ typedef struct mdl_request {
     mdl_subject subject;           /* for the audit log; handlers fill it */
     struct mdl_audit_state *audit; /* mdl_audit.c's; NULL: nothing yet */
     uint64_t rows;                 /* rows of the answer, for quotas in
-                                          rows; handlers of lists set it */
+                                          rows; streams set it, for
+                                          whole answers it is counted */
     struct mdl_idempotency *idempotency; /* mdl_idempotency.c's; NULL: no claim
                                             is to be answered */
     struct mdl_quota_ticket *quota;    /* mdl_quota.c's; NULL: neither rows nor

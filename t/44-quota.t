@@ -21,10 +21,12 @@ my $stack = DataLake::Stack->new(
     },
     quota      => 1,
     users      => { alice => 'user', bob => 'user', carol => 'auditor' },
+    grants     => { bob => [qw(transaction_log raw* network_logs)] },
     directives => <<'CONF',
 DataLakeQuota /api/resources/ user 7/1h
 DataLakeQuota /api/resources/ anonymous 3/1h
 DataLakeQuota /api/audit/version user 1000/1h rows=100000 bytes=4K
+DataLakeQuota /api/access user 1000/1h rows=5
 CONF
 );
 my $R = '/api/resources/';
@@ -160,6 +162,22 @@ subtest 'bytes and rows are limited where a rule says so' => sub {
         'which says what is used up');
 };
 
+subtest 'rows are counted in whole lists' => sub {
+    my @answer;
+    for my $n (1 .. 3) {
+        push @answer, get('bob', '/api/access/');
+        wait_until('the rows of the answer are counted',
+            sub { get('bob', '/api/access/', method => 'HEAD')
+                  ->{headers}{ratelimit} =~ /"rows";r=(\d+)/
+                  && $1 == ($n == 1 ? 2 : 0) }, 5) if $n < 3;
+    }
+    is(scalar @{ $answer[0]{json}{grants} }, 3, 'a list of three');
+    like($answer[1]{headers}{ratelimit}, qr/"rows";r=2;/, 'takes three of five');
+    is($answer[1]{status}, 200, 'with some left a list is answered whole');
+    is($answer[2]{status}, 429, 'with none left it is 429');
+    like($answer[2]{json}{detail}, qr/^The 5 rows of this hour/, 'in words');
+};
+
 subtest 'refusals are counted for Prometheus' => sub {
     my $text = get('admin', '/metrics')->{body};
     like($text,
@@ -215,6 +233,30 @@ subtest 'a window that has ended is forgotten' => sub {
     is(row('user:2', 'api-resources')->{used}, 1, 'what runs is written');
 };
 
+subtest 'me/quota is right while a window runs and after it' => sub {
+    $stack->httpd->stop;
+    my ($id) = $stack->mariadb->dbh->selectrow_array(
+        "SELECT id FROM $stack->{database}.app_user WHERE username = 'carol'");
+    my $insert = "INSERT INTO $stack->{database}.quota_window VALUES"
+      . " (?, 'v1', UTC_TIMESTAMP(6) - INTERVAL ? SECOND, ?)";
+    $stack->mariadb->dbh->do($insert, undef, "user:$id", 3600 - 21 * 60 + 5, 13);
+    $stack->mariadb->dbh->do($insert, undef, 'user:1', 3600 - 4, 6000);
+    $stack->httpd->start;
+    is(get('carol', '/v1/me/quota')->{body},
+        '{"limit":100,"remaining":87,"reset_in_minutes":21,"reset_in":"21m"}',
+        'minutes are rounded up');
+    my $admin = get('admin', '/v1/me/quota')->{json};
+    is($admin->{remaining}, 0, 'remaining is never negative');
+    is($admin->{reset_in},  '1m', 'the last seconds are a minute');
+    wait_until(
+        'the window ends',
+        sub { get('admin', '/v1/me/quota')->{json}{remaining} == 5000 }, 8
+    );
+    is(get('admin', '/v1/me/quota')->{body},
+        '{"limit":5000,"remaining":5000,"reset_in_minutes":60,"reset_in":"1h"}',
+        'then it is as if unused');
+};
+
 subtest 'without the warehouse the quota goes on' => sub {
     $stack->mariadb->{process}->stop;
     my @status = map { get(undef, $R, address => '192.0.2.1')->{status} } 1 .. 5;
@@ -227,6 +269,23 @@ subtest 'without the warehouse the quota goes on' => sub {
     wait_until('they are written again',
         sub { $stack->httpd->log_text =~ /DL1131 quota windows are/ }, 25);
     is(row('192.0.2.1', 'api-resources')->{used}, 3, 'with what was counted');
+};
+
+subtest 'more callers than there are places' => sub {
+    $stack->httpd->stop;
+    $stack->httpd->{directives} .= "DataLakeQuotaWindows 1024\n";
+    $stack->mariadb->dbh->do("DELETE FROM $stack->{database}.quota_window");
+    $stack->httpd->start;
+    my $ask = sub { return get(undef, $R, address => $_[0])->{status} };
+    my $left = left(get('alice', $R));
+    $ask->("198.51.100.$_") for map { ($_) x 3 } 1 .. 20;
+    my @status = map { $ask->(sprintf '198.18.%d.%d', $_ / 250, $_ % 250) }
+      1 .. 4000;
+    is(scalar(grep { $_ != 401 } @status[0 .. 499]),
+        0, 'while there is room everybody is counted from nothing');
+    my @back = grep { $ask->("198.51.100.$_") != 429 } 1 .. 20;
+    is("@back", '', 'nobody who had used all gets anything back');
+    is(left(get('alice', $R)), $left - 1, 'accounts are not crowded out');
 };
 
 done_testing;
