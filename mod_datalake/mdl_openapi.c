@@ -413,12 +413,10 @@ static void write_components(dl_json_writer *w, const dl_dataset_set *datasets,
     dl_json_write_object_end(w);
 }
 
-dl_status mdl_openapi_make(mdl_openapi **document,
-                           const struct dl_dataset_set *datasets, dl_error *err,
-                           apr_pool_t *pool)
+/* Write the document to BUF; scratch in POOL. */
+static dl_status write_document(dl_buf *buf, const dl_dataset_set *datasets,
+                                dl_error *err, apr_pool_t *pool)
 {
-    mdl_openapi *made = apr_pcalloc(pool, sizeof *made);
-    dl_buf *buf = dl_buf_create(DOCUMENT_MAX, pool);
     dl_json_writer w;
 
     dl_json_writer_begin(&w, buf);
@@ -430,10 +428,27 @@ dl_status mdl_openapi_make(mdl_openapi **document,
     DL_TRY(write_paths(&w, err, pool));
     write_components(&w, datasets, pool);
     dl_json_write_object_end(&w);
-    DL_TRY(dl_json_writer_finish(&w, err));
-    made->text = buf->data;
-    made->len = buf->len;
-    mdl_answer_etag(made->etag, buf->data, buf->len);
-    *document = made;
-    return DL_OK;
+    return dl_json_writer_finish(&w, err);
+}
+
+dl_status mdl_openapi_make(mdl_openapi **document,
+                           const struct dl_dataset_set *datasets, dl_error *err,
+                           apr_pool_t *pool)
+{
+    mdl_openapi *made = apr_pcalloc(pool, sizeof *made);
+    apr_pool_t *scratch;
+    dl_status status;
+    dl_buf *buf;
+
+    apr_pool_create(&scratch, pool);
+    buf = dl_buf_create(DOCUMENT_MAX, scratch);
+    status = write_document(buf, datasets, err, scratch);
+    if (status == DL_OK) {
+        made->text = apr_pmemdup(pool, buf->data, buf->len);
+        made->len = buf->len;
+        mdl_answer_etag(made->etag, made->text, made->len);
+        *document = made;
+    }
+    apr_pool_destroy(scratch);
+    return status;
 }
