@@ -51,7 +51,7 @@ UNIT_TESTS     := $(patsubst t/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
-FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c)
+FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c header.c)
 UNIT_PURE      := t/unit/test_window.c t/unit/test_header.c
 TORTURE_SOURCES := $(wildcard t/torture/*.c)
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
@@ -179,7 +179,7 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/engine.o $(CORE_LIB
 
 # Parsers of the request side that know nothing of httpd.
 $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_PURE)): \
-  $(call objects,$(addprefix mod_datalake/mdl_,path.c query.c value.c format.c cursor.c))
+  $(call objects,$(addprefix mod_datalake/mdl_,path.c query.c value.c format.c cursor.c header.c))
 
 # --- Allocations of core, each failing once (t/f04-allocation.t) ---------------
 WRAPPED := malloc calloc realloc aligned_alloc sodium_malloc
@@ -190,7 +190,8 @@ $(BUILD)/torture: $(call objects,$(TORTURE_SOURCES)) $(CORE_LIBRARY)
 
 fuzz-built: $(FUZZERS) $(BUILD)/torture
 
-unit: $(UNIT_TESTS) ## build and run the unit tests
+# What calls core for other builds is compiled, too: it must not fall behind.
+unit: $(UNIT_TESTS) $(call objects,$(FUZZ_SOURCES) $(TORTURE_SOURCES)) ## build and run the unit tests
 	prove --exec '' $(UNIT_TESTS)
 
 # --- The development stack: t/lib/stack does the work ------------------------
@@ -241,7 +242,8 @@ ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-omit-frame-pointer
 runtime = $(shell $(CC) -print-file-name=$(1))
 
-asan: packages ## the suite under address and undefined-behaviour sanitizers
+# The tests' own tools are those of the plain build.
+asan: packages all ## the suite under address and undefined-behaviour sanitizers
 	@$(call variant,asan) SANITIZE='$(ASAN)' HARDENING= asan-built
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/t/lib/lsan.txt \
@@ -263,7 +265,7 @@ valgrind: packages ## unit tests and one server run under memcheck
 fuzz: packages ## every fuzz target: its corpus, then SECONDS (5) each
 	@t/fuzz/run $(or $(SECONDS),5)
 
-coverage: packages ## line and branch coverage of the suite, with floors
+coverage: packages all ## line and branch coverage of the suite, with floors
 	@$(call variant,coverage) CFLAGS=--coverage LDFLAGS=--coverage \
 	  OPTIMISE='-O0 -g' HARDENING= coverage-built
 	$(call suite_of,coverage) $(ASAN_TESTS)

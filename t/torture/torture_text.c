@@ -270,6 +270,7 @@ torture_verdict torture_audit_line(dl_error *err, const char *folder,
                             .status = 200};
     dl_buf *buf = dl_buf_create(DL_AUDIT_LINE_MAX, pool);
     dl_buf *kept = dl_buf_create(DL_AUDIT_LINE_MAX, pool);
+    const struct dl_json_shape *shape;
     dl_audit_entry found;
     dl_audit_line line;
     bool match = false;
@@ -286,7 +287,10 @@ torture_verdict torture_audit_line(dl_error *err, const char *folder,
         status = dl_audit_line_parse(&line, buf->data, buf->len - 1, err);
     }
     if (status == DL_OK) {
-        status = dl_audit_decode(&found, &match, &line, err, pool);
+        status = dl_audit_shape_create(&shape, err, pool);
+    }
+    if (status == DL_OK) {
+        status = dl_audit_decode(&found, &match, shape, &line, err, pool);
     }
     return torture_judge(
         status, err, match && memmem(buf->data, buf->len, "canary", 6) == NULL);
