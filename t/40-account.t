@@ -594,6 +594,44 @@ subtest '1,000 registrations of one name at once' => sub {
         'no mistake of the server');
 };
 
+subtest 'a change that meets another one is made all the same' => sub {
+    my $token = member('ida');
+    $db->begin_work;
+    $db->do('INSERT INTO app_user (username, password_hash, email, created_at)'
+          . " VALUES ('other', 'x', 'both\@example.org', UTC_TIMESTAMP(6))");
+    pipe my $read, my $write or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if ($pid == 0) {    # holds its account, waits for the address
+        my $answer = $stack->httpd->client->request(
+            'PATCH', '/user/me',
+            token => $token,
+            body  => { email => 'both@example.org' }
+        );
+        syswrite $write, $answer->{status};
+        POSIX::_exit(0);
+    }
+    my $watch = $stack->mariadb->dbh('datalake');
+    for (1 .. 500) {
+        last
+          if $watch->selectrow_array('SELECT COUNT(*) FROM'
+              . " information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
+        sleep 0.01;
+    }
+    my $deadlocks = sub {
+        return ($watch->selectrow_array(
+            "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"))[1];
+    };
+    my $before = $deadlocks->();
+    $db->do("UPDATE app_user SET epoch = epoch + 1 WHERE username = 'ida'");
+    is($deadlocks->() - $before, 1, 'the database ends the request\'s change');
+    $db->rollback;
+    waitpid $pid, 0;
+    sysread $read, my $status, 10;
+    is($status, 200, 'which is made again and is 200');
+    is(call(GET => '/user/me', $token)->{json}{email},
+        'both@example.org', 'and holds');
+};
+
 subtest 'the export' => sub {
     my $token = member('hanna', first_name => 'Hanna');
     for my $given ($FALSE, $TRUE) {
