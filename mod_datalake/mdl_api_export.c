@@ -15,6 +15,7 @@
 #include "dl_grant_store.h"
 #include "dl_job.h"
 #include "dl_log.h"
+#include "dl_wh_audit.h"
 #include "mdl_access.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
@@ -27,8 +28,8 @@
 #define PAGE       50
 #define PAGE_LARGE 10
 
-/* Bytes of a page in JSON, at most. */
-#define PAGE_MAX ((size_t)4 * 1024 * 1024)
+/* Bytes of a page in JSON, at most: texts of DL_WH_AUDIT_BYTES, escaped. */
+#define PAGE_MAX ((size_t)8 * 1024 * 1024)
 
 /* An export on its way out. */
 typedef struct export
@@ -38,7 +39,9 @@ typedef struct export
     dl_json_writer w;     /* writes the whole text, page by page */
     dl_json_writer begin; /* w before the page under way */
     dl_buf *buf;          /* the page */
-    size_t n;             /* rows of it */
+    apr_pool_t *pool;     /* what the page is made of */
+    int n;                /* jobs in it */
+    bool more;            /* a page follows */
     int64_t before;       /* the next page begins below this id */
     char after[DL_RESOURCE_MAX + 1];      /* or behind this key */
     int64_t from_before;                  /* before, as the page began */
@@ -46,14 +49,13 @@ typedef struct export
 }
 export;
 
-/* Write one page to x->w, set n and where the next one begins. */
+/* Write one page to x->w, set more and where the next one begins. */
 typedef dl_status page_writer(struct dl_wh *wh, export *x, dl_error *err);
 
 /* One list of the export. */
 typedef struct section {
     const char *name;   /* its member */
     page_writer *write; /* NULL: it is empty */
-    size_t page;        /* rows of a full page */
 } section;
 
 /* --- Pages -----------------------------------------------------------------
@@ -73,7 +75,7 @@ static dl_status write_consents(struct dl_wh *wh, export *x, dl_error *err)
     if (page.n > 0) {
         x->before = rows[page.n - 1].id;
     }
-    x->n = page.n;
+    x->more = page.n == PAGE;
     return DL_OK;
 }
 
@@ -96,7 +98,7 @@ static dl_status write_grants(struct dl_wh *wh, export *x, dl_error *err)
     if (page.n > 0) {
         apr_cpystrn(x->after, rows[page.n - 1].resource, sizeof x->after);
     }
-    x->n = page.n;
+    x->more = page.n == PAGE;
     return DL_OK;
 }
 
@@ -179,7 +181,29 @@ static dl_status write_jobs(struct dl_wh *wh, export *x, dl_error *err)
                           .after = x->from_after,
                           .max = PAGE_LARGE};
 
-    return dl_job_list(wh, &query, write_job, x, err);
+    x->n = 0;
+    DL_TRY(dl_job_list(wh, &query, write_job, x, err));
+    x->more = x->n == PAGE_LARGE;
+    return DL_OK;
+}
+
+static dl_status write_audit(struct dl_wh *wh, export *x, dl_error *err)
+{
+    dl_wh_audit_query query = {.user = x->q->identity.username,
+                               .from = DL_TIME_NONE,
+                               .to = DL_TIME_NONE,
+                               .before = x->before == INT64_MAX ? 0 : x->before,
+                               .limit = PAGE};
+    dl_wh_audit_page page;
+    int i;
+
+    DL_TRY(dl_wh_audit_list(&page, wh, &query, err, x->pool));
+    for (i = 0; i < page.n; i++) {
+        dl_wh_audit_write(&x->w, &page.rows[i]);
+        x->before = page.rows[i].id;
+    }
+    x->more = page.more;
+    return DL_OK;
 }
 
 /* --- The text --------------------------------------------------------------
@@ -222,7 +246,8 @@ static dl_status read_page(struct dl_wh *wh, void *context, dl_error *err)
     x->w = x->begin;
     x->before = x->from_before;
     memcpy(x->after, x->from_after, sizeof x->after);
-    x->n = 0;
+    x->more = false;
+    apr_pool_clear(x->pool);
     DL_TRY(v->write(wh, x, err));
     return check_page(x, err);
 }
@@ -257,7 +282,7 @@ static dl_status send_section(export *x, const section *s, dl_error *err)
         do {
             DL_TRY(make_page(x, s->write, err));
             DL_TRY(send_page(x, err));
-        } while (x->n == s->page);
+        } while (x->more);
     }
     dl_json_write_array_end(&x->w);
     return DL_OK;
@@ -266,11 +291,11 @@ static dl_status send_section(export *x, const section *s, dl_error *err)
 /* Send all but the account. */
 static dl_status send_lists(export *x, dl_error *err)
 {
-    static const section consents = {"consents", write_consents, PAGE};
-    static const section grants = {"grants", write_grants, PAGE};
-    static const section audit = {"audit", NULL, PAGE_LARGE};
-    static const section jobs = {"jobs", write_jobs, PAGE_LARGE};
-    static const section views = {"visualizations", NULL, PAGE};
+    static const section consents = {"consents", write_consents};
+    static const section grants = {"grants", write_grants};
+    static const section audit = {"audit", write_audit};
+    static const section jobs = {"jobs", write_jobs};
+    static const section views = {"visualizations", NULL};
 
     DL_TRY(send_section(x, &consents, err));
     DL_TRY(send_section(x, &grants, err));
@@ -294,6 +319,7 @@ int mdl_api_export(mdl_request *q)
     }
     x->q = q;
     x->buf = mdl_answer_buf(q, PAGE_MAX);
+    apr_pool_create(&x->pool, q->r->pool);
     dl_json_writer_begin(&x->w, x->buf);
     if (make_page(x, write_head, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);

@@ -657,6 +657,19 @@ subtest 'the export' => sub {
           . ' VALUES (UUID(), \'train\', ?, UTC_TIMESTAMP(6), \'{"x":[1]}\')',
         undef, $id
     ) for 1 .. 21;
+    $db->do(
+        'INSERT INTO audit_entry (id, `timestamp`, user, user_id, address, method,'
+          . ' endpoint, body, action, status, bytes, duration_ms, request_id,'
+          . ' chain, sequence) VALUES (?, UTC_TIMESTAMP(6), ?, ?, \'::1\', \'GET\','
+          . ' \'/x\', ?, \'read\', 200, 1, 1, \'r\', \'test\', ?)',
+        undef, @$_
+    ) for map { [ $_, 'hanna', $id, "\x01" x 4096, $_ ] } 1 .. 300;
+    $db->do(
+        'INSERT INTO audit_entry (id, `timestamp`, user, user_id, address, method,'
+          . ' endpoint, action, status, bytes, duration_ms, request_id,'
+          . ' chain, sequence) VALUES (301, UTC_TIMESTAMP(6), \'alice\', 1, \'::1\','
+          . ' \'GET\', \'/secret\', \'read\', 200, 1, 1, \'r\', \'test\', 301)'
+    );
     my ($grants) = $db->selectrow_array(
         'SELECT COUNT(*) FROM access_grant WHERE user_id = ?', undef, $id);
     my $answer = call(GET => '/user/me/export', $token);
@@ -664,11 +677,13 @@ subtest 'the export' => sub {
     is($answer->{headers}{'content-disposition'},
         'attachment; filename="datalake-account.json"', 'an attachment');
     is($answer->{headers}{'transfer-encoding'}, 'chunked', 'streamed');
-    is(
-        join(' ', $answer->{body} =~ /"(\w+)":[\[{]/g) =~
-          s/account consents grants quota audit jobs.*//r,
-        '',
-        'with its members in order'
+    is_deeply(
+        [ sort keys %{ $answer->{json} } ],
+        [
+            qw(account audit consents exported_at grants jobs quota
+              visualizations)
+        ],
+        'of all that is kept'
     );
     my $export = $answer->{json};
     is($export->{account}{first_name}, 'Hanna', 'the account');
@@ -680,6 +695,11 @@ subtest 'the export' => sub {
     is(scalar @{ $export->{grants} }, $grants, 'each once');
     is(scalar @{ $export->{jobs} }, 21, 'all jobs');
     is_deeply($export->{jobs}[0]{parameters}, { x => [1] }, 'as they were asked');
+    my %entry = map { $_->{id} => $_ }
+      grep { $_->{endpoint} eq '/x' } @{ $export->{audit} };
+    is(scalar keys %entry, 300, 'all entries of the audit log');
+    is((values %entry)[0]{body}, "\x01" x 4096, 'whole');
+    unlike($answer->{body}, qr{/secret}, 'but none of others');
     ok($export->{quota}{limit} > 0, 'the quota');
     my $head = $client->head('/user/me/export', token => $token);
     is($head->{status}, 200, 'HEAD is 200');
