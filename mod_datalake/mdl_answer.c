@@ -159,14 +159,23 @@ int mdl_answer_not_modified(mdl_request *q)
 
 /* --- Paging --------------------------------------------------------------- */
 
-/* Whether the LEN bytes at PAIR are the parameter cursor. */
-static bool is_cursor(const char *pair, size_t len)
+/* Whether the LEN bytes of PAIR are a parameter that says which page. */
+static bool is_paging(const char *pair, size_t len)
 {
-    return len >= 6 && strncmp(pair, "cursor", 6) == 0 &&
-           (len == 6 || pair[6] == '=');
+    static const char *const names[] = {"cursor", "page", "offset"};
+    size_t name = strcspn(pair, "=&");
+    size_t i;
+
+    name = name < len ? name : len;
+    for (i = 0; i < sizeof names / sizeof names[0]; i++) {
+        if (strlen(names[i]) == name && strncmp(pair, names[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
-/* The query of R without its cursor, each parameter followed by '&'. */
+/* The query of R without cursor and page, each parameter followed by '&'. */
 static const char *other_parameters(request_rec *r)
 {
     const char *at = r->args != NULL ? r->args : "";
@@ -176,7 +185,7 @@ static const char *other_parameters(request_rec *r)
     while (*at != '\0') {
         size_t len = strcspn(at, "&");
 
-        if (len > 0 && !is_cursor(at, len)) {
+        if (len > 0 && !is_paging(at, len)) {
             memcpy(end, at, len);
             end += len;
             *end++ = '&';
@@ -188,13 +197,19 @@ static const char *other_parameters(request_rec *r)
     return out;
 }
 
-const char *mdl_answer_link_next(mdl_request *q, const char *cursor)
+const char *mdl_answer_url(mdl_request *q, const char *name, const char *value)
 {
     request_rec *r = q->r;
-    const char *url = apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri), "?",
-                                  other_parameters(r), "cursor=", cursor, NULL);
 
-    apr_table_setn(r->headers_out, "Link",
-                   apr_pstrcat(r->pool, "<", url, ">; rel=\"next\"", NULL));
+    return apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri), "?",
+                       other_parameters(r), name, "=", value, NULL);
+}
+
+const char *mdl_answer_link_next(mdl_request *q, const char *cursor)
+{
+    const char *url = mdl_answer_url(q, "cursor", cursor);
+
+    apr_table_setn(q->r->headers_out, "Link",
+                   apr_pstrcat(q->r->pool, "<", url, ">; rel=\"next\"", NULL));
     return url;
 }

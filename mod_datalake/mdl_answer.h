@@ -90,6 +90,10 @@ int mdl_answer_not_modified(mdl_request *q);
  * as they came. */
 void mdl_answer_header(mdl_request *q, const char *name, const char *value);
 
+/* Return the request's own path and query with its page or cursor replaced by
+ * the parameter NAME of VALUE, in r->pool. */
+const char *mdl_answer_url(mdl_request *q, const char *name, const char *value);
+
 /* Set the Link header to the next page: the request's own path and query with
  * cursor replaced by CURSOR.  Returns the URL (path and query), in r->pool. */
 const char *mdl_answer_link_next(mdl_request *q, const char *cursor);

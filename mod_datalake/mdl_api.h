@@ -110,6 +110,10 @@ mdl_handler mdl_api_audit;
 mdl_handler mdl_api_access_log;
 extern const mdl_param mdl_api_audit_params[];
 
+/* mdl_api_data.c: GET /api/data/. */
+mdl_handler mdl_api_data;
+extern const mdl_param mdl_api_data_params[];
+
 /* mdl_api_version.c: GET /api/audit/version/. */
 mdl_handler mdl_api_version;
 extern const mdl_param mdl_api_version_params[];

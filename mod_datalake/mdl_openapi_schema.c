@@ -27,8 +27,9 @@
 #define CLEAN_TEXT "^[^\\x00-\\x1F\\x7F]*$"
 
 /* "*", or a comma list of items of 1 to 255 characters. */
-#define LIST_ITEM  "[^,\\x00-\\x1F\\x7F]{1,255}"
-#define COMMA_LIST "^(\\*|" LIST_ITEM "(," LIST_ITEM ")*)$"
+#define LIST_ITEM     "[^,\\x00-\\x1F\\x7F]{1,255}"
+#define RESOURCE_FORM "^[a-z][a-z0-9_-]*(/[0-9]{4}-[0-9]{2}-[0-9]{2}\\.json)?$"
+#define COMMA_LIST    "^(\\*|" LIST_ITEM "(," LIST_ITEM ")*)$"
 
 void mdl_openapi_text(dl_json_writer *w, const char *name, const char *text)
 {
@@ -157,6 +158,15 @@ static void write_param_type(dl_json_writer *w, const mdl_param *row,
     case MDL_PARAM_LIST:
         mdl_openapi_text(w, "type", "string");
         mdl_openapi_text(w, "pattern", COMMA_LIST);
+        break;
+    case MDL_PARAM_RESOURCE:
+        mdl_openapi_text(w, "type", "string");
+        mdl_openapi_text(w, "pattern", RESOURCE_FORM);
+        break;
+    case MDL_PARAM_FILTERS:
+        mdl_openapi_text(w, "type", "object");
+        mdl_openapi_raw(w, "additionalProperties",
+                        "{\"type\":\"string\",\"minLength\":1}");
         break;
     case MDL_PARAM_CURSOR:
         mdl_openapi_text(w, "type", "string");

@@ -28,7 +28,7 @@ static int find_row(const mdl_param *params, const char *name)
     int i;
 
     for (i = 0; params != NULL && params[i].name != NULL; i++) {
-        if (!params[i].in_path &&
+        if (!params[i].in_path && params[i].type != MDL_PARAM_FILTERS &&
             (strcmp(params[i].name, name) == 0 ||
              (params[i].alias != NULL && strcmp(params[i].alias, name) == 0))) {
             return i;
@@ -114,7 +114,8 @@ static void fill_absent(mdl_request *q, bool early)
     for (i = 0; params != NULL && params[i].name != NULL; i++) {
         mdl_value *value = &q->values[i];
 
-        if (is_early(&params[i]) != early || value->given) {
+        if (is_early(&params[i]) != early || value->given ||
+            params[i].type == MDL_PARAM_FILTERS) {
             continue;
         }
         if (params[i].required) {
@@ -220,6 +221,53 @@ static bool take_format(mdl_request *q, const mdl_query_pair *pair)
     return true;
 }
 
+/* The row of filters of PARAMS, or -1. */
+static int find_filters(const mdl_param *params)
+{
+    int i;
+
+    for (i = 0; params != NULL && params[i].name != NULL; i++) {
+        if (params[i].type == MDL_PARAM_FILTERS) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* Take PAIR as one of the filters of row I. */
+static void take_filter(mdl_request *q, const mdl_query_pair *pair, int i)
+{
+    static const mdl_param text = {
+        .type = MDL_PARAM_TEXT, .min = 1, .max = 8190};
+    mdl_value *filters = &q->values[i];
+    mdl_value value = {.text = pair->value, .len = pair->len};
+    const char *wanted = "";
+    const char *fault =
+        pair->broken ? "bad-escape"
+                     : mdl_value_parse(&value, &wanted, &text, q->r->pool);
+    int k;
+
+    for (k = 0; k < filters->n_pairs && fault == NULL; k++) {
+        fault =
+            strcmp(filters->pairs[k].name, pair->name) == 0 ? "repeated" : NULL;
+    }
+    if (filters->n_pairs == MDL_PARAM_PAIRS) {
+        fault = "too-many";
+    }
+    if (fault != NULL) {
+        refuse(q, strlen(pair->name) > ECHO_MAX ? "?" : pair->name, fault,
+               "takes one text, and a request at most 32 filters");
+        return;
+    }
+    if (filters->pairs == NULL) {
+        filters->pairs =
+            apr_pcalloc(q->r->pool, sizeof *filters->pairs * MDL_PARAM_PAIRS);
+    }
+    filters->given = filters->sent = true;
+    filters->pairs[filters->n_pairs++] =
+        (mdl_param_pair){pair->name, pair->value, pair->len};
+}
+
 static void take_late(mdl_request *q, const mdl_query_pair *pair, bool lenient)
 {
     int i;
@@ -236,7 +284,14 @@ static void take_late(mdl_request *q, const mdl_query_pair *pair, bool lenient)
         }
         return;
     }
-    if (!take_format(q, pair) && !lenient) {
+    if (take_format(q, pair)) {
+        return;
+    }
+    i = find_filters(q->route->params);
+    if (i >= 0) {
+        take_filter(q, pair, i);
+    }
+    else if (!lenient) {
         refuse(q, strlen(pair->name) > ECHO_MAX ? "?" : pair->name, "unknown",
                "is not one of this resource");
     }
@@ -258,10 +313,18 @@ int mdl_param_parse(mdl_request *q)
     return verdict(q);
 }
 
+int mdl_param_refuse_named(mdl_request *q, const char *name, const char *code,
+                           const char *detail)
+{
+    const char *shown = strlen(name) > ECHO_MAX ? "?" : name;
+
+    mdl_problem_parameter(q, shown, code, "%s", detail);
+    return mdl_problem(q, MDL_PROBLEM_INVALID_PARAMETER,
+                       "Parameter %s is wrong: %s.", shown, detail);
+}
+
 int mdl_param_refuse(mdl_request *q, const mdl_param *param, const char *code,
                      const char *detail)
 {
-    mdl_problem_parameter(q, param->name, code, "%s", detail);
-    return mdl_problem(q, MDL_PROBLEM_INVALID_PARAMETER,
-                       "Parameter %s is wrong: %s.", param->name, detail);
+    return mdl_param_refuse_named(q, param->name, code, detail);
 }

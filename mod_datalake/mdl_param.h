@@ -39,15 +39,28 @@ struct mdl_request;
 
 /* What a value must be. */
 typedef enum mdl_param_type {
-    MDL_PARAM_TEXT,  /* UTF-8 without control bytes, min..max bytes */
-    MDL_PARAM_INT,   /* ASCII digits with an optional '-', min..max */
-    MDL_PARAM_DATE,  /* YYYY-MM-DD, a day of the calendar */
-    MDL_PARAM_TIME,  /* contract 1.3: RFC 3339 with zone, date, unix s or ms */
-    MDL_PARAM_BOOL,  /* true or false */
-    MDL_PARAM_ENUM,  /* one of choices, exactly as written */
-    MDL_PARAM_LIST,  /* comma list of texts, each min..max bytes, or "*" */
-    MDL_PARAM_CURSOR /* opaque text; the handler decodes it */
+    MDL_PARAM_TEXT, /* UTF-8 without control bytes, min..max bytes */
+    MDL_PARAM_INT,  /* ASCII digits with an optional '-', min..max */
+    MDL_PARAM_DATE, /* YYYY-MM-DD, a day of the calendar */
+    MDL_PARAM_TIME, /* contract 1.3: RFC 3339 with zone, date, unix s or ms */
+    MDL_PARAM_BOOL, /* true or false */
+    MDL_PARAM_ENUM, /* one of choices, exactly as written */
+    MDL_PARAM_LIST, /* comma list of texts, each min..max bytes, or "*" */
+    MDL_PARAM_RESOURCE, /* dataset, or dataset/YYYY-MM-DD.json */
+    MDL_PARAM_FILTERS,  /* every parameter no other row names: the handler
+                          knows them; at most MDL_PARAM_PAIRS, each once */
+    MDL_PARAM_CURSOR    /* opaque text; the handler decodes it */
 } mdl_param_type;
+
+/* Most parameters that a row of filters takes. */
+#define MDL_PARAM_PAIRS 32
+
+/* One parameter that a row of filters took. */
+typedef struct mdl_param_pair {
+    const char *name;  /* decoded */
+    const char *value; /* decoded, UTF-8 without control bytes */
+    size_t len;        /* bytes of value */
+} mdl_param_pair;
 
 /* One parameter. */
 typedef struct mdl_param {
@@ -82,6 +95,8 @@ typedef struct mdl_value {
     int n_items;              /* LIST: items, 0 with "*" */
     const char *const *items; /* LIST: the items */
     bool all;                 /* LIST: it was "*" */
+    int n_pairs;              /* FILTERS: entries of pairs */
+    mdl_param_pair *pairs;    /* FILTERS: what was sent, in that order */
 } mdl_value;
 
 /* Parse the parameters of Q's route that name a resource: path segments and
@@ -92,6 +107,11 @@ int mdl_param_parse_resource(struct mdl_request *q);
 /* Parse the rest of the query and judge the whole of it.  Returns as above.
  * Thread: the request's. */
 int mdl_param_parse(struct mdl_request *q);
+
+/* Report that the query parameter NAME, which a row of filters took, is wrong:
+ * 400 invalid-parameter as below. */
+int mdl_param_refuse_named(struct mdl_request *q, const char *name,
+                           const char *code, const char *detail);
 
 /* Report under the name of PARAM that its value is wrong: 400
  * invalid-parameter with one errors[] entry of CODE and DETAIL (both static or

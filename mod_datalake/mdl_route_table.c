@@ -103,6 +103,8 @@ const mdl_route mdl_route_table[] = {
           mdl_api_resources_params, NULL, mdl_api_resources, "resources"),
     ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", F, 1,
           mdl_api_version_params, NULL, mdl_api_version, "day-version"),
+    ROUTE(GET, "/api/data/", READ, "{resource}", LINES, 1,
+          mdl_api_data_params, NULL, mdl_api_data, "data"),
 
     /* Operations (contract 8). */
     ROUTE(GET, "/", PUBLIC, NULL, ANY, 0,

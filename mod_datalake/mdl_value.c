@@ -8,6 +8,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_grant.h"
 #include "dl_utf8.h"
 
 /* Longest text or list item where the row names no length. */
@@ -151,6 +152,21 @@ static const char *parse_list(mdl_value *value, const mdl_param *param,
     return NULL;
 }
 
+static const char *parse_resource(mdl_value *value, const mdl_param *param,
+                                  apr_pool_t *pool)
+{
+    dl_resource resource;
+
+    (void)param;
+    (void)pool;
+    if (dl_resource_parse(&resource, value->text, value->len, NULL) != DL_OK ||
+        (resource.kind != DL_RESOURCE_DATASET &&
+         resource.kind != DL_RESOURCE_DAY)) {
+        return "not-a-resource";
+    }
+    return NULL;
+}
+
 /* What a value of PARAM must be, in words. */
 static const char *words_of(const mdl_param *param, apr_pool_t *pool)
 {
@@ -176,8 +192,11 @@ static const char *words_of(const mdl_param *param, apr_pool_t *pool)
         return apr_pstrcat(pool, "one of ", words, NULL);
     case MDL_PARAM_LIST:
         return "* or a comma list without empty items";
+    case MDL_PARAM_RESOURCE:
+        return "a dataset, or dataset/YYYY-MM-DD.json";
     case MDL_PARAM_CURSOR:
         return "a cursor of this list";
+    case MDL_PARAM_FILTERS:
     case MDL_PARAM_TEXT:
         break;
     }
@@ -192,7 +211,8 @@ const char *mdl_value_parse(mdl_value *value, const char **wanted,
         [MDL_PARAM_TEXT] = parse_text, [MDL_PARAM_INT] = parse_int,
         [MDL_PARAM_DATE] = parse_date, [MDL_PARAM_TIME] = parse_time,
         [MDL_PARAM_BOOL] = parse_bool, [MDL_PARAM_ENUM] = parse_enum,
-        [MDL_PARAM_LIST] = parse_list, [MDL_PARAM_CURSOR] = NULL};
+        [MDL_PARAM_LIST] = parse_list, [MDL_PARAM_RESOURCE] = parse_resource,
+        [MDL_PARAM_FILTERS] = NULL,    [MDL_PARAM_CURSOR] = NULL};
     value_parser *parse = parsers[param->type];
     const char *fault = NULL;
 

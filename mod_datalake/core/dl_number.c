@@ -3,8 +3,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_number.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 /* The largest exponent that is told apart. */
 #define EXPONENT_MAX INT64_C(1000000000)
@@ -114,4 +117,32 @@ int dl_number_compare(const char *a, size_t a_len, const char *b, size_t b_len)
         return (x.point < y.point ? -1 : 1) * x.sign;
     }
     return compare_digits(&x, &y) * x.sign;
+}
+
+size_t dl_number_cut(char *out, size_t max, const char *text, size_t len)
+{
+    char exponent[32];
+    size_t n = 0;
+    size_t tail;
+    number read;
+
+    if (len <= max) {
+        memcpy(out, text, len);
+        return len;
+    }
+    read_number(&read, text, len);
+    if (read.sign == 0) {
+        out[0] = '0';
+        return 1;
+    }
+    tail = (size_t)snprintf(exponent, sizeof exponent, "e%" PRId64, read.point);
+    out[n++] = '-';
+    n -= read.sign > 0 ? 1 : 0;
+    out[n++] = '0';
+    out[n++] = '.';
+    while (read.at < read.end && n + tail < max) {
+        out[n++] = (char)('0' + next_digit(&read.at, read.end));
+    }
+    memcpy(out + n, exponent, tail);
+    return n + tail;
 }

@@ -18,4 +18,9 @@
  * counts as a billion. */
 int dl_number_compare(const char *a, size_t a_len, const char *b, size_t b_len);
 
+/* Write the number of the LEN bytes at TEXT to OUT, which has room for MAX
+ * (at least 64) bytes, with as many of its leading digits as fit; return its
+ * length.  The rest of the digits are cut. */
+size_t dl_number_cut(char *out, size_t max, const char *text, size_t len);
+
 #endif

@@ -144,8 +144,9 @@ static bool read_list(filter *f, dl_query *query, const char *text, size_t len,
             refuse(fault, "empty", column->path, "takes no empty item");
             return false;
         }
-        if (!dl_query_operand_read(&f->operands[f->n++], column, f->op, text,
-                                   item, fault, query->pool)) {
+        f->operands[f->n].op = f->op;
+        if (!dl_query_operand_read(&f->operands[f->n++], column, text, item,
+                                   fault, query->pool)) {
             return false;
         }
         text += item + 1;
@@ -171,8 +172,9 @@ dl_status dl_query_filter(dl_query *query, const char *path, dl_query_op op,
     else {
         f->n = 1;
         f->operands = apr_pcalloc(query->pool, sizeof *f->operands);
+        f->operands->op = op;
         good = dl_query_operand_read(f->operands, &query->columns[f->column],
-                                     op, text, len, fault, query->pool);
+                                     text, len, fault, query->pool);
     }
     query->n_filters += good ? 1 : 0;
     return good ? DL_OK : DL_INVALID;
@@ -181,6 +183,43 @@ dl_status dl_query_filter(dl_query *query, const char *path, dl_query_op op,
 int dl_query_filters(const dl_query *query)
 {
     return query->n_filters;
+}
+
+/* Narrow *FIRST to *LAST to the days on which F can match. */
+static void narrow_days(dl_day *first, dl_day *last, const filter *f)
+{
+    dl_day from = INT32_MAX;
+    dl_day to = INT32_MIN;
+    int i;
+
+    for (i = 0; i < f->n; i++) {
+        dl_day day = dl_time_day(f->operands[i].time);
+
+        from = day < from ? day : from;
+        to = day > to ? day : to;
+    }
+    if (f->op != DL_QUERY_LT && f->op != DL_QUERY_LTE && from > *first) {
+        *first = from;
+    }
+    if (f->op != DL_QUERY_GT && f->op != DL_QUERY_GTE && to < *last) {
+        *last = to;
+    }
+}
+
+void dl_query_days(dl_day *first, dl_day *last, const dl_query *query)
+{
+    const dl_dataset *ds = query->ds;
+    int i;
+
+    for (i = 0; i < query->n_filters; i++) {
+        const filter *f = &query->filters[i];
+
+        if (strcmp(query->columns[f->column].path,
+                   ds->fields[ds->time_field].path) == 0 &&
+            f->op != DL_QUERY_NE && f->op != DL_QUERY_CONTAINS) {
+            narrow_days(first, last, f);
+        }
+    }
 }
 
 /* --- Lines ----------------------------------------------------------------- */

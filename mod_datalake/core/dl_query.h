@@ -37,6 +37,7 @@
 #include "dl_dataset.h"
 #include "dl_error.h"
 #include "dl_json.h"
+#include "dl_time.h"
 
 /* Most filters of a query; most columns, those of filters among them. */
 #define DL_QUERY_FILTERS 32
@@ -82,6 +83,10 @@ DL_MUSTCHECK dl_status dl_query_filter(dl_query *query, const char *path,
 
 /* Return how many filters QUERY has. */
 int dl_query_filters(const dl_query *query);
+
+/* Narrow the days *FIRST to *LAST, both included, to those that can hold a
+ * match: a record lies on the UTC day of its event time. */
+void dl_query_days(dl_day *first, dl_day *last, const dl_query *query);
 
 /* Make QUERY ready for lines; nothing can be added afterwards.  DL_INVALID: a
  * path that JSON cannot have. */

@@ -25,7 +25,7 @@ static bool refuse(dl_query_fault *fault, const char *code,
 }
 
 static bool read_time(dl_query_operand *operand, const dl_query_member *member,
-                      dl_query_op op, dl_query_fault *fault)
+                      dl_query_fault *fault)
 {
     bool zone_missing = false;
     bool whole_day = false;
@@ -39,20 +39,22 @@ static bool read_time(dl_query_operand *operand, const dl_query_member *member,
     if (zone_missing) {
         return refuse(fault, "time-zone-missing", member, "a time with a zone");
     }
-    if (whole_day && op == DL_QUERY_LTE && member->type == DL_FIELD_TIME) {
+    if (whole_day && operand->op == DL_QUERY_LTE &&
+        member->type == DL_FIELD_TIME) {
         operand->time += DL_DAY_US - 1;
     }
     return true;
 }
 
 static bool read_bool(dl_query_operand *operand, const dl_query_member *member,
-                      dl_query_op op, dl_query_fault *fault)
+                      dl_query_fault *fault)
 {
     operand->flag = strcmp(operand->text, "true") == 0;
     if (!operand->flag && strcmp(operand->text, "false") != 0) {
         return refuse(fault, "not-a-boolean", member, "true or false");
     }
-    return op == DL_QUERY_EQ || op == DL_QUERY_NE || op == DL_QUERY_IN ||
+    return operand->op == DL_QUERY_EQ || operand->op == DL_QUERY_NE ||
+           operand->op == DL_QUERY_IN ||
            refuse(fault, "no-order", member, "no comparison by order");
 }
 
@@ -73,15 +75,13 @@ static bool read_needle(dl_query_operand *operand,
 }
 
 bool dl_query_operand_read(dl_query_operand *operand,
-                           const dl_query_member *member, dl_query_op op,
-                           const char *text, size_t len, dl_query_fault *fault,
-                           apr_pool_t *pool)
+                           const dl_query_member *member, const char *text,
+                           size_t len, dl_query_fault *fault, apr_pool_t *pool)
 {
-    memset(operand, 0, sizeof *operand);
     operand->text = apr_pstrmemdup(pool, text, len);
     operand->len = len;
     operand->number = dl_decimal_is_number(text, len);
-    if (op == DL_QUERY_CONTAINS) {
+    if (operand->op == DL_QUERY_CONTAINS) {
         return read_needle(operand, member, fault, pool);
     }
     switch (member->type) {
@@ -91,10 +91,10 @@ bool dl_query_operand_read(dl_query_operand *operand,
         return operand->number ||
                refuse(fault, "not-a-number", member, "a number");
     case DL_FIELD_BOOL:
-        return read_bool(operand, member, op, fault);
+        return read_bool(operand, member, fault);
     case DL_FIELD_TIME:
     case DL_FIELD_DATE:
-        return read_time(operand, member, op, fault);
+        return read_time(operand, member, fault);
     case DL_FIELD_STR:
     case DL_FIELD_ANY:
         break;

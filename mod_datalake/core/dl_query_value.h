@@ -25,6 +25,7 @@ typedef struct dl_query_member {
 
 /* A value to compare with. */
 typedef struct dl_query_operand {
+    dl_query_op op;    /* how; set by the caller of dl_query_operand_read */
     const char *text;  /* its text, ends in NUL */
     size_t len;        /* bytes of text */
     bool number;       /* text is in number syntax */
@@ -33,12 +34,11 @@ typedef struct dl_query_operand {
     dl_needle *needle; /* contains */
 } dl_query_operand;
 
-/* Fill OPERAND from the LEN bytes at TEXT for MEMBER and OP; it lives in POOL.
- * False: it is not of the type; FAULT says what is. */
+/* Fill OPERAND, zeroed but for its op, from the LEN bytes at TEXT for MEMBER;
+ * it lives in POOL.  False: it is not of the type; FAULT says what is. */
 bool dl_query_operand_read(dl_query_operand *operand,
-                           const dl_query_member *member, dl_query_op op,
-                           const char *text, size_t len, dl_query_fault *fault,
-                           apr_pool_t *pool);
+                           const dl_query_member *member, const char *text,
+                           size_t len, dl_query_fault *fault, apr_pool_t *pool);
 
 /* Set *ORDER below, at or above 0 as the value SLICE of MEMBER is less than,
  * equal to or above OPERAND.  SCRATCH has room for SLICE.  False: they cannot
