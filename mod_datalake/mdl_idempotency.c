@@ -55,9 +55,17 @@ static void hash_request(unsigned char out[DL_SHA256_SIZE],
     const char *args = q->r->args != NULL ? q->r->args : "";
     dl_sha256 *sum = dl_sha256_create(q->r->pool);
     unsigned char inner[DL_SHA256_SIZE];
+    int i;
 
     dl_sha256_add(sum, key->bytes, sizeof key->bytes);
     dl_sha256_add(sum, q->route->doc, strlen(q->route->doc) + 1);
+    for (i = 0; i < q->resource->n_segments; i++) {
+        const char *text = q->path.segment[i].text;
+
+        if (q->resource->segments[i][0] == '{') { /* not an alias's words */
+            dl_sha256_add(sum, text, strlen(text) + 1);
+        }
+    }
     dl_sha256_add(sum, args, strlen(args) + 1);
     dl_sha256_add(sum, q->body.len > 0 ? q->body.text : "", q->body.len);
     dl_sha256_digest(inner, sum);

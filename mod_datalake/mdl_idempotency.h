@@ -1,14 +1,15 @@
 /* mdl_idempotency.h - Idempotency-Key: a repeated request gets the answer of
  * the first one (contract 1.6).
  *
- * Honoured by rows whose body is marked repeatable, otherwise ignored.  Owner
+ * Honoured by rows whose body is marked repeatable (one that takes none has a
+ * mdl_body without members, optional), otherwise ignored.  Owner
  * of a key is the account, or the address where no token is looked at.  The
  * first request claims the key in the warehouse before its handler runs; what
  * it answers with 2xx is kept there for 24 hours before the first byte leaves,
  * and given again.  Any other outcome changed nothing: the claim is given up
  * and a repetition is tried anew.
  *
- *   same key, other route, query or body   422 idempotency-mismatch
+ *   same key, other path, query or body    422 idempotency-mismatch
  *   same key, first one under way          409 conflict
  *   warehouse away                         503, the handler does not run
  *

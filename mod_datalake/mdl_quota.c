@@ -9,6 +9,8 @@
 
 #include <httpd.h>
 
+#include <http_main.h>
+
 #include <apr_strings.h>
 
 #include "dl_time.h"
@@ -108,8 +110,8 @@ static dl_status fill_routes(mdl_quota *quota, const apr_array_header_t *rules,
     return fill_limits(quota->v1, quota, rules, "/v1/me/quota", err);
 }
 
-/* Whether a rule limits UNIT. */
-static bool is_limited(const apr_array_header_t *rules, mdl_quota_unit unit)
+/* Whether RULES limit UNIT. */
+static bool limit_unit(const apr_array_header_t *rules, mdl_quota_unit unit)
 {
     int i;
 
@@ -123,6 +125,19 @@ static bool is_limited(const apr_array_header_t *rules, mdl_quota_unit unit)
         }
     }
     return unit == MDL_QUOTA_CALLS;
+}
+
+/* Whether a rule of any server limits UNIT: one keeper serves them all. */
+static bool is_limited(mdl_quota_unit unit)
+{
+    const server_rec *server;
+
+    for (server = ap_server_conf; server != NULL; server = server->next) {
+        if (limit_unit(mdl_config_get(server)->quota_rules, unit)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Open the tables that count UNIT. */
@@ -152,11 +167,10 @@ static dl_status open_windows(mdl_quota *quota, const char *name,
                               const server_rec *server, dl_error *err,
                               apr_pool_t *pool)
 {
-    const mdl_config *config = mdl_config_get(server);
     int unit;
 
     for (unit = 0; unit < MDL_QUOTA_UNITS; unit++) {
-        if (is_limited(config->quota_rules, (mdl_quota_unit)unit)) {
+        if (is_limited((mdl_quota_unit)unit)) {
             DL_TRY(open_unit(quota, (mdl_quota_unit)unit, name, server, err,
                              pool));
         }

@@ -24,6 +24,10 @@
 #define PAGE     200
 #define LOAD_MAX 65536
 
+/* Servers with windows of their own that one child remembers; more than that
+ * would only be kept twice. */
+#define KEPT_MAX 64
+
 /* At a stop: how long to wait for the child that is writing. */
 #define STOP_US (INT64_C(300) * 1000)
 
@@ -288,16 +292,39 @@ static void stop(void *context)
     mdl_election_resign(&k->quota->shared->election);
 }
 
+/* Whether this child keeps the windows of QUOTA already, for another server;
+ * remembers that it does.  Thread: child start only. */
+static bool is_kept(const mdl_quota *quota)
+{
+    static const mdl_quota_shared *kept[KEPT_MAX];
+    static size_t n;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        if (kept[i] == quota->shared) {
+            return true;
+        }
+    }
+    if (n < KEPT_MAX) {
+        kept[n++] = quota->shared;
+    }
+    return false;
+}
+
 dl_status mdl_quota_keeper_start(mdl_quota *quota, mdl_wh_pool *pool,
                                  dl_error *err, apr_pool_t *child_pool)
 {
-    keeper *k = apr_pcalloc(child_pool, sizeof *k);
+    keeper *k;
     mdl_turns_work work = {.name = "keeps quota windows",
                            .every_ms = TURN_MS,
                            .turn = take_turn,
-                           .stop = stop,
-                           .context = k};
+                           .stop = stop};
 
+    if (is_kept(quota)) {
+        return DL_OK;
+    }
+    k = apr_pcalloc(child_pool, sizeof *k);
+    work.context = k;
     k->quota = quota;
     k->pool = pool;
     k->saved_us = dl_time_monotonic_us();

@@ -15,8 +15,8 @@
 #include "mdl_quota.h"
 #include "mdl_wh.h"
 
-/* Start the thread for QUOTA, with the warehouse of POOL; it is stopped and
- * joined before CHILD_POOL goes.  DL_INTERNAL: no thread.  Thread: child start
+/* Start the thread for QUOTA, with the warehouse of POOL, unless this child has
+ * one for the same windows; it is stopped and joined before CHILD_POOL goes.  DL_INTERNAL: no thread.  Thread: child start
  * only. */
 DL_MUSTCHECK dl_status mdl_quota_keeper_start(mdl_quota *quota,
                                               mdl_wh_pool *pool, dl_error *err,

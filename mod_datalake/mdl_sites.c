@@ -14,6 +14,7 @@
 
 #include "dl_log.h"
 #include "mdl_config.h"
+#include "mdl_quota_keeper.h"
 #include "mdl_site.h"
 
 /* The name under which httpd keeps the struct. */
@@ -185,6 +186,11 @@ void mdl_sites_open(server_rec *main_server, apr_pool_t *child_pool)
         shared = find_open(main_server, server);
         if (shared != NULL) {
             mdl_site_share(site, shared);
+            if (mdl_quota_keeper_start(site->quota, site->wh, &err,
+                                       child_pool) != DL_OK) {
+                dl_log(DL_LOG_ERROR,
+                       "DL1133 a child keeps no quota windows: %s", err.text);
+            }
         }
         else if (mdl_site_open(site, &err, child_pool) != DL_OK) {
             dl_log(DL_LOG_ERROR, "DL1003 a child cannot serve: %s", err.text);
