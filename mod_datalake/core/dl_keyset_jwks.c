@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <apr_strings.h>
 #include <jansson.h>
 
 /* Most bytes of a JWKS file, and of the text that is published. */
@@ -178,13 +179,19 @@ static dl_status publish_all(int *n, dl_json_writer *w, const dl_keyset *keys,
 dl_status dl_keyset_publish(const char **text, const dl_keyset *keys,
                             dl_error *err, apr_pool_t *result_pool)
 {
-    dl_buf *buf = dl_buf_create(JWKS_MAX, result_pool);
+    apr_pool_t *scratch;
     dl_json_writer w;
+    dl_status status;
+    dl_buf *buf;
     int n;
 
+    apr_pool_create(&scratch, result_pool);
+    buf = dl_buf_create(JWKS_MAX, scratch);
     dl_json_writer_begin(&w, buf);
-    DL_TRY(publish_all(&n, &w, keys, err));
-    DL_TRY(dl_buf_append(buf, "", 1, err));
-    *text = n > 0 ? buf->data : NULL;
-    return DL_OK;
+    status = publish_all(&n, &w, keys, err);
+    *text = status == DL_OK && n > 0
+                ? apr_pstrmemdup(result_pool, buf->data, buf->len)
+                : NULL;
+    apr_pool_destroy(scratch);
+    return status;
 }
