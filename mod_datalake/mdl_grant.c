@@ -4,6 +4,7 @@
 #include "mdl_grant.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include <httpd.h>
 
@@ -297,6 +298,22 @@ static bool is_own_business(const mdl_request *q)
     return strncmp(q->resource->template, "/user/", 6) == 0;
 }
 
+/* Decide whether the caller may ask for the account that a parameter of Q's
+ * row names. */
+static int require_own_account(mdl_request *q)
+{
+    const mdl_param *params = q->route->params;
+    int i;
+
+    for (i = 0; params != NULL && params[i].name != NULL; i++) {
+        if (params[i].account && q->values[i].given &&
+            strcasecmp(q->values[i].text, q->identity.username) != 0) {
+            return mdl_grant_require_role(q, DL_ROLE_ADMIN);
+        }
+    }
+    return OK;
+}
+
 bool mdl_grant_is_open(const mdl_request *q)
 {
     return q->route->resource == NULL || q->site->config->market_open == 1;
@@ -310,7 +327,7 @@ static int decide_class(mdl_request *q)
     case MDL_CLASS_ANONYMOUS:
         return mdl_grant_is_open(q) ? OK : require_resource(q, DL_LEVEL_READ);
     case MDL_CLASS_USER:
-        return q->identity.known ? OK : mdl_grant_refuse(q, "token");
+        return require_own_account(q);
     case MDL_CLASS_READ:
         return require_resource(q, DL_LEVEL_READ);
     case MDL_CLASS_WRITE:

@@ -71,6 +71,9 @@ typedef struct mdl_param {
     bool required;              /* absent: 400 */
     bool resource;              /* names what is accessed: parsed before the
                                    access check (contract 1.1) */
+    bool account;               /* names an account, and is a resource too:
+                                   another one than the caller's is for role
+                                   admin alone */
     bool end;                   /* a TIME that ends a range: a date means the
                                    end of that day */
     int64_t min, max;           /* INT: values.  TEXT, LIST: bytes; max 0

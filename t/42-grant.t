@@ -464,6 +464,8 @@ subtest 'the list of grants' => sub {
     is_deeply($rows->('auditor'), [], 'an auditor, too');
     is_refused($client{bob}->get('/api/access/?user=alice'),
         'role admin', 'not another\'s');
+    is_refused($client{bob}->get('/api/access/?user=alice&nonsense=1'),
+        'role admin', '... which comes before other parameters');
     my @seen;
     my $cursor = '';
     do {
@@ -560,6 +562,7 @@ subtest 'what has changed on another server holds within a second' => sub {
     my $other = DataLake::Httpd->new(
         $stack->place('apache2-other'),
         pid_file   => undef,
+        preload    => $ENV{DL_PRELOAD},
         ini        => $stack->ini_file,
         directives => $stack->directives =~ s{^(DataLakeAuditDir "?)(\S+?)("?)$}{
             mkdir "$stack->{dir}/audit-other"; qq($1$stack->{dir}/audit-other$3)}emr,
