@@ -225,20 +225,34 @@ SELECT resource, access, expires_at FROM access_grant
 WHERE user_id = ? AND (expires_at IS NULL OR expires_at > ?)
 ORDER BY resource LIMIT ?;
 
--- STMT_GRANT_LIST: the rights of all accounts, page by page
+-- STMT_GRANT_LIST: the rights of all accounts, page by page.  One statement a
+-- filter: MariaDB forgets a column of ORDER BY for good when one execution of
+-- a prepared statement finds it equal to a parameter
 SELECT u.username, g.resource, g.access, g.expires_at, b.username, g.granted_at
 FROM app_user u JOIN access_grant g ON g.user_id = u.id
 LEFT JOIN app_user b ON b.id = g.granted_by
 WHERE u.username >= ? AND (u.username > ? OR g.resource > ?)
-AND (? = '' OR g.resource = ?)
 ORDER BY u.username, g.resource LIMIT ?;
+
+-- STMT_GRANT_LIST_RESOURCE: those on one resource
+SELECT u.username, g.resource, g.access, g.expires_at, b.username, g.granted_at
+FROM app_user u JOIN access_grant g ON g.user_id = u.id
+LEFT JOIN app_user b ON b.id = g.granted_by
+WHERE g.resource = ? AND u.username > ?
+ORDER BY u.username LIMIT ?;
 
 -- STMT_GRANT_LIST_USER: those of one account
 SELECT u.username, g.resource, g.access, g.expires_at, b.username, g.granted_at
 FROM app_user u JOIN access_grant g ON g.user_id = u.id
 LEFT JOIN app_user b ON b.id = g.granted_by
-WHERE u.id = ? AND g.resource > ? AND (? = '' OR g.resource = ?)
+WHERE u.id = ? AND g.resource > ?
 ORDER BY g.resource LIMIT ?;
+
+-- STMT_GRANT_FIND: the one of both
+SELECT u.username, g.resource, g.access, g.expires_at, b.username, g.granted_at
+FROM app_user u JOIN access_grant g ON g.user_id = u.id
+LEFT JOIN app_user b ON b.id = g.granted_by
+WHERE u.id = ? AND g.resource = ? LIMIT ?;
 
 -- --- Rates (dl_wh_rates.c) ---------------------------------------------------
 

@@ -134,20 +134,27 @@ static dl_status read_row(dl_grant_row *row, const dl_wh_stmt *st,
 static dl_status prepare_list(dl_wh_stmt **st, unsigned *next, dl_wh *wh,
                               const dl_grant_query *query, dl_error *err)
 {
+    bool one = query->resource[0] != '\0';
+
+    *next = 2;
     if (query->user_id != 0) {
-        DL_TRY(dl_wh_prepare(st, wh, STMT_GRANT_LIST_USER, err));
+        DL_TRY(dl_wh_prepare(
+            st, wh, one ? STMT_GRANT_FIND : STMT_GRANT_LIST_USER, err));
         dl_wh_bind_int(*st, 0, query->user_id);
-        *next = 1;
+        dl_wh_bind_str(*st, 1, one ? query->resource : query->after_resource);
+        return DL_OK;
     }
-    else {
-        DL_TRY(dl_wh_prepare(st, wh, STMT_GRANT_LIST, err));
-        dl_wh_bind_str(*st, 0, query->after_username);
+    if (one) {
+        DL_TRY(dl_wh_prepare(st, wh, STMT_GRANT_LIST_RESOURCE, err));
+        dl_wh_bind_str(*st, 0, query->resource);
         dl_wh_bind_str(*st, 1, query->after_username);
-        *next = 2;
+        return DL_OK;
     }
-    dl_wh_bind_str(*st, (*next)++, query->after_resource);
-    dl_wh_bind_str(*st, (*next)++, query->resource);
-    dl_wh_bind_str(*st, (*next)++, query->resource);
+    DL_TRY(dl_wh_prepare(st, wh, STMT_GRANT_LIST, err));
+    dl_wh_bind_str(*st, 0, query->after_username);
+    dl_wh_bind_str(*st, 1, query->after_username);
+    dl_wh_bind_str(*st, 2, query->after_resource);
+    *next = 3;
     return DL_OK;
 }
 
