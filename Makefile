@@ -268,8 +268,9 @@ fuzz: packages ## every fuzz target: its corpus, then SECONDS (5) each
 coverage: packages all ## line and branch coverage of the suite, with floors
 	@$(call variant,coverage) CFLAGS=--coverage LDFLAGS=--coverage \
 	  OPTIMISE='-O0 -g' HARDENING= coverage-built
-	$(call suite_of,coverage) $(ASAN_TESTS)
-	@t/lib/coverage $(BUILD)/coverage
+	@t/lib/coverage --begin $(BUILD)/coverage
+	$(call suite_of,coverage) $(ASAN_TESTS); status=$$?; \
+	  t/lib/coverage $(BUILD)/coverage && exit $$status
 
 asan-built tsan-built coverage-built: all $(UNIT_TESTS)
 
