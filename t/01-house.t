@@ -146,6 +146,28 @@ subtest 'log tags' => sub {
         @outside);
 };
 
+subtest 'httpd is hardened' => sub {
+    my $conf = slurp('conf/hardening.conf');
+    my @lines = (
+        'HttpProtocolOptions Strict RegisteredMethods Require1.0',
+        'TraceEnable off',           'ServerTokens Prod',
+        'ServerSignature Off',       'FileETag None',
+        'LimitRequestLine 8190',     'LimitRequestFields 64',
+        'LimitRequestFieldSize 8190', 'LimitRequestBody 1048576',
+        'RequestReadTimeout handshake=5 header=5-10,MinRate=500 '
+          . 'body=5-20,MinRate=500',
+        'Timeout 15',          'KeepAliveTimeout 5',
+        'GracefulShutdownTimeout 30', 'Protocols http/1.1',
+        'MergeSlashes On',     'AcceptPathInfo Off',
+        'AuthzSendForbiddenOnFailure On', 'AllowOverride None',
+        'SSLProtocol -all +TLSv1.2 +TLSv1.3', 'Require all denied',
+    );
+    none(scalar @lines, 'conf/hardening.conf has every line',
+        grep { $conf !~ /^\s*\Q$_\E$/m } @lines);
+    like(slurp('conf/httpd/stack.conf'), qr/^Include \S+hardening\.conf$/m,
+        'and every test runs with it');
+};
+
 subtest 'files' => sub {
     my @all = tracked();
     my %top = map { ($_ => 1) } qw(mod_datalake consumers conf sql t Makefile
