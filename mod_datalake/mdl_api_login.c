@@ -78,15 +78,16 @@ static dl_status store(struct dl_wh *wh, void *context, dl_error *err)
     return dl_login_add(wh, context, err);
 }
 
-/* Store the log-in of CLAIMS with the tokens of PAIR. */
-static int store_login(mdl_request *q, const dl_claims *claims,
-                       const mdl_login_pair *pair)
+/* Store the log-in of CLAIMS into ACCOUNT with the tokens of PAIR. */
+static int store_login(mdl_request *q, const dl_login_candidate *account,
+                       const dl_claims *claims, const mdl_login_pair *pair)
 {
     dl_login login;
     dl_error err;
     dl_status status;
 
     mdl_login_record(&login, pair, claims);
+    login.epoch = account->epoch;
     status = mdl_wh_write(q->site->wh, store, &login, &err);
     if (status == DL_NOT_FOUND) {
         return mdl_login_refuse(q);
@@ -131,7 +132,7 @@ static int log_in(mdl_request *q, mdl_login_shape shape)
     if (mdl_login_sign(pair, q->site, &claims, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_OURSELVES, &err);
     }
-    status = store_login(q, &claims, pair);
+    status = store_login(q, &account, &claims, pair);
     return status == OK ? mdl_login_answer(q, pair, shape) : status;
 }
 

@@ -136,6 +136,7 @@ void mdl_login_record(dl_login *login, const mdl_login_pair *pair,
                        : pair->refresh_expires_at;
 
     login->user_id = claims->user_id;
+    login->epoch = 0;
     login->sid = claims->sid;
     login->jti = pair->refresh_jti;
     login->now = dl_time_now();

@@ -182,7 +182,7 @@ ORDER BY sid LIMIT ?;
 -- --- Log-ins (dl_login.c): locked in the order account, session, token --------
 
 -- STMT_LOGIN_FIND: whom a log-in is tried for, without case
-SELECT id, username, role, is_active, deleted_at, password_hash
+SELECT id, username, role, is_active, deleted_at, password_hash, epoch
 FROM app_user WHERE username = ?;
 
 -- STMT_SESSION_EXTEND: a log-in whose last token ends later

@@ -594,6 +594,35 @@ subtest '1,000 registrations of one name at once' => sub {
         'no mistake of the server');
 };
 
+subtest 'a log-in under way does not outlive a new password' => sub {
+    member('jan');
+    $db->begin_work;
+    $db->selectrow_array(
+        "SELECT id FROM app_user WHERE username = 'jan' FOR UPDATE");
+    pipe my $read, my $write or die "pipe: $!\n";
+    my $pid = fork // die "fork: $!\n";
+    if ($pid == 0) {    # the password is right, the account is locked
+        my $answer = $stack->httpd->client->post('/user/login',
+            { username => 'jan', password => 'correct horse' });
+        syswrite $write, "$answer->{status} $answer->{json}{type}";
+        POSIX::_exit(0);
+    }
+    my $watch = $stack->mariadb->dbh('datalake');
+    for (1 .. 500) {
+        last
+          if $watch->selectrow_array('SELECT COUNT(*) FROM'
+              . " information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
+        sleep 0.01;
+    }
+    $db->do("UPDATE app_user SET password_hash = 'x', epoch = epoch + 1"
+          . " WHERE username = 'jan'");
+    $db->commit;
+    waitpid $pid, 0;
+    sysread $read, my $told, 100;
+    is($told, '401 /problems/invalid-credentials',
+        'a password that was right a moment ago is 401');
+};
+
 subtest 'a change that meets another one is made all the same' => sub {
     my $token = member('ida');
     $db->begin_work;

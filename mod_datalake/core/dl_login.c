@@ -16,7 +16,8 @@ enum login_column {
     COLUMN_ROLE,
     COLUMN_ACTIVE,
     COLUMN_DELETED_AT,
-    COLUMN_HASH
+    COLUMN_HASH,
+    COLUMN_EPOCH
 };
 
 /* Columns of STMT_REFRESH_LOCK. */
@@ -63,6 +64,7 @@ static dl_status read_candidate(dl_login_candidate *candidate,
                                 const dl_wh_stmt *st, dl_error *err)
 {
     candidate->user_id = dl_wh_int(st, COLUMN_ID);
+    candidate->epoch = dl_wh_int(st, COLUMN_EPOCH);
     candidate->active = dl_wh_int(st, COLUMN_ACTIVE) != 0 &&
                         dl_wh_is_null(st, COLUMN_DELETED_AT);
     DL_TRY(read_role(&candidate->role, st, COLUMN_ROLE, err));
@@ -95,9 +97,10 @@ dl_status dl_login_find(dl_login_candidate *candidate, dl_wh *wh,
 
 /* --- Inside a transaction ------------------------------------------------- */
 
-/* Lock account ID; *USABLE says whether it may log in. */
-static dl_status lock_account(bool *usable, dl_role *role, dl_wh *wh,
-                              int64_t id, dl_error *err)
+/* Lock account ID; *USABLE says whether it may log in, and *EPOCH which state
+ * of it that is. */
+static dl_status lock_account(bool *usable, dl_role *role, int64_t *epoch,
+                              dl_wh *wh, int64_t id, dl_error *err)
 {
     dl_wh_stmt *st;
     dl_status status;
@@ -111,6 +114,7 @@ static dl_status lock_account(bool *usable, dl_role *role, dl_wh *wh,
     }
     status = read_role(role, st, 0, err);
     *usable = dl_wh_int(st, 1) != 0 && dl_wh_is_null(st, 2);
+    *epoch = dl_wh_int(st, 3);
     dl_wh_finish(st);
     return status;
 }
@@ -142,12 +146,14 @@ static dl_status add_session(dl_wh *wh, const dl_login *login, dl_error *err)
 dl_status dl_login_add(dl_wh *wh, const dl_login *login, dl_error *err)
 {
     dl_role role;
+    int64_t epoch = 0;
     bool usable = false;
     dl_wh_stmt *st;
 
-    DL_TRY(lock_account(&usable, &role, wh, login->user_id, err));
-    if (!usable) {
-        return dl_fail(err, DL_NOT_FOUND, 0, "account %lld is no longer active",
+    DL_TRY(lock_account(&usable, &role, &epoch, wh, login->user_id, err));
+    if (!usable || epoch != login->epoch) {
+        return dl_fail(err, DL_NOT_FOUND, 0,
+                       "account %lld is no longer what it was",
                        (long long)login->user_id);
     }
     DL_TRY(add_session(wh, login, err));
@@ -226,10 +232,11 @@ dl_status dl_login_exchange(dl_login_verdict *verdict, dl_role *role, dl_wh *wh,
                             const dl_login *login, const char *jti,
                             dl_error *err)
 {
+    int64_t epoch;
     bool usable = false;
     bool runs = false;
 
-    DL_TRY(lock_account(&usable, role, wh, login->user_id, err));
+    DL_TRY(lock_account(&usable, role, &epoch, wh, login->user_id, err));
     DL_TRY(lock_session(&runs, wh, login->user_id, login->sid, err));
     DL_TRY(lock_refresh_token(verdict, wh, login, jti, err));
     if (*verdict == DL_LOGIN_REUSED && runs) {

@@ -37,6 +37,7 @@ typedef struct dl_login_candidate {
     bool known;      /* false: nobody, the rest means nothing */
     bool active;     /* false: disabled or deleted */
     int64_t user_id; /* app_user.id */
+    int64_t epoch;   /* rises with each change of the account */
     dl_role role;    /* of the account */
     char username[DL_USERNAME_MAX + 1]; /* as it was registered */
     char hash[DL_PASSWORD_HASH];        /* of its password */
@@ -53,6 +54,8 @@ DL_MUSTCHECK dl_status dl_login_find(dl_login_candidate *candidate,
 /* A log-in, or the next step of one. */
 typedef struct dl_login {
     int64_t user_id;    /* account */
+    int64_t epoch;      /* of the account when its password was looked at; for
+                           dl_login_add */
     const char *sid;    /* id of the log-in */
     const char *jti;    /* id of the refresh token that is given out */
     dl_time now;        /* when */
@@ -62,7 +65,8 @@ typedef struct dl_login {
 } dl_login;
 
 /* Store LOGIN with its first refresh token and set last_login_at.
- * DL_NOT_FOUND: the account is gone or not active by now. */
+ * DL_NOT_FOUND: the account is gone, not active or another by now: had its
+ * password changed meanwhile, this log-in would outlive the change. */
 DL_MUSTCHECK dl_status dl_login_add(struct dl_wh *wh, const dl_login *login,
                                     dl_error *err);
 
