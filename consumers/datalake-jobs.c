@@ -70,6 +70,10 @@ static dl_status serve(const dlc_service *service, dl_error *err,
             rest(pause);
         }
     }
+    if (dlc_audit_load_finish(load, err) != DL_OK) {
+        dl_log(DL_LOG_WARNING, "DL0754 audit: the last heads are missing: %s",
+               err->text);
+    }
     return DL_OK;
 }
 

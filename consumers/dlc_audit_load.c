@@ -36,9 +36,10 @@ struct dlc_audit_load {
     apr_hash_t *files;      /* dlc_audit_place by file, NULL: not read */
     apr_pool_t *turn;       /* of a turn */
     const struct dl_json_shape *shape; /* of a line */
-    int64_t head_us;                   /* when the heads are due, monotonic */
-    dl_stats_value *lag;               /* age of the oldest line not stored */
-    dl_stats_value *stored;            /* lines stored */
+    dl_time good;           /* of the last turn that went well, or 0 */
+    int64_t head_us;        /* when the heads are due, monotonic */
+    dl_stats_value *lag;    /* age of the oldest line not stored */
+    dl_stats_value *stored; /* lines stored */
 };
 
 /* What a turn has gathered. */
@@ -320,6 +321,12 @@ static void show_lag(dlc_audit_load *load, const gathered *found, bool stored)
 {
     dl_time oldest = found->oldest;
 
+    if (stored) {
+        load->good = dl_time_now();
+    }
+    else if (load->good != 0 && load->good < oldest) {
+        oldest = load->good; /* it may not even have been looked at */
+    }
     for (int i = 0; !stored && i < found->rows->nelts; i++) {
         dl_time t =
             APR_ARRAY_IDX(found->rows, i, dlc_audit_row).entry.timestamp;
@@ -377,4 +384,12 @@ dl_status dlc_audit_load_turn(bool *more, dlc_audit_load *load, dl_error *err)
     }
     *more = found.more;
     return status;
+}
+
+dl_status dlc_audit_load_finish(dlc_audit_load *load, dl_error *err)
+{
+    apr_pool_clear(load->turn);
+    return load->files == NULL ? DL_OK
+                               : dlc_audit_store_heads(load->store, load->files,
+                                                       err, load->turn);
 }

@@ -43,4 +43,9 @@ DL_MUSTCHECK dl_status dlc_audit_load_create(dlc_audit_load **load,
 DL_MUSTCHECK dl_status dlc_audit_load_turn(bool *more, dlc_audit_load *load,
                                            dl_error *err);
 
+/* Store the heads of all chains that have grown, before the program ends.
+ * Errors as dlc_audit_load_turn. */
+DL_MUSTCHECK dl_status dlc_audit_load_finish(dlc_audit_load *load,
+                                             dl_error *err);
+
 #endif

@@ -27,6 +27,7 @@ struct dl_csv {
     apr_array_header_t *names; /* const char *, in order */
     apr_hash_t *places;        /* name to its cell, int * */
     cell *cells;               /* DL_CSV_COLUMNS of them */
+    bool learned;              /* columns are of the objects' own */
     dl_buf *scratch;           /* a text without escapes */
 };
 
@@ -158,7 +159,7 @@ static dl_status take_name(walk *w, size_t len, size_t *more, dl_error *err)
 static bool opens(const walk *w, size_t len)
 {
     return w->at + 1 < w->end && *w->at == '{' && w->at[1] != '}' &&
-           (w->learning || find_column(w->csv, w->name, len) < 0);
+           (w->csv->learned || find_column(w->csv, w->name, len) < 0);
 }
 
 /* Walk through the object WALK stands on; its name has LEN bytes.  Depth is
@@ -186,6 +187,7 @@ dl_status dl_csv_learn(dl_csv *csv, const char *json, size_t len, dl_error *err)
 {
     walk w = {.csv = csv, .learning = true, .at = json, .end = json + len};
 
+    csv->learned = true;
     return len > 0 && *json == '{' ? walk_object(&w, 0, err) : DL_OK;
 }
 

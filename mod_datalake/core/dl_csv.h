@@ -1,7 +1,7 @@
 /* dl_csv.h - JSON objects as rows of CSV (RFC 4180, CRLF; contract 1.6).
  *
  * Names of nested objects are joined by dots; an array, and an object whose
- * own name is a column, is one cell of JSON text; null and what is missing is
+ * own name was given as a column, is one cell of JSON text; null and what is missing is
  * an empty cell.  A text that begins with = + - @ tab or CR gets a leading ',
  * so that no spreadsheet runs it; numbers stay as they are.
  *

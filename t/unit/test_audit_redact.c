@@ -189,6 +189,9 @@ static void test_csv(void)
     is_str(csv((const char *[]){"{\"a\":[1,{\"b\":2}],\"c\":{}}", NULL}),
            "a,c\r\n\"[1,{\"\"b\"\":2}]\",{}\r\n",
            "an array is JSON text, so is an empty object");
+    is_str(csv((const char *[]){"{\"a\":{\"b\":1}}", "{\"a\":null}", NULL}),
+           "a.b,a\r\n1,\r\n,\r\n",
+           "an object that is null elsewhere is taken apart all the same");
     is_str(csv((const char *[]){"{\"=a\":1}", NULL}), "\"'=a\"\r\n1\r\n",
            "a name is guarded too");
     is_str(csv((const char *[]){"{\"a\":\"\\u00e9\"}", NULL}),
