@@ -45,6 +45,26 @@
     "DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKT" \
     "UJqPP3-Kg6NU1Q"
 
+/* RFC 7520, sections 3.3 and 4.1: RS256. */
+#define R41_N                                                                  \
+    "n4EPtAOCc9AlkeQHPzHStgAbgs7bTZLwUBZdR8_KuKPEHLd4rHVTeT-O-XV2jRojdNhxJWTD" \
+    "vNd7nqQ0VEiZQHz_AJmSCpMaJMRBSFKrKb2wqVwGU_NsYOYL-QtiWN2lbzcEe6XC0dApr5yd" \
+    "QLrHqkHHig3RBordaZ6Aj-oBHqFEHYpPe7Tpe-OfVfHd1E6cS6M1FZcD1NNLYD5lFHpPI9bT" \
+    "wJlsde3uhGqC0ZCuEHg8lhzwOHrtIQbS0FVbb9k3-tVTU4fg_3L_vniUFAKwuCLqKnS2BYwd" \
+    "q_mzSnbLY7h_qixoR7jig3__kRhuaxwUkRz5iaiQkqgc5gHdrNP5zw"
+#define R41_SIGNED                                                             \
+    "eyJhbGciOiJSUzI1NiIsImtpZCI6ImJpbGJvLmJhZ2dpbnNAaG9iYml0b24uZXhhbXBsZSJ9" \
+    ".SXTigJlzIGEgZGFuZ2Vyb3VzIGJ1c2luZXNzLCBGcm9kbywgZ29pbmcgb3V0IHlvdXIgZG9" \
+    "vci4gWW91IHN0ZXAgb250byB0aGUgcm9hZCwgYW5kIGlmIHlvdSBkb24ndCBrZWVwIHlvdXI" \
+    "gZmVldCwgdGhlcmXigJlzIG5vIGtub3dpbmcgd2hlcmUgeW91IG1pZ2h0IGJlIHN3ZXB0IG9" \
+    "mZiB0by4"
+#define R41_SIGNATURE                                                          \
+    "MRjdkly7_-oTPTS3AXP41iQIGKa80A0ZmTuV5MEaHoxnW2e5CZ5NlKtainoFmKZopdHM1O2U" \
+    "4mwzJdQx996ivp83xuglII7PNDi84wnB-BDkoBwA78185hX-Es4JIwmDLJK3lfWRa-XtL0Rn" \
+    "ltuYv746iYTh_qHRD68BNt1uSNCrUCTJDt5aAE6x8wW1Kt9eRo4QPocSadnHXFxnt8Is9Uzp" \
+    "ERV0ePPQdLuW3IS_de3xyIrDaLGdjluPxUAhb6L2aXic1U12podGU0KLUQSE_oI-ZnmKJ3F4" \
+    "uOZDnd6QZWJushZ41Axf_fcIe8u9ipH84ogoree7vjbU5y18kDquDg"
+
 /* RFC 8037, appendix A: EdDSA. */
 #define ED_X "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"
 #define ED_SIGNATURE                                                           \
@@ -180,6 +200,7 @@ static dl_status with_header(const dl_keyset *keys, const char *token,
 static void test_vectors(apr_pool_t *pool)
 {
     const dl_jwk rsa = {.kty = "RSA", .n = A2_N, .e = "AQAB"};
+    const dl_jwk rsa41 = {.kty = "RSA", .n = R41_N, .e = "AQAB"};
     const dl_jwk ec = {.kty = "EC", .crv = "P-256", .x = A3_X, .y = A3_Y};
     const dl_jwk okp = {.kty = "OKP", .crv = "Ed25519", .x = ED_X};
     const char *rsa_signed = "eyJhbGciOiJSUzI1NiJ9." A_PAYLOAD;
@@ -192,6 +213,11 @@ static void test_vectors(apr_pool_t *pool)
     ok(verifies(key, rsa_signed, A2_SIGNATURE), "its signature is right");
     ok(!verifies(key, ec_signed, A2_SIGNATURE), "but for nothing else");
     ok(!verifies(key, rsa_signed, A3_SIGNATURE), "nor is another's");
+    key = import(&rsa41, pool);
+    ok(key != NULL && verifies(key, R41_SIGNED, R41_SIGNATURE),
+       "the signature of RFC 7520 4.1 is right");
+    ok(key != NULL && !verifies(key, R41_SIGNED "x", R41_SIGNATURE),
+       "but for nothing else");
     key = import(&ec, pool);
     ok(key != NULL, "the EC key of RFC 7515 A.3 is a key");
     is_str(dl_jws_key_algorithm(key), "ES256", "for ES256");
