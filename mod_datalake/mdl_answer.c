@@ -100,6 +100,15 @@ int mdl_answer_buffer(mdl_request *q, const dl_buf *buf)
     return mdl_answer_json(q, buf->data, buf->len);
 }
 
+void mdl_answer_flush(mdl_request *q)
+{
+    conn_rec *c = q->r->connection;
+    apr_bucket_brigade *bb = apr_brigade_create(q->r->pool, c->bucket_alloc);
+
+    mdl_brigade_append(bb, apr_bucket_flush_create(c->bucket_alloc));
+    (void)ap_pass_brigade(c->output_filters, bb);
+}
+
 /* --- Validators ----------------------------------------------------------- */
 
 void mdl_answer_etag(char out[MDL_ETAG_TEXT], const void *data, size_t len)

@@ -64,6 +64,9 @@ int mdl_answer_json(mdl_request *q, const char *data, size_t len);
 /* Send what BUF (from mdl_answer_buf) holds likewise; returns OK. */
 int mdl_answer_buffer(mdl_request *q, const dl_buf *buf);
 
+/* Have what was sent reach the client now: the handler goes on working. */
+void mdl_answer_flush(mdl_request *q);
+
 /* Set the strong validator of the answer to ETAG (16 to 64 bytes of hex, '-'
  * or letters, without quotes; the format's name is added, because each
  * representation has its own), and return whether If-None-Match names it. */

@@ -22,6 +22,7 @@ typedef struct made {
     mdl_cache_answer answer; /* pointers into this block */
     const char *stamp;       /* the state it was made from, in this block */
     int64_t born_us;         /* monotonic, when it was stored */
+    unsigned given;          /* how often it was an answer */
     size_t size;             /* bytes of the block */
 } made;
 
@@ -188,6 +189,7 @@ static mdl_cache_verdict hit(mdl_cache_answer *answer, mdl_cache *cache,
     unlink_use(cache, e);
     link_newest(cache, e);
     cache->stats.hits++;
+    e->kept->given++;
     answer->body = apr_pmemdup(pool, kept->body, kept->len);
     answer->len = kept->len;
     answer->cursor = apr_pstrdup(pool, kept->cursor);
@@ -232,10 +234,27 @@ static entry *wait_for(mdl_cache *cache, entry *e, const char *key,
     return e;
 }
 
-/* mdl_cache_find with the mutex held. */
+/* Promise the answer of E, which nobody makes. */
+static void promise(mdl_cache *cache, entry *e)
+{
+    cache->stats.misses++;
+    e->promised_us = dl_time_monotonic_us();
+}
+
+/* Return whether E, which nobody makes, is asked for often and keeps an answer
+ * that will do once more. */
+static int is_hot(const entry *e)
+{
+    return good(e, NULL) != 0 && e->promised_us == 0 &&
+                   e->kept->given >= MDL_CACHE_HOT
+               ? 1
+               : 0;
+}
+
+/* mdl_cache_find with the mutex held; HOT: mdl_cache_find_hot. */
 static mdl_cache_verdict find_locked(mdl_cache_answer *answer, mdl_cache *cache,
                                      const char *key, const char *stamp,
-                                     apr_pool_t *pool)
+                                     apr_pool_t *pool, int hot)
 {
     unsigned hash = hash_key(key);
     entry *e = find(cache, key, hash);
@@ -244,32 +263,51 @@ static mdl_cache_verdict find_locked(mdl_cache_answer *answer, mdl_cache *cache,
         (e != NULL && e->promised_us != 0 && good(e, NULL) != 0)) {
         return hit(answer, cache, e, pool);
     }
+    if (hot != 0 && is_hot(e) != 0) {
+        promise(cache, e);
+        (void)hit(answer, cache, e, pool);
+        return MDL_CACHE_OLD;
+    }
     e = wait_for(cache, e, key, hash);
     if (good(e, stamp) != 0) {
         return hit(answer, cache, e, pool);
     }
-    cache->stats.misses++;
     if (e == NULL) {
         e = entry_create(cache, key, hash);
     }
     if (e == NULL || e->promised_us != 0) {
+        cache->stats.misses++;
         return MDL_CACHE_ALONE;
     }
-    e->promised_us = dl_time_monotonic_us();
+    promise(cache, e);
     return MDL_CACHE_MINE;
+}
+
+static mdl_cache_verdict ask(mdl_cache_answer *answer, mdl_cache *cache,
+                             const char *key, const char *stamp,
+                             apr_pool_t *pool, int hot)
+{
+    mdl_cache_verdict verdict;
+
+    memset(answer, 0, sizeof(*answer));
+    pthread_mutex_lock(&cache->mutex);
+    verdict = find_locked(answer, cache, key, stamp, pool, hot);
+    pthread_mutex_unlock(&cache->mutex);
+    return verdict;
 }
 
 mdl_cache_verdict mdl_cache_find(mdl_cache_answer *answer, mdl_cache *cache,
                                  const char *key, const char *stamp,
                                  apr_pool_t *result_pool)
 {
-    mdl_cache_verdict verdict;
+    return ask(answer, cache, key, stamp, result_pool, 0);
+}
 
-    memset(answer, 0, sizeof(*answer));
-    pthread_mutex_lock(&cache->mutex);
-    verdict = find_locked(answer, cache, key, stamp, result_pool);
-    pthread_mutex_unlock(&cache->mutex);
-    return verdict;
+mdl_cache_verdict mdl_cache_find_hot(mdl_cache_answer *answer, mdl_cache *cache,
+                                     const char *key, const char *stamp,
+                                     apr_pool_t *result_pool)
+{
+    return ask(answer, cache, key, stamp, result_pool, 1);
 }
 
 /* Return a block with a copy of ANSWER and STAMP, or NULL. */

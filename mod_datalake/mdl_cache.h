@@ -15,6 +15,12 @@
  *       MDL_CACHE_MINE   make it, then mdl_cache_put or mdl_cache_abandon
  *       MDL_CACHE_ALONE  make it, do not store it (the maker took too long)
  *
+ * An answer that is asked for often is made anew behind the answers: who may
+ * (mdl_cache_find_hot) and comes first after a change is given the one before
+ * it too, and makes the new one when the client has been served:
+ *
+ *       MDL_CACHE_OLD    answer with hit, then make it as MINE
+ *
  * Memory is bounded in bytes; the entry unused for longest goes first.
  *
  * Thread: any; one mutex inside, held for a look-up and a copy only.
@@ -33,6 +39,10 @@
 /* While a newer one is made, an answer of at most this age will do. */
 #define MDL_CACHE_OLD_MS 1200
 
+/* An answer that was given so many times since it was made is asked for
+ * often. */
+#define MDL_CACHE_HOT 4
+
 /* A second asker waits this long for the first one's answer. */
 #define MDL_CACHE_WAIT_MS 200
 
@@ -41,9 +51,11 @@ typedef struct mdl_cache mdl_cache;
 
 /* What the asker has to do. */
 typedef enum mdl_cache_verdict {
-    MDL_CACHE_HIT,  /* it is there */
-    MDL_CACHE_MINE, /* this caller makes it and puts or abandons it */
-    MDL_CACHE_ALONE /* this caller makes it for itself */
+    MDL_CACHE_HIT,   /* it is there */
+    MDL_CACHE_MINE,  /* this caller makes it and puts or abandons it */
+    MDL_CACHE_ALONE, /* this caller makes it for itself */
+    MDL_CACHE_OLD    /* an older one is there; when it has been sent, this
+                        caller makes the new one and puts or abandons it */
 } mdl_cache_verdict;
 
 /* One answer. */
@@ -70,6 +82,12 @@ mdl_cache *mdl_cache_create(size_t max_bytes, apr_pool_t *pool);
 mdl_cache_verdict mdl_cache_find(mdl_cache_answer *answer, mdl_cache *cache,
                                  const char *key, const char *stamp,
                                  apr_pool_t *result_pool);
+
+/* The same for a caller that can answer first and make the answer afterwards:
+ * may also return MDL_CACHE_OLD.  Thread: any. */
+mdl_cache_verdict mdl_cache_find_hot(mdl_cache_answer *answer, mdl_cache *cache,
+                                     const char *key, const char *stamp,
+                                     apr_pool_t *result_pool);
 
 /* Store a copy of ANSWER, made from the state STAMP, under KEY, which
  * mdl_cache_find called MINE, and wake those who wait for it.  Too large an

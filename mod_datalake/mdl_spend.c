@@ -97,13 +97,12 @@ static dl_status make(mdl_cache_answer *answer, mdl_spend *spend,
 }
 
 /* Make the answer of SPEND and keep it under KEY and STAMP when it is ours to
- * keep, else KEY is NULL.  Returns OK or the status of a problem. */
-static int make_and_keep(mdl_cache_answer *answer, mdl_spend *spend,
-                         const mdl_spend_kind *kind, const char *key,
-                         const char *stamp)
+ * keep, else KEY is NULL. */
+static dl_status make_and_keep(mdl_cache_answer *answer, mdl_spend *spend,
+                               const mdl_spend_kind *kind, const char *key,
+                               const char *stamp, dl_error *err)
 {
-    dl_error err = {DL_OK, 0, ""};
-    dl_status status = make(answer, spend, kind, &err);
+    dl_status status = make(answer, spend, kind, err);
 
     mdl_metrics_query(kind->statement, status == DL_OK ? MDL_METRICS_ANSWERED
                                                        : MDL_METRICS_FAILED);
@@ -116,7 +115,16 @@ static int make_and_keep(mdl_cache_answer *answer, mdl_spend *spend,
     else if (key != NULL) {
         mdl_cache_abandon(spend->q->site->cache, key);
     }
-    return status == DL_OK ? OK : mdl_http_fail(spend->q, MDL_WAREHOUSE, &err);
+    return status;
+}
+
+/* Send ANSWER; returns OK. */
+static int send_answer(mdl_request *q, const mdl_cache_answer *answer)
+{
+    if (answer->cursor != NULL) {
+        mdl_answer_link_next(q, answer->cursor);
+    }
+    return mdl_answer_json(q, answer->body, answer->len);
 }
 
 int mdl_spend_answer(mdl_spend *spend, const mdl_spend_kind *kind)
@@ -129,21 +137,24 @@ int mdl_spend_answer(mdl_spend *spend, const mdl_spend_kind *kind)
                                      state.counted, state.value, spend->window);
     mdl_cache_answer answer;
     mdl_cache_verdict found =
-        mdl_cache_find(&answer, q->site->cache, key, stamp, q->r->pool);
-    int status = OK;
+        mdl_cache_find_hot(&answer, q->site->cache, key, stamp, q->r->pool);
+    dl_error err = {DL_OK, 0, ""};
+    int sent;
 
-    if (found == MDL_CACHE_HIT) {
+    if (found == MDL_CACHE_HIT || found == MDL_CACHE_OLD) {
         mdl_metrics_query(kind->statement, MDL_METRICS_CACHED);
+        sent = send_answer(q, &answer);
+        if (found == MDL_CACHE_OLD) {
+            mdl_answer_flush(q);
+            /* A failure is the next asker's to tell. */
+            (void)!make_and_keep(&answer, spend, kind, key, stamp, &err);
+        }
+        return sent;
     }
-    else {
-        status = make_and_keep(&answer, spend, kind,
-                               found == MDL_CACHE_MINE ? key : NULL, stamp);
+    if (make_and_keep(&answer, spend, kind,
+                      found == MDL_CACHE_MINE ? key : NULL, stamp,
+                      &err) != DL_OK) {
+        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    if (status != OK) {
-        return status;
-    }
-    if (answer.cursor != NULL) {
-        mdl_answer_link_next(q, answer.cursor);
-    }
-    return mdl_answer_json(q, answer.body, answer.len);
+    return send_answer(q, &answer);
 }

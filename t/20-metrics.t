@@ -405,6 +405,37 @@ subtest 'a record is shown at most 5 s after its commit' => sub {
     }
 };
 
+# Asked for often, an answer may be the one before for a moment, never a mixture
+# of two and never for long.
+subtest 'an answer asked for often is made anew behind the answers' => sub {
+    my $path = '/api/metrics/total-by-user/?status=*&transaction_type=*'
+      . '&decimals=string&limit=500';
+    my $ask = sub { return $alice->get($path)->{json}; };
+    my %all = (status => undef, transaction_type => undef);
+    my ($others, $late) = (0, 0);
+    for my $round (1 .. 10) {
+        my $old = $truth->total_by_user(%all);
+        $ask->() for 1 .. 40;    # each child has it, and often
+        feed(map { record("hot$round.$_", $now) } 1 .. 3);
+        my $new   = $truth->total_by_user(%all);
+        my $until = time + 2.5;
+        my $seen  = 0;
+        while (time < $until && $seen < 20) {
+            my $got = $ask->();
+            if (eq_deeply($got, $new)) {
+                $seen++;
+            }
+            else {
+                $others++ if !eq_deeply($got, $old);
+                $seen = 0;
+            }
+        }
+        $late++ if $seen < 20;
+    }
+    is($others, 0, 'it is the old one or the new one');
+    is($late,   0, 'and the new one for good within 2.5 s');
+};
+
 sub eq_deeply {
     my ($x, $y) = @_;
     my $json = DataLake::Http::json();
