@@ -196,23 +196,39 @@ static mdl_cache_verdict hit(mdl_cache_answer *answer, mdl_cache *cache,
     return MDL_CACHE_HIT;
 }
 
-/* Return whether E keeps an answer for STAMP that still lives, or, with STAMP
- * NULL, one that will do while another is made. */
+/* Return whether E keeps an answer younger than MS. */
+static int younger(const entry *e, int64_t ms)
+{
+    return e != NULL && e->kept != NULL &&
+                   dl_time_monotonic_us() - e->kept->born_us < ms * 1000
+               ? 1
+               : 0;
+}
+
+/* Return whether E keeps an answer for STAMP that still lives. */
 static int good(const entry *e, const char *stamp)
 {
-    int64_t age_us;
-
-    if (e == NULL || e->kept == NULL) {
-        return 0;
-    }
-    age_us = dl_time_monotonic_us() - e->kept->born_us;
-    if (stamp == NULL) {
-        return age_us < MDL_CACHE_OLD_MS * INT64_C(1000) ? 1 : 0;
-    }
-    return age_us < MDL_CACHE_LIFE_MS * INT64_C(1000) &&
+    return younger(e, MDL_CACHE_LIFE_MS) != 0 &&
                    strcmp(e->kept->stamp, stamp) == 0
                ? 1
                : 0;
+}
+
+/* Return whether the answer that E keeps, if any, is asked for often. */
+static int is_hot(const entry *e)
+{
+    return e != NULL && e->kept != NULL && e->kept->given >= MDL_CACHE_HOT ? 1
+                                                                           : 0;
+}
+
+/* Return whether the answer of E, made from another state, will do: another
+ * one is being made, or, with HOT, it is hardly a second old. */
+static int will_do(const entry *e, int hot)
+{
+    if (e != NULL && e->promised_us != 0) {
+        return younger(e, MDL_CACHE_OLD_MS);
+    }
+    return hot != 0 && is_hot(e) != 0 ? younger(e, MDL_CACHE_HOT_MS) : 0;
 }
 
 /* Wait while somebody makes the answer of E, no longer than MDL_CACHE_WAIT_MS
@@ -241,16 +257,6 @@ static void promise(mdl_cache *cache, entry *e)
     e->promised_us = dl_time_monotonic_us();
 }
 
-/* Return whether E, which nobody makes, is asked for often and keeps an answer
- * that will do once more. */
-static int is_hot(const entry *e)
-{
-    return good(e, NULL) != 0 && e->promised_us == 0 &&
-                   e->kept->given >= MDL_CACHE_HOT
-               ? 1
-               : 0;
-}
-
 /* mdl_cache_find with the mutex held; HOT: mdl_cache_find_hot. */
 static mdl_cache_verdict find_locked(mdl_cache_answer *answer, mdl_cache *cache,
                                      const char *key, const char *stamp,
@@ -259,11 +265,11 @@ static mdl_cache_verdict find_locked(mdl_cache_answer *answer, mdl_cache *cache,
     unsigned hash = hash_key(key);
     entry *e = find(cache, key, hash);
 
-    if (good(e, stamp) != 0 ||
-        (e != NULL && e->promised_us != 0 && good(e, NULL) != 0)) {
+    if (good(e, stamp) != 0 || will_do(e, hot) != 0) {
         return hit(answer, cache, e, pool);
     }
-    if (hot != 0 && is_hot(e) != 0) {
+    if (hot != 0 && is_hot(e) != 0 && e->promised_us == 0 &&
+        younger(e, MDL_CACHE_OLD_MS) != 0) {
         promise(cache, e);
         (void)hit(answer, cache, e, pool);
         return MDL_CACHE_OLD;

@@ -15,9 +15,10 @@
  *       MDL_CACHE_MINE   make it, then mdl_cache_put or mdl_cache_abandon
  *       MDL_CACHE_ALONE  make it, do not store it (the maker took too long)
  *
- * An answer that is asked for often is made anew behind the answers: who may
- * (mdl_cache_find_hot) and comes first after a change is given the one before
- * it too, and makes the new one when the client has been served:
+ * An answer that is asked for often is made anew behind the answers, and not
+ * more than once a second: who may (mdl_cache_find_hot) is given the one
+ * before, and the first after that second makes the new one when its client
+ * has been served:
  *
  *       MDL_CACHE_OLD    answer with hit, then make it as MINE
  *
@@ -42,6 +43,9 @@
 /* An answer that was given so many times since it was made is asked for
  * often. */
 #define MDL_CACHE_HOT 4
+
+/* It is not made anew before this age. */
+#define MDL_CACHE_HOT_MS 1000
 
 /* A second asker waits this long for the first one's answer. */
 #define MDL_CACHE_WAIT_MS 200
