@@ -228,8 +228,10 @@ static bool lake_wants_commit(dlc_sink *sink, int64_t now_us, bool caught_up)
         s->base.pending_bytes < (size_t)lake->backlog_bytes) {
         return false;
     }
+    /* Half of it is worth a sync already, so that readers of a stream just
+     * below our limit need not wait for the whole. */
     return (caught_up || age_ms >= lake->backlog_ms ||
-            s->base.pending_bytes >= (size_t)lake->backlog_bytes) &&
+            s->base.pending_bytes >= (size_t)lake->backlog_bytes / 2) &&
            pending(s) > 0;
 }
 
