@@ -108,6 +108,7 @@ sub is_granted {
         my $in_warehouse = $resource !~ /\{/;
         $resource =~ s/\{dataset\}/$object->{dataset}/;
         $resource =~ s/\{date\}/$object->{date}.json/;
+        $resource =~ s/\{resource\}/$object->{resource}/;
         my @wanted = ($resource);
         push @wanted, "table:$TABLE{$resource}"
           if $in_warehouse && $TABLE{$resource};
@@ -149,8 +150,9 @@ sub fault_of {
     return '' if $status == 204 || $method eq 'HEAD';
     my $type = $answer->{json}{type} // '';
     if ($status == 400) {
-        my ($error) = @{ $answer->{json}{errors} // [] };
-        return 'not for the parameter' if ($error->{parameter} // '') ne 'nonsense';
+        my @named = map { $_->{parameter} // '' } @{ $answer->{json}{errors} // [] };
+        return "for the parameters '@named'"
+          unless grep { /^(?:nonsense|limit|page_size)$/ } @named;
     }
     if ($status == 403 && $type ne '/problems/consent-required') {
         return 'no insufficient_scope'
@@ -305,16 +307,22 @@ my @OBJECTS = (
     { dataset => 'rawticker',       date => '2026-05-18' },
     { dataset => 'nothing',         date => '2026-05-18' },
 );
+$_->{resource} = "$_->{dataset}/$_->{date}.json" for @OBJECTS;
+push @OBJECTS,
+  map { { %{ $OBJECTS[0] }, dataset => $_, resource => $_ } }
+  qw(transaction_log rawticker nothing);
 
-# The address of TEMPLATE for OBJECT, with the parameter that no route has.
+# The address of TEMPLATE for OBJECT, with the parameter that no route has; a
+# route whose parameters are members of records gets a limit that is none.
 sub address_of {
     my ($template, $object) = @_;
     my $path  = $template =~ s/\{\w+\}/x/gr;
     my ($row) = grep { $_->{template} eq $template && $_->{method} eq 'GET' } @routes;
     my @query = map { "$_=$object->{$_}" }
       grep { my $name = $_; $row && grep { $_->{name} eq $name } @{ $row->{params} } }
-      qw(dataset date);
-    return "$path?" . join '&', @query, 'nonsense=1';
+      qw(dataset date resource);
+    my $filters = grep { /^resource=/ } @query;
+    return "$path?" . join '&', @query, $filters ? 'limit=0' : 'nonsense=1';
 }
 
 my ($cells, @wrong) = (0);
