@@ -206,12 +206,36 @@ static const char *other_parameters(request_rec *r)
     return out;
 }
 
+/* The path of R, which is still encoded, without bytes that a URL cannot
+ * have. */
+static const char *encoded_path(request_rec *r)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "abcdefghijklmnopqrstuvwxyz"
+                                  "0123456789-._~!$&'()*+,;=:@/%";
+    char *out = apr_palloc(r->pool, 3 * strlen(r->uri) + 1);
+    const char *at;
+    size_t n = 0;
+
+    for (at = r->uri; *at != '\0'; at++) {
+        if (strchr(allowed, *at) != NULL) {
+            out[n++] = *at;
+        }
+        else {
+            n += (size_t)apr_snprintf(out + n, 4, "%%%02X",
+                                      (unsigned)(unsigned char)*at);
+        }
+    }
+    out[n] = '\0';
+    return out;
+}
+
 const char *mdl_answer_url(mdl_request *q, const char *name, const char *value)
 {
     request_rec *r = q->r;
 
-    return apr_pstrcat(r->pool, ap_escape_uri(r->pool, r->uri), "?",
-                       other_parameters(r), name, "=", value, NULL);
+    return apr_pstrcat(r->pool, encoded_path(r), "?", other_parameters(r), name,
+                       "=", value, NULL);
 }
 
 const char *mdl_answer_link_next(mdl_request *q, const char *cursor)

@@ -114,6 +114,14 @@ extern const mdl_param mdl_api_audit_params[];
 mdl_handler mdl_api_data;
 extern const mdl_param mdl_api_data_params[];
 
+/* mdl_api_fulltext.c: GET /api/fulltext_search/{text}. */
+mdl_handler mdl_api_fulltext;
+extern const mdl_param mdl_api_fulltext_params[];
+
+/* mdl_api_search.c: GET /api/search/. */
+mdl_handler mdl_api_search;
+extern const mdl_param mdl_api_search_params[];
+
 /* mdl_api_version.c: GET /api/audit/version/. */
 mdl_handler mdl_api_version;
 extern const mdl_param mdl_api_version_params[];

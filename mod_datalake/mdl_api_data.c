@@ -35,9 +35,6 @@
 /* Room for one record with _dl, as it is sent. */
 #define RECORD_MAX ((size_t)2 * 1048576)
 
-/* Lines that are read over rather than looked up. */
-#define NEAR_LINES 64
-
 static const char *const COUNTS[] = {"auto", "exact", "none", NULL};
 
 const mdl_param mdl_api_data_params[] = {
@@ -165,19 +162,7 @@ static const char *next_cursor(const data_request *d)
 /* Read the record at PLACE. */
 static dl_status read_record(data_request *d, mdl_place place, dl_error *err)
 {
-    mdl_place at = mdl_walk_place(d->walk);
-    dl_day day;
-
-    if (at.day != place.day || at.line >= place.line ||
-        place.line - at.line > NEAR_LINES) {
-        mdl_walk_seek(d->walk, (mdl_place){place.day, place.line - 1});
-    }
-    do {
-        DL_TRY(mdl_walk_next(&d->line, &day, d->walk, err));
-    } while (d->line.text != NULL && d->line.line < place.line);
-    if (d->line.text == NULL) {
-        return dl_fail(err, DL_CORRUPT, 0, "a line of the page is gone");
-    }
+    DL_TRY(mdl_walk_read(&d->line, d->walk, place, err));
     if (d->form.project != NULL) {
         (void)dl_query_match(d->what.query, d->line.text, d->line.len);
     }

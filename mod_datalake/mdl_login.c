@@ -91,7 +91,7 @@ int mdl_login_verify(dl_login_candidate *candidate, mdl_request *q,
                      const char *username, const char *password, size_t len)
 {
     attempt a = {.candidate = candidate, .password = password, .len = len};
-    mdl_password_place place = {NULL, 0};
+    mdl_password_place place = {{NULL, 0}};
     dl_error err;
     int status;
 

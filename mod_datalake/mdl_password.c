@@ -3,9 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_password.h"
 
-#include <errno.h>
 #include <linux/futex.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -62,43 +60,6 @@ dl_status mdl_password_open(const server_rec *server, dl_error *err)
 
 /* --- Places --------------------------------------------------------------- */
 
-/* Whether the place with VALUE can be taken at SECOND. */
-static bool is_free(uint64_t value, uint32_t second)
-{
-    pid_t holder = (pid_t)(value >> 32);
-
-    return value == 0 || second - (uint32_t)value > MDL_PASSWORD_HELD_S ||
-           (kill(holder, 0) != 0 && errno == ESRCH);
-}
-
-/* Take one of the N PLACES; false when all are taken. */
-static bool take(mdl_password_place *mine, _Atomic uint64_t *places, int n)
-{
-    uint32_t second = (uint32_t)(dl_time_monotonic_us() / DL_SECOND_US);
-    int i;
-
-    mine->value = (uint64_t)(uint32_t)getpid() << 32 | second;
-    for (i = 0; i < n; i++) {
-        uint64_t value = atomic_load(&places[i]);
-
-        if (is_free(value, second) &&
-            atomic_compare_exchange_strong(&places[i], &value, mine->value)) {
-            mine->place = &places[i];
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Give a place back, unless it was taken from us. */
-static void give(const mdl_password_place *mine)
-{
-    _Atomic uint64_t *place = mine->place;
-    uint64_t value = mine->value;
-
-    (void)atomic_compare_exchange_strong(place, &value, 0);
-}
-
 /* Sleep until shared->turn is no longer TURN, for LIMIT_US at most. */
 static void sleep_on_turn(uint32_t turn, int64_t limit_us)
 {
@@ -110,9 +71,16 @@ static void sleep_on_turn(uint32_t turn, int64_t limit_us)
 
 void mdl_password_leave(const mdl_password_place *place)
 {
-    give(place);
+    mdl_places_give(&place->held);
     atomic_fetch_add(&shared->turn, 1);
     (void)syscall(SYS_futex, &shared->turn, FUTEX_WAKE, 1, NULL, NULL, 0);
+}
+
+/* Take a place to work in; false when all are taken. */
+static bool take_work(mdl_password_place *mine)
+{
+    return mdl_places_take(&mine->held, shared->work, MDL_PASSWORD_PLACES,
+                           MDL_PASSWORD_HELD_S);
 }
 
 /* Wait for a place to work in; false when there is none in time. */
@@ -124,7 +92,7 @@ static bool await_work(mdl_password_place *mine)
         uint32_t turn = atomic_load(&shared->turn);
         int64_t left = end - dl_time_monotonic_us();
 
-        if (take(mine, shared->work, MDL_PASSWORD_PLACES)) {
+        if (take_work(mine)) {
             return true;
         }
         if (left <= 0) {
@@ -136,19 +104,20 @@ static bool await_work(mdl_password_place *mine)
 
 dl_status mdl_password_enter(mdl_password_place *place, dl_error *err)
 {
-    mdl_password_place waiting;
+    mdl_held waiting;
     bool entered;
 
-    if (take(place, shared->work, MDL_PASSWORD_PLACES)) {
+    if (take_work(place)) {
         return DL_OK;
     }
-    if (!take(&waiting, shared->queue, queue_length)) {
+    if (!mdl_places_take(&waiting, shared->queue, queue_length,
+                         MDL_PASSWORD_HELD_S)) {
         return dl_fail(err, DL_UNAVAILABLE, 0,
                        "%d requests wait for a password hash already",
                        queue_length);
     }
     entered = await_work(place);
-    give(&waiting);
+    mdl_places_give(&waiting);
     if (!entered) {
         return dl_fail(err, DL_UNAVAILABLE, 0,
                        "no place for a password hash within %d ms",
@@ -162,7 +131,7 @@ dl_status mdl_password_enter(mdl_password_place *place, dl_error *err)
 dl_status mdl_password_hash(char out[DL_PASSWORD_HASH], const char *password,
                             size_t len, dl_error *err)
 {
-    mdl_password_place mine = {NULL, 0};
+    mdl_password_place mine = {{NULL, 0}};
     dl_status status;
 
     DL_TRY(mdl_password_enter(&mine, err));
@@ -174,7 +143,7 @@ dl_status mdl_password_hash(char out[DL_PASSWORD_HASH], const char *password,
 dl_status mdl_password_verify(bool *match, const char *hash,
                               const char *password, size_t len, dl_error *err)
 {
-    mdl_password_place mine = {NULL, 0};
+    mdl_password_place mine = {{NULL, 0}};
     dl_status status;
 
     *match = false;

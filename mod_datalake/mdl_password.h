@@ -26,6 +26,7 @@
 
 #include "dl_error.h"
 #include "dl_password.h"
+#include "mdl_places.h"
 
 /* Hashes at a time in the whole server. */
 #define MDL_PASSWORD_PLACES 2
@@ -46,8 +47,7 @@ DL_MUSTCHECK dl_status mdl_password_open(const server_rec *server,
 
 /* A place that a request works in; its members are private. */
 typedef struct mdl_password_place {
-    void *place;    /* the word in shared memory */
-    uint64_t value; /* what its holder wrote there */
+    mdl_held held; /* the place */
 } mdl_password_place;
 
 /* Take PLACE, waiting as told above; DL_OK: mdl_password_leave has to follow

@@ -105,6 +105,10 @@ const mdl_route mdl_route_table[] = {
           mdl_api_version_params, NULL, mdl_api_version, "day-version"),
     ROUTE(GET, "/api/data/", READ, "{resource}", LINES, 1,
           mdl_api_data_params, NULL, mdl_api_data, "data"),
+    ROUTE(GET, "/api/fulltext_search/{text}", READ, "{dataset}", JSON, 1,
+          mdl_api_fulltext_params, NULL, mdl_api_fulltext, "fulltext"),
+    ROUTE(GET, "/api/search/", USER, NULL, JSON, 1,
+          mdl_api_search_params, NULL, mdl_api_search, "search"),
 
     /* Operations (contract 8). */
     ROUTE(GET, "/", PUBLIC, NULL, ANY, 0,

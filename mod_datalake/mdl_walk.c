@@ -5,6 +5,9 @@
 
 #include "dl_lake.h"
 
+/* Lines that are read over rather than looked up. */
+#define NEAR_LINES 64
+
 struct mdl_walk {
     dl_lake_snapshot *snap; /* the state */
     mdl_walk_range range;   /* what is asked for */
@@ -178,6 +181,25 @@ dl_status mdl_walk_next(dl_lake_line *line, dl_day *day, mdl_walk *walk,
         }
         leave_day(walk);
     }
+}
+
+dl_status mdl_walk_read(dl_lake_line *line, mdl_walk *walk, mdl_place place,
+                        dl_error *err)
+{
+    mdl_place at = walk->place;
+    dl_day day;
+
+    if (at.day != place.day || at.line >= place.line ||
+        place.line - at.line > NEAR_LINES) {
+        mdl_walk_seek(walk, (mdl_place){place.day, place.line - 1});
+    }
+    do {
+        DL_TRY(mdl_walk_next(line, &day, walk, err));
+    } while (line->text != NULL && day == place.day && line->line < place.line);
+    if (line->text == NULL || day != place.day || line->line != place.line) {
+        return dl_fail(err, DL_CORRUPT, 0, "a line of the page is gone");
+    }
+    return DL_OK;
 }
 
 dl_status mdl_walk_skip(uint64_t *n, mdl_walk *walk, dl_error *err)

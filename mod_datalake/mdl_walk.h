@@ -67,6 +67,11 @@ DL_MUSTCHECK dl_status mdl_walk_count(uint64_t *n, const mdl_walk *walk,
 /* Go on behind the line at BEHIND. */
 void mdl_walk_seek(mdl_walk *walk, mdl_place behind);
 
+/* Set *LINE to the line at PLACE, which is there.  DL_CORRUPT: it is not; else
+ * as mdl_walk_next.  Cheap when PLACE lies close behind the line read last. */
+DL_MUSTCHECK dl_status mdl_walk_read(dl_lake_line *line, mdl_walk *walk,
+                                     mdl_place place, dl_error *err);
+
 /* Return the place of the line that was given or skipped last. */
 mdl_place mdl_walk_place(const mdl_walk *walk);
 

@@ -19,6 +19,7 @@
 #include "mdl_log.h"
 #include "mdl_metrics.h"
 #include "mdl_password.h"
+#include "mdl_search.h"
 #include "mdl_request_id.h"
 #include "mdl_require.h"
 #include "mdl_route.h"
@@ -74,6 +75,7 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
     }
     mdl_metrics_attach(metrics, mdl_route_count);
     if (mdl_password_open(main_server, &err) != DL_OK ||
+        mdl_search_open(main_server, &err) != DL_OK ||
         mdl_throttle_open(main_server, &err, pconf) != DL_OK) {
         return refuse_start(main_server, &err);
     }

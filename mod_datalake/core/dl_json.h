@@ -107,6 +107,10 @@ dl_json_fault dl_json_scan(dl_json_result *result, dl_json_slice *slots,
  * Thread: any. */
 size_t dl_json_unescape(char *out, dl_json_slice slice);
 
+/* Copy the LEN bytes of a canonical line at TEXT to OUT (room for LEN) with
+ * its \u escapes, and no others, written as UTF-8; return the length. */
+size_t dl_json_decode_unicode(char *out, const char *text, size_t len);
+
 /* Return how many characters the LEN bytes of valid UTF-8 at TEXT are.
  * Thread: any. */
 size_t dl_json_count_chars(const char *text, size_t len);

@@ -99,3 +99,27 @@ const char *dl_json_kind_name(dl_json_kind kind)
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind]
                                                            : "unknown";
 }
+
+size_t dl_json_decode_unicode(char *out, const char *text, size_t len)
+{
+    const char *end = text + len;
+    char *first = out;
+
+    while (text < end) {
+        size_t used = 1;
+
+        if (*text != '\\') {
+            *out++ = *text;
+        }
+        else if (text[1] == 'u') {
+            out += unescape_unicode(out, &used, text);
+        }
+        else {
+            used = 2;
+            *out++ = text[0];
+            *out++ = text[1];
+        }
+        text += used;
+    }
+    return (size_t)(out - first);
+}

@@ -1,0 +1,194 @@
+/* mdl_api_fulltext.c - GET /api/fulltext_search/{text}: where a text stands in
+ * the lines of a dataset.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <httpd.h>
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "dl_dataset.h"
+#include "dl_json_write.h"
+#include "dl_lake.h"
+#include "mdl_answer.h"
+#include "mdl_api.h"
+#include "mdl_http.h"
+#include "mdl_lake.h"
+#include "mdl_page.h"
+#include "mdl_problem.h"
+#include "mdl_search.h"
+#include "mdl_site.h"
+
+/* Room for a thousand hits, each with its excerpt. */
+#define ANSWER_MAX ((size_t)1000 * (6 * DL_SEARCH_EXCERPT + 128))
+
+enum {
+    TEXT,
+    DATASET,
+    LIMIT,
+    CURSOR
+};
+
+const mdl_param mdl_api_fulltext_params[] = {
+    [TEXT] = {.name = "text",
+              .type = MDL_PARAM_TEXT,
+              .in_path = true,
+              .min = 1,
+              .max = MDL_SEARCH_TEXT,
+              .summary = "What to look for"},
+    [DATASET] = {.name = "dataset",
+                 .type = MDL_PARAM_TEXT,
+                 .resource = true,
+                 .min = 1,
+                 .max = 255,
+                 .fallback = "transaction_log",
+                 .summary = "Where to look"},
+    MDL_PAGE_LIMIT(LIMIT, "50"),
+    MDL_PAGE_CURSOR(CURSOR),
+    {.name = NULL}};
+
+/* One request. */
+typedef struct fulltext {
+    mdl_request *q;             /* httpd's side of it */
+    mdl_cursor_binding binding; /* of its cursors */
+    mdl_walk_range range;       /* where to look, and in which state */
+    mdl_search *search;         /* what for */
+    mdl_walk *walk;             /* the lines */
+} fulltext;
+
+/* Set the state and the place from POSITION, the inside of a cursor. */
+static bool read_position(fulltext *f, const char *position)
+{
+    return sscanf(position, "%" SCNd64 " %" SCNd32 " %" SCNu64, &f->range.as_of,
+                  &f->range.behind.day, &f->range.behind.line) == 3;
+}
+
+/* Read the cursor.  Returns OK or the status of a problem. */
+static int read_cursor(fulltext *f)
+{
+    mdl_request *q = f->q;
+    const char *position;
+    int status;
+
+    f->binding =
+        (mdl_cursor_binding){"/api/fulltext_search/",
+                             apr_pstrcat(q->r->pool, q->values[TEXT].text,
+                                         "\x1f", q->values[DATASET].text,
+                                         "\x1f", q->values[LIMIT].text, NULL)};
+    f->range = (mdl_walk_range){.first = INT32_MIN + 1,
+                                .last = INT32_MAX,
+                                .behind = {DL_DAY_NONE, 0},
+                                .as_of = DL_TIME_NONE};
+    status = mdl_page_open(&position, q, &f->binding, CURSOR);
+    if (status == OK && position != NULL && !read_position(f, position)) {
+        status = mdl_page_refuse(q, CURSOR);
+    }
+    return status;
+}
+
+static void write_hit(dl_json_writer *w, const fulltext *f,
+                      const dl_lake_line *line, dl_day day)
+{
+    char excerpt[DL_SEARCH_EXCERPT];
+    char date[DL_DAY_TEXT];
+    size_t len = dl_search_excerpt(excerpt, f->search->search);
+
+    dl_day_format(date, day);
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "file");
+    dl_json_write_text(w, apr_pstrcat(f->q->r->pool, date, ".json", NULL));
+    dl_json_write_key(w, "line");
+    dl_json_write_int(w, (int64_t)line->line);
+    dl_json_write_key(w, "match");
+    dl_json_write_string(w, excerpt, len);
+    dl_json_write_object_end(w);
+}
+
+/* Write one page of hits to BUF; set *MORE to whether there may be others, and
+ * *PLACE to where they begin. */
+static dl_status write_hits(dl_buf *buf, bool *more, mdl_place *place,
+                            fulltext *f, dl_error *err)
+{
+    int64_t left = f->q->values[LIMIT].number;
+    dl_lake_line line;
+    dl_json_writer w;
+    dl_day day;
+
+    dl_json_writer_begin(&w, buf);
+    dl_json_write_array_begin(&w);
+    for (;;) {
+        *place = mdl_walk_place(f->walk);
+        DL_TRY(mdl_search_next(&line, &day, f->search, f->walk, err));
+        if (line.text == NULL || left-- == 0) {
+            break;
+        }
+        write_hit(&w, f, &line, day);
+        f->q->rows++;
+    }
+    *more = line.text != NULL || f->search->cut;
+    if (f->search->cut) {
+        *place = mdl_walk_place(f->walk);
+    }
+    dl_json_write_array_end(&w);
+    return dl_json_writer_finish(&w, err);
+}
+
+/* Search SNAP and answer. */
+static int answer(fulltext *f, dl_lake_snapshot *snap)
+{
+    mdl_request *q = f->q;
+    dl_buf *buf = mdl_answer_buf(q, ANSWER_MAX);
+    dl_time state = f->range.as_of;
+    dl_error err = {DL_OK, 0, ""};
+    mdl_place place;
+    bool more;
+
+    if (state == DL_TIME_NONE) {
+        state = dl_lake_snapshot_totals(snap)->last_commit;
+    }
+    f->walk = mdl_walk_create(snap, &f->range, q->r->pool);
+    if (write_hits(buf, &more, &place, f, &err) != DL_OK) {
+        return mdl_http_fail(q, MDL_LAKE, &err);
+    }
+    if (more) {
+        mdl_answer_link_next(
+            q, mdl_page_next(q, &f->binding,
+                             apr_psprintf(q->r->pool,
+                                          "%" PRId64 " %" PRId32 " %" PRIu64,
+                                          state, place.day, place.line)));
+    }
+    if (f->search->cut) {
+        mdl_answer_header(q, "X-Truncated", "true");
+    }
+    return mdl_answer_buffer(q, buf);
+}
+
+int mdl_api_fulltext(mdl_request *q)
+{
+    fulltext f = {.q = q};
+    dl_error err = {DL_OK, 0, ""};
+    dl_lake_snapshot *snap;
+    dl_status found;
+    int status = read_cursor(&f);
+
+    if (status == OK) {
+        status = mdl_search_begin(&f.search, q, q->values[TEXT].text, false);
+    }
+    if (status != OK) {
+        return status;
+    }
+    found = mdl_lake_snapshot(&snap, q->site->lake, q->values[DATASET].text,
+                              &err, q->r->pool);
+    if (found == DL_NOT_FOUND &&
+        dl_dataset_find(q->site->datasets, q->values[DATASET].text) != NULL) {
+        return mdl_answer_json(q, "[]", 2);
+    }
+    if (found == DL_NOT_FOUND) {
+        return mdl_problem(q, MDL_PROBLEM_NOT_FOUND, "%s",
+                           "There is no such dataset.");
+    }
+    return found == DL_OK ? answer(&f, snap) : mdl_http_fail(q, MDL_LAKE, &err);
+}
