@@ -208,7 +208,7 @@ static dl_status verify(dl_audit_checked *seen, audit_run *run, int fd,
                                   .context = run,
                                   .fault = tell_fault,
                                   .progress = tell_progress};
-    int64_t bytes;
+    int64_t bytes = 0;
     dl_status status;
 
     DL_TRY(dl_audit_folder_bytes(&bytes, fd, err, run->ctl->pool));
@@ -250,7 +250,7 @@ int dlc_ctl_audit(dlc_ctl *ctl, int argc, const char *const *argv)
         {"offline", 0, DLC_OPTION_FLAG, &run.offline, 0, 0, NULL,
          "do not ask the warehouse where the chains stood"},
         {.name = NULL}};
-    dl_audit_checked seen;
+    dl_audit_checked seen = {.chains = 0};
     dlc_positionals rest;
     dl_error err = {0};
     int exit_status = dlc_ctl_parse(&rest, ctl, table, argc, argv);

@@ -14,7 +14,7 @@
 #include "dl_time.h"
 #include "mdl_thread.h"
 
-#define TICK_US  INT64_C(500000)   /* between syncs of the buffer */
+#define TICK_US  INT64_C(400000)   /* between syncs of the buffer */
 #define RETRY_US INT64_C(200000)   /* between tries while there is no room */
 #define TAKE_US  INT64_C(20000000) /* between looks for killed children */
 
