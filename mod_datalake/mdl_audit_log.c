@@ -401,7 +401,7 @@ dl_status mdl_audit_log_open(mdl_audit_log **log,
     made->fill = make_half(options->buffer / 2, child_pool);
     made->drain = make_half(options->buffer / 2, child_pool);
     made->file = dl_audit_file_create(&file, made->pool);
-    pthread_mutex_init(&made->mutex, NULL);
+    mdl_thread_mutex_init(&made->mutex);
     mdl_thread_cond_init(&made->work);
     mdl_thread_cond_init(&made->done);
     DL_TRY(mdl_thread_start(&made->thread, run, made, "writes the audit log",

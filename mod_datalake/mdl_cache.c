@@ -14,6 +14,7 @@
 #include <apr_strings.h>
 
 #include "dl_time.h"
+#include "mdl_thread.h"
 
 #define BUCKETS 1024 /* a power of two; chains stay short at any bound */
 
@@ -170,7 +171,7 @@ mdl_cache *mdl_cache_create(size_t max_bytes, apr_pool_t *pool)
     pthread_condattr_t attributes;
 
     cache->max_bytes = max_bytes;
-    pthread_mutex_init(&cache->mutex, NULL);
+    mdl_thread_mutex_init(&cache->mutex);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&cache->wake, &attributes);

@@ -35,4 +35,8 @@ void mdl_thread_sleep(int64_t us);
  * any. */
 apr_pool_t *mdl_thread_pool(void);
 
+/* Make MUTEX one that spins a little before it sleeps: for locks that are held
+ * for less time than going to sleep takes. */
+void mdl_thread_mutex_init(pthread_mutex_t *mutex);
+
 #endif

@@ -13,6 +13,9 @@
 #include "dl_audit_ascii.h"
 #include "dl_utf8.h"
 
+/* Random bytes that a thread fetches at a time. */
+#define RANDOM_STORE 2048
+
 /* Bytes of a salt. */
 #define SALT (DL_AUDIT_SALT / 2)
 
@@ -53,13 +56,29 @@ static dl_status put_number(dl_buf *out, const char *name, int64_t value,
     return put(out, text, err);
 }
 
+/* Fill the LEN bytes at OUT with random ones, of which a thread fetches many
+ * at a time: a system call a line costs as much as encoding it. */
+static void draw(unsigned char *out, size_t len)
+{
+    static _Thread_local unsigned char store[RANDOM_STORE];
+    static _Thread_local size_t left;
+
+    if (left < len) {
+        randombytes_buf(store, sizeof store);
+        left = sizeof store;
+    }
+    left -= len;
+    memcpy(out, store + left, len);
+    sodium_memzero(store + left, len);
+}
+
 static void make_salts(salts *made)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char bytes[DL_AUDIT_TEXTS * SALT];
     char *at = made->text[0];
 
-    randombytes_buf(bytes, sizeof bytes);
+    draw(bytes, sizeof bytes);
     for (size_t i = 0; i < sizeof bytes; i++) {
         *at++ = digits[bytes[i] >> 4];
         *at++ = digits[bytes[i] & 15];
