@@ -342,6 +342,9 @@ static void marks_make(dlc_warehouse *w, dlc_wh_lane *lane)
 {
     dlc_wh_batch *batch = lane->batch;
 
+    if (batch == NULL) {
+        abort(); /* a lane that moves has one */
+    }
     batch->marks = calloc((size_t)w->n_parts + 1, sizeof *batch->marks);
     if (batch->marks == NULL) {
         abort();

@@ -198,7 +198,7 @@ static dl_status put_entry(dl_buf *out, size_t *sealed,
 {
     const char *salt[DL_AUDIT_TEXTS];
     size_t begin = out->len;
-    salts with;
+    salts with = {{{0}}};
 
     make_salts(&with);
     for (int i = 0; i < DL_AUDIT_TEXTS; i++) {

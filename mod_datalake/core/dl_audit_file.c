@@ -376,7 +376,7 @@ static dl_status rotate(dl_audit_file *file, dl_error *err)
     int64_t size = file->size;
     int old = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
     dl_status status;
-    end_line end;
+    end_line end = {.len = 0};
 
     if (old < 0) {
         return DL_OK; /* later */
@@ -411,7 +411,7 @@ dl_status dl_audit_file_settle(dl_audit_file *file, dl_error *err)
 dl_status dl_audit_file_end(dl_audit_file *file, const char *reason,
                             dl_error *err)
 {
-    end_line end;
+    end_line end = {.len = 0};
 
     if (file->fd < 0) {
         return DL_OK;

@@ -154,6 +154,14 @@ static size_t match(const dl_needle *needle, const unsigned char *text,
     return at;
 }
 
+#ifdef __SSE2__
+/* The start I of NEEDLE, or its first one, 16 times. */
+static __m128i spread(const dl_needle *needle, uint32_t i)
+{
+    return _mm_set1_epi8((char)needle->starts[i < needle->n_starts ? i : 0]);
+}
+#endif
+
 /* Return the first byte of TEXT, from FROM to LEN, that can begin a hit, or
  * LEN. */
 static size_t next_start(const dl_needle *needle, const unsigned char *text,
@@ -161,13 +169,9 @@ static size_t next_start(const dl_needle *needle, const unsigned char *text,
 {
 #ifdef __SSE2__
     if (needle->n_starts <= STARTS) {
-        __m128i wanted[STARTS];
-        uint32_t i;
+        const __m128i wanted[STARTS] = {spread(needle, 0), spread(needle, 1),
+                                        spread(needle, 2), spread(needle, 3)};
 
-        for (i = 0; i < STARTS; i++) {
-            wanted[i] = _mm_set1_epi8(
-                (char)needle->starts[i < needle->n_starts ? i : 0]);
-        }
         for (; from + 16 <= len; from += 16) {
             __m128i data = _mm_loadu_si128((const __m128i *)(text + from));
             __m128i found =

@@ -52,11 +52,15 @@ static int part_place(const dl_lake_manifest *m, dl_day day)
 int dl_lake_manifest_day(const dl_lake_part **first, const dl_lake_manifest *m,
                          dl_day day)
 {
-    int place = part_place(m, day);
+    int place;
     int n = 0;
 
-    /* A manifest without parts has no array to point into. */
-    *first = m->parts == NULL ? NULL : m->parts + place;
+    *first = NULL;
+    if (m->parts == NULL) {
+        return 0; /* no array to point into */
+    }
+    place = part_place(m, day);
+    *first = m->parts + place;
     while (place + n < m->n_parts && m->parts[place + n].day == day) {
         n++;
     }

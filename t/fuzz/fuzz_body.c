@@ -73,7 +73,7 @@ void fuzz_one(const unsigned char *data, size_t len, apr_pool_t *pool)
     }
     for (uint32_t i = 0; i < all.n; i++) {
         check_value(&all, i, len);
-        if (all.values[i].name != NULL && i < 200 &&
+        if (i < 200 && all.values[i].name != NULL &&
             strlen(all.values[i].name) == all.values[i].name_len) {
             fuzz_check(dl_json_values_member(&all, all.values[i].parent,
                                              all.values[i].name) == i,

@@ -107,7 +107,7 @@ void fuzz_one(const unsigned char *data, size_t len, apr_pool_t *pool)
     piece name = cut(&rest);
     piece value = cut(&rest);
     const char *path = apr_pstrmemdup(pool, name.text, name.len);
-    int got[DL_QUERY_CONTAINS + 1];
+    int got[DL_QUERY_CONTAINS + 1] = {0};
 
     if (ds == NULL) {
         make_dataset();

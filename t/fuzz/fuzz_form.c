@@ -17,29 +17,46 @@ const char *const fuzz_seeds[] = {
 const char *const fuzz_words[] = {"&",   "=",   "%",    "%00", "+",    "%26",
                                   "%3D", "%zz", "\xFF", "%F0", "&&&&", NULL};
 
+/* The LEN bytes at TEXT, each escaped, behind the AT bytes of OUT; return how
+ * many there are then. */
+static size_t escape_text(char *out, size_t at, const char *text, size_t len)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    for (size_t i = 0; i < len; i++) {
+        out[at++] = '%';
+        out[at++] = digits[(unsigned char)text[i] >> 4];
+        out[at++] = digits[text[i] & 15];
+    }
+    return at;
+}
+
 /* The field NAME=VALUE of FIELD with every byte escaped, into OUT. */
 static size_t escape(char *out, const dl_form_field *field)
 {
-    size_t at = 0;
+    size_t at = escape_text(out, 0, field->name, field->name_len);
 
-    for (size_t i = 0; i < field->name_len; i++) {
-        at +=
-            (size_t)sprintf(out + at, "%%%02x", (unsigned char)field->name[i]);
-    }
     out[at++] = '=';
-    for (size_t i = 0; i < field->len; i++) {
-        at +=
-            (size_t)sprintf(out + at, "%%%02x", (unsigned char)field->text[i]);
+    return escape_text(out, at, field->text, field->len);
+}
+
+/* SIZE bytes of memory. */
+static char *take(size_t size)
+{
+    char *memory = malloc(size);
+
+    if (memory == NULL) {
+        abort();
     }
-    return at;
+    return memory;
 }
 
 /* Escape FIELD and read it again. */
 static void check_again(const dl_form_field *field)
 {
     size_t room = 3 * (field->name_len + field->len) + 8;
-    char *text = malloc(room);
-    char *out = malloc(room);
+    char *text = take(room);
+    char *out = take(room);
     dl_form form;
     dl_form_field again;
 
@@ -56,7 +73,7 @@ static void check_again(const dl_form_field *field)
 
 void fuzz_one(const unsigned char *data, size_t len, apr_pool_t *pool)
 {
-    char *out = malloc(len + 2);
+    char *out = take(len + 2);
     dl_form form;
     dl_form_field field;
     int n = 0;

@@ -195,7 +195,7 @@ static int remove_one(const char *path, const struct stat *st, int kind,
 static torture_verdict plant(torture_verdict verdict)
 {
     const char *kind = getenv("DL_TORTURE_PLANT");
-    void *volatile lost;
+    static void *volatile lost;
 
     if (kind == NULL) {
         return verdict;

@@ -194,9 +194,9 @@ static void test_ascii(apr_pool_t *pool)
 static void test_entry(apr_pool_t *pool)
 {
     dl_audit_entry entry = make_entry("al\xc3\xadz\n\xff", "{\"a\":\"\x1b\"}");
-    dl_audit_entry back;
-    const struct dl_json_shape *shape;
-    dl_audit_line line;
+    dl_audit_entry back = {0};
+    const struct dl_json_shape *shape = NULL;
+    dl_audit_line line = {0};
     dl_buf *out = dl_buf_create(DL_AUDIT_LINE_MAX, pool);
     dl_error err;
     size_t sealed;
@@ -230,9 +230,9 @@ static void test_entry(apr_pool_t *pool)
 static void test_erasure(apr_pool_t *pool)
 {
     dl_audit_entry entry = make_entry("alice", "secret of a person");
-    dl_audit_entry back;
-    const struct dl_json_shape *shape;
-    dl_audit_line line;
+    dl_audit_entry back = {0};
+    const struct dl_json_shape *shape = NULL;
+    dl_audit_line line = {0};
     dl_buf *out = dl_buf_create(DL_AUDIT_LINE_MAX, pool);
     const char *erased;
     dl_error err;
@@ -482,7 +482,7 @@ static void test_heads(apr_pool_t *pool)
     char name[DL_AUDIT_FILE_NAME];
     dl_audit_head head = {.length = 3};
     dl_audit_checked seen;
-    dl_audit_line line;
+    dl_audit_line line = {0};
     fixture f;
     size_t len;
     size_t at;

@@ -98,7 +98,8 @@ static void test_bound(void)
     const char *kept;
 
     memset(text, 'x', sizeof text);
-    memcpy(text, "a=", 2);
+    text[0] = 'a';
+    text[1] = '=';
     text[4095] = (char)0xc3;
     text[4096] = (char)0xa9;
     kept = redact(text, sizeof text, DL_AUDIT_FORM);
