@@ -95,23 +95,6 @@ dl_status dl_grant_load(dl_grant_set *set, bool *complete, dl_wh *wh,
 
 /* --- Lists ---------------------------------------------------------------- */
 
-/* Copy column COLUMN of ST to OUT of SIZE bytes. */
-static dl_status copy_text(char *out, size_t size, const dl_wh_stmt *st,
-                           unsigned column, dl_error *err)
-{
-    size_t len;
-    const char *text = dl_wh_text(st, column, &len);
-
-    if (len >= size) {
-        return dl_fail(err, DL_INTERNAL, 0,
-                       "column %u has %zu bytes, at most %zu were expected",
-                       column, len, size - 1);
-    }
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return DL_OK;
-}
-
 static dl_status read_row(dl_grant_row *row, const dl_wh_stmt *st,
                           dl_error *err)
 {
@@ -124,9 +107,9 @@ static dl_status read_row(dl_grant_row *row, const dl_wh_stmt *st,
     }
     row->expires_at = dl_wh_time(st, 3);
     row->granted_at = dl_wh_time(st, 5);
-    DL_TRY(copy_text(row->username, sizeof row->username, st, 0, err));
-    DL_TRY(copy_text(row->resource, sizeof row->resource, st, 1, err));
-    return copy_text(row->granted_by, sizeof row->granted_by, st, 4, err);
+    DL_TRY(dl_wh_copy_text(row->username, sizeof row->username, st, 0, err));
+    DL_TRY(dl_wh_copy_text(row->resource, sizeof row->resource, st, 1, err));
+    return dl_wh_copy_text(row->granted_by, sizeof row->granted_by, st, 4, err);
 }
 
 /* Set *ST to the statement of QUERY with its parameters but the last bound;

@@ -106,23 +106,6 @@ dl_status dl_identity_check_email(const char *email, size_t len, dl_error *err)
     return DL_OK;
 }
 
-/* Copy column COLUMN of ST to OUT of SIZE bytes. */
-static dl_status copy_text(char *out, size_t size, const dl_wh_stmt *st,
-                           unsigned column, dl_error *err)
-{
-    size_t len;
-    const char *text = dl_wh_text(st, column, &len);
-
-    if (len >= size) {
-        return dl_fail(err, DL_INTERNAL, 0,
-                       "column %u has %zu bytes, at most %zu were expected",
-                       column, len, size - 1);
-    }
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return DL_OK;
-}
-
 /* Fill ACCOUNT from the row that ST stands on. */
 static dl_status read_account(dl_account *account, const dl_wh_stmt *st,
                               dl_error *err)
@@ -142,10 +125,10 @@ static dl_status read_account(dl_account *account, const dl_wh_stmt *st,
     account->erase_after = dl_wh_time(st, COLUMN_ERASE_AFTER);
     account->active = dl_wh_int(st, COLUMN_ACTIVE) != 0;
     account->consent = dl_wh_int(st, COLUMN_CONSENT) != 0;
-    DL_TRY(copy_text(account->email, sizeof account->email, st, COLUMN_EMAIL,
-                     err));
-    return copy_text(account->username, sizeof account->username, st,
-                     COLUMN_USERNAME, err);
+    DL_TRY(dl_wh_copy_text(account->email, sizeof account->email, st,
+                           COLUMN_EMAIL, err));
+    return dl_wh_copy_text(account->username, sizeof account->username, st,
+                           COLUMN_USERNAME, err);
 }
 
 /* Run ST, whose parameters are bound, and read its only row. */
@@ -217,7 +200,7 @@ dl_status dl_identity_password(char out[DL_PASSWORD_HASH], dl_wh *wh,
     if (!more) {
         return dl_fail(err, DL_NOT_FOUND, 0, "there is no such account");
     }
-    status = copy_text(out, DL_PASSWORD_HASH, st, 0, err);
+    status = dl_wh_copy_text(out, DL_PASSWORD_HASH, st, 0, err);
     dl_wh_finish(st);
     return status;
 }
@@ -247,7 +230,7 @@ dl_status dl_identity_revoked(dl_session_list *list, dl_wh *wh, int64_t id,
                            "account %lld has more than %zu revoked sessions",
                            (long long)id, list->max);
         }
-        DL_TRY(copy_text(row->sid, sizeof row->sid, st, 0, err));
+        DL_TRY(dl_wh_copy_text(row->sid, sizeof row->sid, st, 0, err));
         row->expires_at = dl_wh_time(st, 1);
         list->n++;
     }

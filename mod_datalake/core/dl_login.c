@@ -29,23 +29,6 @@ enum refresh_column {
 
 /* --- Finding -------------------------------------------------------------- */
 
-/* Copy column COLUMN of ST to OUT of SIZE bytes. */
-static dl_status copy_text(char *out, size_t size, const dl_wh_stmt *st,
-                           unsigned column, dl_error *err)
-{
-    size_t len;
-    const char *text = dl_wh_text(st, column, &len);
-
-    if (len >= size) {
-        return dl_fail(err, DL_INTERNAL, 0,
-                       "column %u has %zu bytes, at most %zu were expected",
-                       column, len, size - 1);
-    }
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return DL_OK;
-}
-
 static dl_status read_role(dl_role *role, const dl_wh_stmt *st, unsigned column,
                            dl_error *err)
 {
@@ -68,10 +51,10 @@ static dl_status read_candidate(dl_login_candidate *candidate,
     candidate->active = dl_wh_int(st, COLUMN_ACTIVE) != 0 &&
                         dl_wh_is_null(st, COLUMN_DELETED_AT);
     DL_TRY(read_role(&candidate->role, st, COLUMN_ROLE, err));
-    DL_TRY(copy_text(candidate->hash, sizeof candidate->hash, st, COLUMN_HASH,
-                     err));
-    return copy_text(candidate->username, sizeof candidate->username, st,
-                     COLUMN_USERNAME, err);
+    DL_TRY(dl_wh_copy_text(candidate->hash, sizeof candidate->hash, st,
+                           COLUMN_HASH, err));
+    return dl_wh_copy_text(candidate->username, sizeof candidate->username, st,
+                           COLUMN_USERNAME, err);
 }
 
 dl_status dl_login_find(dl_login_candidate *candidate, dl_wh *wh,

@@ -17,35 +17,19 @@ enum profile_column {
     COLUMN_CONSENT_VERSION
 };
 
-/* Copy column COLUMN of ST to OUT of SIZE bytes. */
-static dl_status copy_text(char *out, size_t size, const dl_wh_stmt *st,
-                           unsigned column, dl_error *err)
-{
-    size_t len;
-    const char *text = dl_wh_text(st, column, &len);
-
-    if (len >= size) {
-        return dl_fail(err, DL_INTERNAL, 0,
-                       "column %u has %zu bytes, at most %zu were expected",
-                       column, len, size - 1);
-    }
-    memcpy(out, text, len);
-    out[len] = '\0';
-    return DL_OK;
-}
-
 static dl_status read_row(dl_profile *profile, const dl_wh_stmt *st,
                           dl_error *err)
 {
     profile->consent_date = dl_wh_time(st, COLUMN_CONSENT_DATE);
-    DL_TRY(copy_text(profile->first_name, sizeof profile->first_name, st,
-                     COLUMN_FIRST_NAME, err));
-    DL_TRY(copy_text(profile->last_name, sizeof profile->last_name, st,
-                     COLUMN_LAST_NAME, err));
-    DL_TRY(copy_text(profile->address, sizeof profile->address, st,
-                     COLUMN_ADDRESS, err));
-    return copy_text(profile->consent_version, sizeof profile->consent_version,
-                     st, COLUMN_CONSENT_VERSION, err);
+    DL_TRY(dl_wh_copy_text(profile->first_name, sizeof profile->first_name, st,
+                           COLUMN_FIRST_NAME, err));
+    DL_TRY(dl_wh_copy_text(profile->last_name, sizeof profile->last_name, st,
+                           COLUMN_LAST_NAME, err));
+    DL_TRY(dl_wh_copy_text(profile->address, sizeof profile->address, st,
+                           COLUMN_ADDRESS, err));
+    return dl_wh_copy_text(profile->consent_version,
+                           sizeof profile->consent_version, st,
+                           COLUMN_CONSENT_VERSION, err);
 }
 
 dl_status dl_profile_read(dl_profile *profile, dl_wh *wh, int64_t id,
@@ -128,8 +112,8 @@ static dl_status read_consent(dl_consent *row, const dl_wh_stmt *st,
     row->id = dl_wh_int(st, 0);
     row->given = dl_wh_int(st, 1) != 0;
     row->at = dl_wh_time(st, 3);
-    DL_TRY(copy_text(row->version, sizeof row->version, st, 2, err));
-    return copy_text(row->source, sizeof row->source, st, 4, err);
+    DL_TRY(dl_wh_copy_text(row->version, sizeof row->version, st, 2, err));
+    return dl_wh_copy_text(row->source, sizeof row->source, st, 4, err);
 }
 
 dl_status dl_profile_consents(dl_consents *consents, dl_wh *wh, int64_t id,

@@ -186,6 +186,13 @@ int64_t dl_wh_int(const dl_wh_stmt *st, unsigned col);
  * ST. */
 const char *dl_wh_text(const dl_wh_stmt *st, unsigned col, size_t *len);
 
+/* Copy column COL of ST, whose text ends in no NUL of its own, to OUT of SIZE
+ * bytes, with a NUL behind it; NULL becomes "".  DL_INTERNAL: it does not fit.
+ * Thread: ST's. */
+DL_MUSTCHECK dl_status dl_wh_copy_text(char *out, size_t size,
+                                       const dl_wh_stmt *st, unsigned col,
+                                       dl_error *err);
+
 /* Return column COL as an instant in UTC, of a date its midnight; DL_TIME_NONE
  * when it is NULL or neither date nor time. */
 dl_time dl_wh_time(const dl_wh_stmt *st, unsigned col);

@@ -429,6 +429,22 @@ const char *dl_wh_text(const dl_wh_stmt *st, unsigned col, size_t *len)
     return has ? c->text : "";
 }
 
+dl_status dl_wh_copy_text(char *out, size_t size, const dl_wh_stmt *st,
+                          unsigned col, dl_error *err)
+{
+    size_t len;
+    const char *text = dl_wh_text(st, col, &len);
+
+    if (len >= size) {
+        return dl_fail(err, DL_INTERNAL, 0,
+                       "column %u has %zu bytes, at most %zu were expected",
+                       col, len, size - 1);
+    }
+    memcpy(out, text, len);
+    out[len] = '\0';
+    return DL_OK;
+}
+
 dl_day dl_wh_day(const dl_wh_stmt *st, unsigned col)
 {
     const column *c = &st->columns[col];
