@@ -16,7 +16,6 @@
 
 #include "dl_csv.h"
 #include "dl_json.h"
-#include "dl_json_write.h"
 #include "dl_lake_reader.h"
 #include "dl_log.h"
 #include "mdl_answer.h"
@@ -24,10 +23,8 @@
 #include "mdl_grant.h"
 #include "mdl_http.h"
 #include "mdl_problem.h"
+#include "mdl_record.h"
 #include "mdl_site.h"
-
-/* Room for the member _dl of one record. */
-#define META_MAX 1024
 
 /* Room for one record with _dl, and for its row: every byte a quotation
  * mark, and a comma a column. */
@@ -74,7 +71,6 @@ typedef struct day_stream {
     dl_lake_scan *scan;  /* the lines */
     dl_lake_scan *first; /* the same, to find columns; NULL: not CSV */
     mdl_stream *out;     /* the answer; NULL until the first lines are read */
-    dl_buf *meta;        /* scratch for _dl */
     dl_buf *row;         /* scratch for a row, and for a record with _dl */
     dl_csv *csv;         /* columns; NULL: not CSV */
     const char *topic;   /* the dataset's name, which is the topic's */
@@ -144,45 +140,25 @@ static dl_status write_plain(day_stream *day, const char *data, size_t len,
 /* --- Records with _dl -------------------------------------------------------
  */
 
-/* Make _dl of LINE in the scratch buffer. */
-static dl_status make_meta(day_stream *day, const dl_lake_line *line,
-                           dl_error *err)
+/* Make LINE with _dl as its last member in the row buffer. */
+static dl_status make_row(day_stream *day, const dl_lake_line *line,
+                          dl_error *err)
 {
-    dl_json_writer w;
+    mdl_record form = {.topic = day->topic, .meta = true};
 
-    day->meta->len = 0;
-    dl_json_writer_begin(&w, day->meta);
-    dl_json_write_object_begin(&w);
-    dl_json_write_key(&w, "topic");
-    dl_json_write_text(&w, day->topic);
-    dl_json_write_key(&w, "partition");
-    dl_json_write_int(&w, line->coord.partition);
-    dl_json_write_key(&w, "offset");
-    dl_json_write_int(&w, line->coord.offset);
-    dl_json_write_key(&w, "timestamp");
-    dl_json_write_time(&w, line->coord.time);
-    dl_json_write_key(&w, "resource");
-    dl_json_write_text(&w, day->name);
-    dl_json_write_key(&w, "line");
-    dl_json_write_int(&w, (int64_t)line->line);
-    dl_json_write_object_end(&w);
-    return dl_json_writer_finish(&w, err);
+    day->row->len = 0;
+    return mdl_record_write(day->row, &form, line, day->q->values[DATE].day,
+                            err);
 }
 
 /* Send LINE with _dl as its last member. */
 static dl_status write_line(day_stream *day, const dl_lake_line *line,
                             dl_error *err)
 {
-    size_t body = line->len - 1; /* without the closing brace */
-
-    DL_TRY(make_meta(day, line, err));
+    DL_TRY(make_row(day, line, err));
     DL_TRY(write_before(day, err));
-    DL_TRY(mdl_stream_write(day->out, line->text, body, err));
-    DL_TRY(body > 1 ? mdl_stream_write(day->out, ",\"_dl\":", 7, err)
-                    : mdl_stream_write(day->out, "\"_dl\":", 6, err));
-    DL_TRY(mdl_stream_write(day->out, day->meta->data, day->meta->len, err));
-    return day->array ? mdl_stream_write(day->out, "}", 1, err)
-                      : mdl_stream_write(day->out, "}\n", 2, err);
+    DL_TRY(mdl_stream_write(day->out, day->row->data, day->row->len, err));
+    return day->array ? DL_OK : mdl_stream_write(day->out, "\n", 1, err);
 }
 
 /* Send all lines from LINE, which was read already, on. */
@@ -203,20 +179,12 @@ static dl_status write_with_meta(day_stream *day, dl_lake_line *line,
 static dl_status whole_record(const char **text, size_t *len, day_stream *day,
                               const dl_lake_line *line, dl_error *err)
 {
-    size_t body = line->len - 1; /* without the closing brace */
-
     *text = line->text;
     *len = line->len;
     if (!day->q->values[META].flag) {
         return DL_OK;
     }
-    DL_TRY(make_meta(day, line, err));
-    day->row->len = 0;
-    DL_TRY(dl_buf_append(day->row, line->text, body, err));
-    DL_TRY(body > 1 ? dl_buf_append(day->row, ",\"_dl\":", 7, err)
-                    : dl_buf_append(day->row, "\"_dl\":", 6, err));
-    DL_TRY(dl_buf_append(day->row, day->meta->data, day->meta->len, err));
-    DL_TRY(dl_buf_append(day->row, "}", 1, err));
+    DL_TRY(make_row(day, line, err));
     *text = day->row->data;
     *len = day->row->len;
     return DL_OK;
@@ -231,7 +199,6 @@ static dl_status learn_columns(day_stream *day, dl_error *err)
     size_t len;
 
     day->csv = dl_csv_create(day->q->r->pool);
-    day->row = mdl_answer_buf(day->q, ROW_MAX);
     DL_TRY(dl_lake_scan_next(&line, scan, err));
     while (line.text != NULL) {
         DL_TRY(whole_record(&text, &len, day, &line, err));
@@ -357,7 +324,7 @@ int mdl_api_version(mdl_request *q)
     }
     dl_day_format(date, q->values[DATE].day);
     day.name = apr_pstrcat(q->r->pool, day.topic, "/", date, ".json", NULL);
-    day.meta = mdl_answer_buf(q, META_MAX);
+    day.row = mdl_answer_buf(q, ROW_MAX);
     status = open_day(&day, &err);
     if (status == DL_NOT_FOUND) {
         return mdl_problem(q, MDL_PROBLEM_NOT_FOUND,
