@@ -104,7 +104,8 @@ static dl_status open_scan(dl_lake_scan **scan, const mdl_walk *walk,
     dl_lake_range range = {.day = day,
                            .as_of = walk->range.as_of,
                            .from_line = behind + 1,
-                           .with_coords = walk->range.with_coords};
+                           .with_coords = walk->range.with_coords,
+                           .hint = walk->range.hint};
 
     apr_pool_clear(walk->pool);
     return dl_lake_scan_open(scan, walk->snap, &range, err, walk->pool);

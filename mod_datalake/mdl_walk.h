@@ -35,6 +35,8 @@ typedef struct mdl_walk_range {
                            first */
     dl_time as_of;      /* the state; DL_TIME_NONE: that of the snapshot */
     bool with_coords;   /* decode where each line came from */
+    const dl_lake_hint *hint; /* lines that cannot fulfil it may be left out;
+                                 NULL: none are */
 } mdl_walk_range;
 
 /* A walk. */

@@ -15,6 +15,7 @@
 #include <stddef.h>
 
 #include "dl_lake.h"
+#include "dl_lake_hint.h"
 
 /* Which lines of a day a scan gives. */
 typedef struct dl_lake_range {
@@ -24,6 +25,8 @@ typedef struct dl_lake_range {
                            DL_TIME_NONE: no such bound.  Not both. */
     uint64_t from_line; /* first line to give, from 1; 0 means 1 */
     bool with_coords;   /* decode where each line came from */
+    const dl_lake_hint *hint; /* lines that cannot fulfil it may be left out;
+                                 NULL: none are */
 } dl_lake_range;
 
 /* One line of a day. */
@@ -58,6 +61,11 @@ const dl_lake_day *dl_lake_scan_day(const dl_lake_scan *scan);
  * dl_lake_scan_next on one scan.  Thread: the owner. */
 DL_MUSTCHECK dl_status dl_lake_scan_chunk(const char **data, size_t *len,
                                           dl_lake_scan *scan, dl_error *err);
+
+/* The number in the whole day, from 1, of the first line of what
+ * dl_lake_scan_chunk gave last; the others follow without a gap.
+ * Thread: the owner. */
+uint64_t dl_lake_scan_chunk_line(const dl_lake_scan *scan);
 
 /* Set *LINE to the next line; line->text is NULL at the end.  Fails as
  * dl_lake_scan_chunk.  Thread: the owner. */

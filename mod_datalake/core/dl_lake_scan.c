@@ -512,6 +512,11 @@ dl_status dl_lake_scan_chunk(const char **data, size_t *len, dl_lake_scan *scan,
     return DL_OK;
 }
 
+uint64_t dl_lake_scan_chunk_line(const dl_lake_scan *scan)
+{
+    return scan->next_line;
+}
+
 dl_status dl_lake_scan_next(dl_lake_line *line, dl_lake_scan *scan,
                             dl_error *err)
 {
