@@ -58,12 +58,15 @@ static bool is_action(const mdl_request *q, const char *action)
 /* Whether Q, answered with STATUS, belongs into the log. */
 static bool is_logged(const mdl_request *q, int status)
 {
-    if (q == NULL || q->route == NULL || q->site == NULL ||
-        q->site->audit == NULL || q->r->prev != NULL) {
+    if (q == NULL || q->site == NULL || q->site->audit == NULL ||
+        q->r->prev != NULL || q->r->main != NULL) {
         return false;
     }
     if (q->identity.known || is_action(q, "login")) {
         return true;
+    }
+    if (q->route == NULL) {
+        return false;
     }
     switch (q->route->class) {
     case MDL_CLASS_PUBLIC:
@@ -178,7 +181,7 @@ static const char *parameter(const mdl_request *q, const char *name, size_t len)
  * known. */
 static const char *resource_of(const mdl_request *q)
 {
-    const char *at = q->route->resource;
+    const char *at = q->route != NULL ? q->route->resource : NULL;
     const char *made = "";
 
     if (q->subject.resource != NULL || at == NULL) {
@@ -223,7 +226,7 @@ static const char *const *secret_names(const mdl_request *q)
     const char **names;
     int n = 0;
 
-    if (q->route->body == NULL) {
+    if (q->route == NULL || q->route->body == NULL) {
         return NULL;
     }
     for (member = q->route->body->members; member->name != NULL; member++) {

@@ -40,12 +40,14 @@ const char *mdl_audit_action(const mdl_request *q)
     if (q->subject.action != NULL) {
         return q->subject.action;
     }
-    for (size_t i = 0; i < sizeof special / sizeof special[0]; i++) {
+    for (size_t i = 0;
+         q->route != NULL && i < sizeof special / sizeof special[0]; i++) {
         if (is_template(q->route->template, special[i].template)) {
             return special[i].action;
         }
     }
-    if (q->r->method_number == M_GET || q->route->class == MDL_CLASS_READ) {
+    if (q->r->method_number == M_GET ||
+        (q->route != NULL && q->route->class == MDL_CLASS_READ)) {
         return "read";
     }
     return q->r->method_number == M_DELETE ? "delete" : "write";

@@ -310,6 +310,11 @@ int mdl_gate_log(request_rec *r)
     mdl_metrics_request finished = {.route = -1};
 
     if (q == NULL) {
+        /* Another's, which may stand behind our Require. */
+        q = mdl_request_peek(r);
+        if (q != NULL) {
+            mdl_audit_finish(q);
+        }
         return DECLINED;
     }
     mdl_audit_finish(q);

@@ -15,11 +15,13 @@
 #include <http_protocol.h>
 #include <http_request.h>
 #include <mod_auth.h>
+#include <util_filter.h>
 
 #include <apr_strings.h>
 
 #include "dl_log.h"
 #include "dl_role.h"
+#include "mdl_audit.h"
 #include "mdl_auth.h"
 #include "mdl_grant.h"
 #include "mdl_problem.h"
@@ -28,6 +30,9 @@
 
 /* The value of AuthType. */
 #define TYPE "DataLake"
+
+/* The filter that waits for the audit entry. */
+#define FILTER "DATALAKE_AUDITED"
 
 static bool is_ours(request_rec *r)
 {
@@ -78,7 +83,37 @@ static int identify(mdl_request *q)
     return status == OK ? mdl_grant_require_consent(q) : status;
 }
 
-/* check_authn: OK, 401, 403 (consent), 503; DECLINED when AuthType is
+/* --- What is logged of it ------------------------------------------------- */
+
+/* The first bytes of an answer are on their way: the entry of a change is on
+ * disk before them. */
+static apr_status_t answer_begins(ap_filter_t *filter,
+                                  apr_bucket_brigade *bytes)
+{
+    request_rec *r = filter->r;
+
+    mdl_audit_answer(mdl_request_peek(r), r->status, 0);
+    ap_remove_output_filter(filter);
+    return ap_pass_brigade(filter->next, bytes);
+}
+
+/* Make sure of room for the entry of Q; 507: there is none. */
+static int begin_entry(mdl_request *q)
+{
+    request_rec *r = q->r;
+    int status;
+
+    if (r->main != NULL || r->prev != NULL) {
+        return OK;
+    }
+    status = mdl_audit_reserve(q);
+    if (status == OK && r->method_number != M_GET) {
+        ap_add_output_filter(FILTER, NULL, r, r->connection);
+    }
+    return status;
+}
+
+/* check_authn: OK, 401, 403 (consent), 503, 507; DECLINED when AuthType is
  * another. */
 static int check_caller(request_rec *r)
 {
@@ -101,6 +136,7 @@ static int check_caller(request_rec *r)
     status = identify(q);
     if (status == OK) {
         r->user = q->identity.username;
+        status = begin_entry(q);
     }
     return status;
 }
@@ -178,6 +214,10 @@ static authz_status check_grant(request_rec *r, const char *line,
     if (q == NULL) {
         return status;
     }
+    if (q->resource == NULL && q->subject.resource == NULL) {
+        q->subject.resource =
+            apr_pstrmemdup(r->pool, grant->resource.text, grant->resource.len);
+    }
     if (mdl_grant_allows(q, &grant->resource, grant->level)) {
         return AUTHZ_GRANTED;
     }
@@ -239,6 +279,7 @@ void mdl_require_register(apr_pool_t *pool)
     static const authz_provider grant = {check_grant, parse_grant};
     static const authz_provider role = {check_role, parse_role};
 
+    ap_register_output_filter(FILTER, answer_begins, NULL, AP_FTYPE_RESOURCE);
     ap_hook_check_authn(check_caller, NULL, NULL, APR_HOOK_MIDDLE,
                         AP_AUTH_INTERNAL_PER_CONF);
     ap_hook_note_auth_failure(note_failure, NULL, NULL, APR_HOOK_MIDDLE);

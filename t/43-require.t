@@ -6,9 +6,10 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use DataLake::AuditLog;
 use DataLake::Http;
 use DataLake::Httpd;
-use DataLake::Process qw(free_port spit);
+use DataLake::Process qw(free_port slurp spit wait_until);
 use DataLake::Stack;
 use File::Path qw(make_path);
 use IO::Socket::INET;
@@ -174,6 +175,47 @@ subtest 'a role' => sub {
     is($client{bob}->get('/workbench/admin/x')->{status}, 200, 'who becomes one is');
     $stack->ctl(qw(user role bob user));
     is($client{bob}->get('/workbench/admin/x')->{status}, 403, 'who was one is not');
+};
+
+# The audit entries of the request that got ANSWER, on disk by now.
+sub entries_of {
+    my ($answer) = @_;
+    my $id = $answer->{headers}{'x-request-id'};
+    return grep { $_->{request_id} eq $id } DataLake::AuditLog->new(
+        dir => $stack->audit_dir,
+        key => slurp("$stack->{dir}/secrets/audit.key") =~ s/\n\z//r
+    )->read->entries;
+}
+
+subtest 'each request is one entry of the audit log' => sub {
+    my @post = ('/workbench/x?token=s', 'abc', headers => { 'Content-Type' => 'text/plain' });
+    my ($entry, @more) = entries_of($client{auditor}->post(@post));
+    is(@more, 0, 'a change is one, before its answer');
+    is_deeply(
+        [ @$entry{qw(user method endpoint action status)} ],
+        [ 'auditor', 'POST', '/workbench/x', 'write', 200 ],
+        '... saying who did what'
+    );
+    unlike($entry->{query_params}, qr/"s"/, '... without secrets');
+    ($entry) = entries_of($client{alice}->post(@post));
+    is($entry->{status}, 403, 'a refused change, too');
+    is($entry->{resource}, 'transaction_log', '... with what it was about');
+    for my $case ([ $client{admin}, '/reports/', 200 ],
+        [ $client{admin}, '/reports/absent.txt', 404 ],
+        [ $client{alice}, '/reports/deep/',      403 ])
+    {
+        my ($client, $path, $status) = @$case;
+        my $answer = $client->get($path);
+        wait_until("the entry of $path", sub { scalar entries_of($answer) }, 2);
+        my @entry = entries_of($answer);
+        is(@entry, 1, "a read of $path is one, soon");
+        is_deeply(
+            [ @{ $entry[0] }{qw(action status resource)} ],
+            [ 'read', $status, 'transaction_log' ],
+            '... saying what'
+        );
+    }
+    is(entries_of($nobody->get('/reports/')), 0, 'a stranger leaves none');
 };
 
 subtest 'accounts' => sub {
