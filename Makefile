@@ -244,6 +244,8 @@ runtime = $(shell $(CC) -print-file-name=$(1))
 
 # The tests' own tools are those of the plain build.
 asan: packages all ## the suite under address and undefined-behaviour sanitizers
+	@[ "$$(id -u)" != 0 ] || setpriv --reuid=nobody --clear-groups test -r t/lib/lsan.txt || \
+	  { echo "asan: servers do not run as root and cannot read $(CURDIR): use a folder that everybody may enter" >&2; exit 1; }
 	@$(call variant,asan) SANITIZE='$(ASAN)' HARDENING= asan-built
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/t/lib/lsan.txt \

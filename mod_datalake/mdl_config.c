@@ -395,7 +395,7 @@ const command_rec mdl_directives[] = {
         RULE(rule_quota_windows), RSRC_CONF,
         "How many callers the server counts in shared memory"),
     AP_INIT_ITERATE("DataLakeDefaultGrants", add_default_grant, NULL, RSRC_CONF,
-        "What every new account may do"),
+        "What every account that registers may do"),
     AP_INIT_FLAG("DataLakeMarketDataAnonymous", set_market_open, NULL,
         RSRC_CONF, "Off to ask for a grant to read market data"),
     AP_INIT_ITERATE("DataLakeMetricsAllow", add_metrics_allow, NULL, RSRC_CONF,
