@@ -1,9 +1,7 @@
 /* mdl_api_data.c - GET /api/data/: records of a dataset, filtered, in pages.
  *
  * First the places of the page's records are found (mdl_data_page.c), then
- * they are read and sent one by one, so that a page of a thousand records of
- * 1 MiB needs no more memory than one of ten small ones: one record and one
- * brigade.
+ * they are read and sent (mdl_data_send.c).
  *
  * A cursor names the state of the first page by the time of its last commit,
  * so the pages behind it neither repeat nor skip a record while others are
@@ -18,10 +16,7 @@
 
 #include <apr_strings.h>
 
-#include "dl_json_write.h"
 #include "dl_lake.h"
-#include "dl_log.h"
-#include "dl_project.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_data.h"
@@ -29,11 +24,7 @@
 #include "mdl_lake.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
-#include "mdl_record.h"
 #include "mdl_site.h"
-
-/* Room for one record with _dl, as it is sent. */
-#define RECORD_MAX ((size_t)2 * 1048576)
 
 static const char *const COUNTS[] = {"auto", "exact", "none", NULL};
 
@@ -89,12 +80,7 @@ typedef struct data_request {
     mdl_data_find find;         /* how the page is found */
     mdl_data_page page;         /* the page */
     mdl_cursor_binding binding; /* of its cursors */
-    mdl_record form;            /* how records are written */
     dl_time as_of;              /* the state that the pages are of */
-    mdl_walk *walk;             /* where records are read */
-    dl_lake_line line;          /* the record read last */
-    mdl_stream *out;            /* the answer */
-    dl_buf *buf;                /* one record */
 } data_request;
 
 /* --- Cursors --------------------------------------------------------------- */
@@ -155,150 +141,6 @@ static const char *next_cursor(const data_request *d)
         apr_psprintf(d->q->r->pool,
                      "%" PRId64 " %" PRId32 " %" PRIu64 " %" PRIu64 " %" PRId64,
                      d->as_of, end.day, end.line, skip, page->count));
-}
-
-/* --- Records --------------------------------------------------------------- */
-
-/* Read the record at PLACE. */
-static dl_status read_record(data_request *d, mdl_place place, dl_error *err)
-{
-    DL_TRY(mdl_walk_read(&d->line, d->walk, place, err));
-    if (d->form.project != NULL) {
-        (void)dl_query_match(d->what.query, d->line.text, d->line.len);
-    }
-    return DL_OK;
-}
-
-static dl_status send_record(data_request *d, int i, dl_error *err)
-{
-    bool array = d->q->format == MDL_FORMAT_JSON;
-
-    d->buf->len = 0;
-    if (array && i > 0) {
-        DL_TRY(dl_buf_append(d->buf, ",", 1, err));
-    }
-    DL_TRY(mdl_record_write(d->buf, &d->form, &d->line, d->page.places[i].day,
-                            err));
-    if (!array) {
-        DL_TRY(dl_buf_append(d->buf, "\n", 1, err));
-    }
-    return mdl_stream_write(d->out, d->buf->data, d->buf->len, err);
-}
-
-/* Send all records; the first one was read already. */
-static dl_status send_records(data_request *d, dl_error *err)
-{
-    int i;
-
-    for (i = 0; i < d->page.n; i++) {
-        if (i > 0) {
-            DL_TRY(read_record(d, d->page.places[i], err));
-        }
-        DL_TRY(send_record(d, i, err));
-    }
-    return DL_OK;
-}
-
-/* --- What stands around them ------------------------------------------------
- */
-
-/* Return the URL of page PAGE, or NULL when there is none of that number. */
-static const char *page_url(const data_request *d, int64_t page)
-{
-    if (d->q->values[MDL_DATA_CURSOR].given || page < 1 ||
-        page * d->find.size > MDL_DATA_DEPTH) {
-        return NULL;
-    }
-    return mdl_answer_url(d->q, "page",
-                          apr_psprintf(d->q->r->pool, "%" PRId64, page));
-}
-
-/* Send what was written to d->buf. */
-static dl_status flush(data_request *d, dl_error *err)
-{
-    dl_status status = mdl_stream_write(d->out, d->buf->data, d->buf->len, err);
-
-    d->buf->len = 0;
-    return status;
-}
-
-/* Write what stands in front of the records. */
-static void write_head(dl_json_writer *w, const data_request *d,
-                       const char *next)
-{
-    int64_t page = d->q->values[MDL_DATA_PAGE].number;
-    const char *by_page = d->page.more ? page_url(d, page + 1) : NULL;
-
-    dl_json_write_object_begin(w);
-    dl_json_write_key(w, "count");
-    if (d->page.count < 0) {
-        dl_json_write_null(w);
-    }
-    else {
-        dl_json_write_int(w, d->page.count);
-    }
-    dl_json_write_key(w, "next");
-    dl_json_write_text(w, by_page != NULL ? by_page : next);
-    dl_json_write_key(w, "previous");
-    dl_json_write_text(w, page_url(d, page - 1));
-    dl_json_write_key(w, "results");
-    dl_json_write_array_begin(w);
-}
-
-/* Send head, records and tail. */
-static dl_status send_all(data_request *d, const char *cursor, const char *next,
-                          dl_error *err)
-{
-    dl_json_writer w;
-
-    if (d->q->format != MDL_FORMAT_JSON) {
-        return send_records(d, err);
-    }
-    dl_json_writer_begin(&w, d->buf);
-    write_head(&w, d, next);
-    DL_TRY(flush(d, err));
-    DL_TRY(send_records(d, err));
-    d->buf->len = 0;
-    dl_json_write_array_end(&w);
-    dl_json_write_key(&w, "next_cursor");
-    dl_json_write_text(&w, cursor);
-    dl_json_write_object_end(&w);
-    DL_TRY(dl_json_writer_finish(&w, err));
-    return flush(d, err);
-}
-
-static int send_page(data_request *d)
-{
-    const char *cursor = d->page.more ? next_cursor(d) : NULL;
-    const char *next = NULL;
-    dl_error err = {DL_OK, 0, ""};
-    dl_status status = DL_OK;
-
-    if (d->page.n > 0) {
-        mdl_walk_range range = d->find.range;
-
-        range.with_coords = d->form.meta;
-        d->walk = mdl_walk_create(d->find.snap, &range, d->q->r->pool);
-        status = read_record(d, d->page.places[0], &err);
-    }
-    if (status != DL_OK) {
-        return mdl_http_fail(d->q, MDL_LAKE, &err);
-    }
-    if (cursor != NULL) {
-        next = mdl_answer_link_next(d->q, cursor);
-    }
-    if (d->page.count < 0 && d->find.count == MDL_DATA_COUNT_AUTO) {
-        mdl_answer_header(d->q, "X-Count", "unknown");
-    }
-    d->q->rows = (uint64_t)d->page.n;
-    d->out = mdl_stream_open(d->q, NULL);
-    if (mdl_stream_wanted(d->out)) {
-        status = send_all(d, cursor, next, &err);
-    }
-    if (status != DL_OK && d->q->r->connection->aborted == 0) {
-        dl_log(DL_LOG_ERROR, "DL1230 %s: %s", d->what.ds->name, err.text);
-    }
-    return mdl_stream_close(d->out, status != DL_OK);
 }
 
 /* --- The request ------------------------------------------------------------
@@ -412,7 +254,8 @@ static int open_state(data_request *d)
 
 int mdl_api_data(mdl_request *q)
 {
-    data_request d = {.q = q, .line = {.text = NULL}};
+    data_request d = {.q = q};
+    mdl_data_sent sent;
     dl_error err = {DL_OK, 0, ""};
     int status = mdl_data_query_read(&d.what, q);
 
@@ -437,15 +280,9 @@ int mdl_api_data(mdl_request *q)
             return refuse(&d, &err);
         }
     }
-    d.form = (mdl_record){.topic = d.what.ds->name,
-                          .meta = q->values[MDL_DATA_META].flag};
-    if (d.what.n_fields > 0) {
-        dl_project *project;
-
-        dl_project_create(&project, d.what.query, d.what.fields,
-                          d.what.n_fields, q->r->pool);
-        d.form.project = project;
-    }
-    d.buf = mdl_answer_buf(q, RECORD_MAX);
-    return send_page(&d);
+    sent = (mdl_data_sent){.what = &d.what,
+                           .find = &d.find,
+                           .page = &d.page,
+                           .cursor = d.page.more ? next_cursor(&d) : NULL};
+    return mdl_data_send(q, &sent);
 }

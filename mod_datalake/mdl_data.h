@@ -3,6 +3,7 @@
  *   mdl_api_data.c     parameters, the request, its answer
  *   mdl_data_query.c   parameters -> dl_query
  *   mdl_data_page.c    the records of one page: where they are, how many
+ *   mdl_data_send.c    the records of one page: read and sent
  *
  * Thread: the request's.
  *
@@ -91,5 +92,17 @@ typedef struct mdl_data_find {
 DL_MUSTCHECK dl_status mdl_data_page_find(mdl_data_page *page,
                                           const mdl_data_find *find,
                                           dl_error *err);
+
+/* A page that was found. */
+typedef struct mdl_data_sent {
+    const mdl_data_query *what; /* what was asked for */
+    const mdl_data_find *find;  /* how it was found */
+    const mdl_data_page *page;  /* the page */
+    const char *cursor;         /* of the next one, NULL: there is none */
+} mdl_data_sent;
+
+/* Answer Q with the page SENT in the format of Q.  Returns OK, or the status
+ * of a problem. */
+int mdl_data_send(mdl_request *q, const mdl_data_sent *sent);
 
 #endif

@@ -104,26 +104,42 @@ static void read_name(const char **path, dl_query_op *op, const dl_dataset *ds,
     *path = path_of(ds, *path);
 }
 
+/* Add the filter PAIR to DATA. */
+static int read_filter(mdl_data_query *data, mdl_request *q,
+                       const mdl_param_pair *pair)
+{
+    dl_query_fault fault;
+    const char *path;
+    dl_query_op op;
+    int column;
+
+    read_name(&path, &op, data->ds, pair->name, q->r->pool);
+    if (q->values[MDL_DATA_FILTERS].lenient &&
+        dl_query_column(&column, data->query, path, &fault) != DL_OK) {
+        return OK;
+    }
+    if (pair->fault != NULL) {
+        return mdl_param_refuse_named(q, pair->name, pair->fault,
+                                      MDL_PARAM_FILTER_TAKES);
+    }
+    if (dl_query_filter(data->query, path, op, pair->value, pair->len,
+                        &fault) != DL_OK) {
+        return mdl_param_refuse_named(q, pair->name, fault.code,
+                                      apr_pstrdup(q->r->pool, fault.detail));
+    }
+    return OK;
+}
+
 static int read_filters(mdl_data_query *data, mdl_request *q)
 {
     const mdl_value *filters = &q->values[MDL_DATA_FILTERS];
-    dl_query_fault fault;
+    int status = OK;
     int i;
 
-    for (i = 0; i < filters->n_pairs; i++) {
-        const mdl_param_pair *pair = &filters->pairs[i];
-        const char *path;
-        dl_query_op op;
-
-        read_name(&path, &op, data->ds, pair->name, q->r->pool);
-        if (dl_query_filter(data->query, path, op, pair->value, pair->len,
-                            &fault) != DL_OK) {
-            return mdl_param_refuse_named(
-                q, pair->name, fault.code,
-                apr_pstrdup(q->r->pool, fault.detail));
-        }
+    for (i = 0; status == OK && i < filters->n_pairs; i++) {
+        status = read_filter(data, q, &filters->pairs[i]);
     }
-    return OK;
+    return status;
 }
 
 /* Set *COLUMN to the column NAME of DATA for the parameter at place N. */

@@ -235,7 +235,8 @@ static int find_filters(const mdl_param *params)
 }
 
 /* Take PAIR as one of the filters of row I. */
-static void take_filter(mdl_request *q, const mdl_query_pair *pair, int i)
+static void take_filter(mdl_request *q, const mdl_query_pair *pair, int i,
+                        bool lenient)
 {
     static const mdl_param text = {
         .type = MDL_PARAM_TEXT, .min = 1, .max = 8190};
@@ -253,10 +254,11 @@ static void take_filter(mdl_request *q, const mdl_query_pair *pair, int i)
     }
     if (filters->n_pairs == MDL_PARAM_PAIRS) {
         fault = "too-many";
+        lenient = false;
     }
-    if (fault != NULL) {
+    if (fault != NULL && !lenient) {
         refuse(q, strlen(pair->name) > ECHO_MAX ? "?" : pair->name, fault,
-               "takes one text, and a request at most 32 filters");
+               MDL_PARAM_FILTER_TAKES);
         return;
     }
     if (filters->pairs == NULL) {
@@ -264,8 +266,9 @@ static void take_filter(mdl_request *q, const mdl_query_pair *pair, int i)
             apr_pcalloc(q->r->pool, sizeof *filters->pairs * MDL_PARAM_PAIRS);
     }
     filters->given = filters->sent = true;
+    filters->lenient = lenient;
     filters->pairs[filters->n_pairs++] =
-        (mdl_param_pair){pair->name, pair->value, pair->len};
+        (mdl_param_pair){pair->name, pair->value, pair->len, fault};
 }
 
 static void take_late(mdl_request *q, const mdl_query_pair *pair, bool lenient)
@@ -289,7 +292,7 @@ static void take_late(mdl_request *q, const mdl_query_pair *pair, bool lenient)
     }
     i = find_filters(q->route->params);
     if (i >= 0) {
-        take_filter(q, pair, i);
+        take_filter(q, pair, i, lenient);
     }
     else if (!lenient) {
         refuse(q, strlen(pair->name) > ECHO_MAX ? "?" : pair->name, "unknown",

@@ -11,6 +11,7 @@
  *   too-long  not-utf-8  cursor-invalid (the handler's word)
  *
  * "Prefer: handling=lenient" lets unknown query parameters pass; nothing else.
+ * With a row of filters the handler says which those are.
  * Every route of more than one format takes format= without a row.
  *
  *   enum { TOP_X, TOP_CURRENCY };
@@ -55,11 +56,17 @@ typedef enum mdl_param_type {
 /* Most parameters that a row of filters takes. */
 #define MDL_PARAM_PAIRS 32
 
+/* What is said of a filter with a fault. */
+#define MDL_PARAM_FILTER_TAKES                                                 \
+    "takes one text, and a request at most 32 filters"
+
 /* One parameter that a row of filters took. */
 typedef struct mdl_param_pair {
     const char *name;  /* decoded */
     const char *value; /* decoded, UTF-8 without control bytes */
     size_t len;        /* bytes of value */
+    const char *fault; /* code of what is wrong with it, NULL: nothing; only
+                          with lenient */
 } mdl_param_pair;
 
 /* One parameter. */
@@ -100,6 +107,8 @@ typedef struct mdl_value {
     bool all;                 /* LIST: it was "*" */
     int n_pairs;              /* FILTERS: entries of pairs */
     mdl_param_pair *pairs;    /* FILTERS: what was sent, in that order */
+    bool lenient;             /* FILTERS: names that the handler does not know
+                                 are to be passed over, with their faults */
 } mdl_value;
 
 /* Parse the parameters of Q's route that name a resource: path segments and

@@ -10,7 +10,7 @@
  * segment in braces, {slug}, matches any one segment; a literal one wins over
  * it.  Only {pair} may hold a decoded slash.
  *
- *   ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", LINES, 1,
+ *   ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", F, 1,
  *         mdl_api_version_params, NULL, mdl_api_version, "day-version"),
  *
  * ROUTE pastes METHODS, CLASS and FORMATS onto their prefixes, so a row
@@ -65,7 +65,6 @@ enum mdl_format {
     MDL_FORMAT_CSV = 4,    /* text/csv; header=present */
     MDL_FORMAT_TEXT = 8,   /* text/plain, for Prometheus */
     MDL_FORMAT_ANY = 16,   /* no content to choose (a redirect) */
-    MDL_FORMAT_LINES = 3,  /* JSON array or its lines as NDJSON */
     MDL_FORMAT_F = 7       /* a route marked F: JSON, NDJSON, CSV */
 };
 

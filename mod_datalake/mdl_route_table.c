@@ -103,7 +103,7 @@ const mdl_route mdl_route_table[] = {
           mdl_api_resources_params, NULL, mdl_api_resources, "resources"),
     ROUTE(GET, "/api/audit/version/", READ, "{dataset}/{date}", F, 1,
           mdl_api_version_params, NULL, mdl_api_version, "day-version"),
-    ROUTE(GET, "/api/data/", READ, "{resource}", LINES, 1,
+    ROUTE(GET, "/api/data/", READ, "{resource}", F, 1,
           mdl_api_data_params, NULL, mdl_api_data, "data"),
     ROUTE(GET, "/api/fulltext_search/{text}", READ, "{dataset}", JSON, 1,
           mdl_api_fulltext_params, NULL, mdl_api_fulltext, "fulltext"),

@@ -32,6 +32,7 @@ my @TEXTS = (
     'Iıİi',          "e\x{301}té",      'été',         'a"b\\c',
     "tab\tnew\nline", 'x' x 240 . 'END', "\x{1F600} grin", 'ſharp K',
     '100%',          'a,b',             "nul\x{1}one", '',
+    '=1+1',          "\tTab",       '@cmd',        '-x', '+x',
 );
 my @AMOUNTS = qw(0 0.00 -1 1 1.0 10 9.99 49.9 49.90 1e2 100 0.1 0.10000000001
   123456789012345678 "12.5" "7" null "dear" 1E-3 0.001 -0);
@@ -298,6 +299,100 @@ subtest 'what is refused' => sub {
     is($day->{json}{count}, scalar(grep { $_->{day} eq '2026-05-19' } @all), 'whole');
 };
 
+# The rows of the CSV text TEXT (RFC 4180, CRLF), each an array of cells.
+sub table {
+    my ($text) = @_;
+    my @rows;
+    while ($text ne '') {
+        my @cells;
+        while (1) {
+            $text =~ s/\A(?:"((?:[^"]|"")*)"|([^",\r\n]*))// or die 'no cell';
+            push @cells, $1 // $2;
+            $cells[-1] =~ s/""/"/g;
+            last if $text !~ s/\A,//;
+        }
+        $text =~ s/\A\r\n// or die "no end of a row: $text";
+        push @rows, \@cells;
+    }
+    return @rows;
+}
+
+# The text of cell VALUE, a JSON value's text.
+sub cell {
+    my ($value) = @_;
+    return '' if !defined $value || $value eq 'null';
+    return $value if $value !~ /^"/;
+    my $text = JSON::PP->new->allow_nonref->decode($value);
+    return $text =~ /\A[=+\-@\t\r]/ ? "'$text" : $text;
+}
+
+subtest 'CSV' => sub {
+    my $answer = $alice->get('/api/data/?page_size=100&format=csv');
+    is($answer->{status}, 200, 'is answered');
+    is($answer->{headers}{'content-type'}, 'text/csv; header=present', 'as what it is');
+    like($answer->{headers}{link}, qr{<[^>]*cursor=[^>]*>; rel="next"}, 'with the next page in Link');
+    my ($head, @rows) = table(decode('UTF-8', $answer->{body}));
+    my %columns = map { $_ => 1 } map { keys %{ $_->{text} } } @all[ 0 .. 99 ];
+    is_deeply([ sort @{$head} ], [ sort keys %columns ], 'its columns are all that the page has, with dots');
+    my @want = map { my $record = $_; [ map { cell($record->{text}{$_}) } @{$head} ] } @all[ 0 .. 99 ];
+    is_deeply(\@rows, \@want, 'its rows are the records, cell by cell');
+    my ($some) = $alice->get('/api/data/?page_size=2&fields=location.city,amount,transaction_id&meta=true&format=csv')->{body};
+    ($head, @rows) = table(decode('UTF-8', $some));
+    is(join(',', @{$head}),
+        'location.city,amount,transaction_id,_dl.topic,_dl.partition,_dl.offset,_dl.timestamp,_dl.resource,_dl.line',
+        'fields are the columns, in that order, then _dl');
+    is($rows[1][2], $all[1]{id}, '... and the rows are theirs');
+    is($rows[1][8], 2,           '... with their line');
+    $some = $alice->get('/api/data/?location.city=nowhere&fields=amount&format=csv');
+    is($some->{body}, "amount\r\n", 'an empty page is the names');
+    ok(!exists $some->{headers}{link}, '... without a next page');
+    is($alice->get('/api/data/?location.city=nowhere&format=csv')->{body}, '', '... or nothing where none are known');
+    is($alice->get('/api/data/', headers => { Accept => 'text/csv' })->{headers}{'content-type'},
+        'text/csv; header=present', 'Accept asks for it too');
+    my $top = $alice->request('HEAD', '/api/data/?format=csv');
+    is($top->{status}, 200, 'HEAD is the same');
+    is($top->{body}, '', '... without a body');
+};
+
+subtest 'handling=lenient' => sub {
+    my %lenient = (headers => { Prefer => 'handling=lenient' });
+    my $answer = $alice->get('/api/data/?colour=red&amount__foo=1&nothing=&page_size=3', %lenient);
+    is($answer->{status}, 200, 'unknown names are passed over, empty or not');
+    is($answer->{headers}{'preference-applied'}, 'handling=lenient', 'which is said');
+    is(ids($answer->{json}{results}), join(' ', map { $_->{id} } @all[ 0 .. 2 ]), 'the answer is that without them');
+    for my $case ([ 'amount=abc', 'not-a-number' ], [ 'amount=', 'empty' ], [ 'amount=1&amount=2', 'repeated' ],
+        [ 'page=0', 'out-of-range' ], [ 'fields=nothing', 'unknown-field' ], [ 'sort=nothing', 'unknown-field' ])
+    {
+        my $refused = $alice->get("/api/data/?$case->[0]", %lenient);
+        is($refused->{json}{errors}[0]{code}, $case->[1], "$case->[0] is $case->[1] all the same");
+    }
+};
+
+subtest 'counts and depth' => sub {
+    my $pending = grep { ($_->{text}{status} // '') eq '"pending"' } @all;
+    my $none = $alice->get('/api/data/?status=pending&count=none');
+    is($none->{json}{count}, undef, 'count=none counts nothing');
+    ok(!exists $none->{headers}{'x-count'}, '... and says nothing');
+    is($alice->get("/api/data/?status=pending&count=$_")->{json}{count}, $pending, "count=$_ counts") for qw(auto exact);
+    is($alice->get('/api/data/?count=none')->{json}{count}, undef, 'nor without filters');
+    my $behind = $alice->get('/api/data/?page=900&page_size=10&count=exact');
+    is($behind->{status}, 200, 'a page behind the last one is 200');
+    is_deeply($behind->{json}{results}, [], '... and empty');
+    is($behind->{json}{next}, undef, '... and the last one');
+    is($behind->{json}{count}, $RECORDS, '... with the count');
+    is($alice->get('/api/data/?status=pending&page=900')->{json}{count}, $pending, '... with filters too');
+    for my $query ('page=5001&page_size=2', 'status=pending&page=11&page_size=1000', 'sort=-amount&page=10001&page_size=1') {
+        my $deep = $alice->get("/api/data/?$query");
+        is($deep->{json}{errors}[0]{code}, 'use-cursor', "$query is too deep");
+        my ($url) = $deep->{json}{detail} =~ m{(/api/data/\S*cursor=[A-Za-z0-9_-]+)};
+        ok(defined $url, '... and detail has the URL to continue') or next;
+        my $on = $alice->get($url);
+        is($on->{status}, 200, '... which works');
+        is_deeply($on->{json}{results}, [], '... and goes on behind all there is');
+    }
+    is($alice->get('/api/data/?page=2&cursor=x')->{json}{errors}[0]{code}, 'exclusive', 'page and cursor exclude each other');
+};
+
 # Ask for FILTERS, page by page of SIZE, with MORE parameters; returns the ids
 # and the first page's count.
 sub walk {
@@ -350,8 +445,14 @@ subtest "$REQUESTS generated requests answer as the evaluator does" => sub {
             push @more, 'sort=' . ($sign < 0 ? '-' : '') . $path;
         }
         my $want = join ' ', map { $_->{id} } @want;
-        my ($got, $count) = walk(\@filters, any(7, 50, 1000), \@more);
+        my ($got, $count, $query) = walk(\@filters, any(7, 50, 1000), \@more);
         $asked++;
+        if ($asked % 10 == 0 && defined $query) {
+            my (undef, @rows) = table(
+                decode('UTF-8', $alice->get("/api/data/?$query&page_size=1000&fields=transaction_id&format=csv"
+                      =~ s/page_size=\d+&//r)->{body}));
+            $got = join ' ', map { $_->[0] } @rows if $got eq $want;
+        }
         $hits += @want;
         next if $got eq $want && $count == @want;
         report(\@filters, "$got ($count) @more", $want) if ++$wrong <= 3;
