@@ -9,8 +9,10 @@
  *   texts   the text of the line, as dl_search_text sees it, or one of its
  *           values, as dl_search_values sees them, holds one of the texts,
  *           without regard to case
- *   range   the member at a path is a number, or a time, between two bounds
- *   key     the member at a path, a declared key, is one of some texts
+ *   range   a column is a number, or a time, between two bounds
+ *   key     a column, a declared key, is one of some texts
+ *
+ * A column is called as dl_lake_column_name says.
  *
  * A condition that says too little to leave anything out (a text of less than
  * four bytes) costs nothing.
@@ -52,7 +54,7 @@ typedef enum dl_lake_hint_kind {
 /* One condition. */
 typedef struct dl_lake_condition {
     dl_lake_hint_kind kind;         /* what it is about */
-    const char *path;               /* member, dotted; NULL: the line */
+    const char *path;               /* name of a column; NULL: the line */
     int n_texts;                    /* texts of a text or key condition */
     const dl_lake_hint_text *texts; /* one of them */
     double low, high;               /* numbers, both included, already
@@ -75,16 +77,16 @@ void dl_lake_hint_create(dl_lake_hint **hint, apr_pool_t *result_pool);
 void dl_lake_hint_add_texts(dl_lake_hint *hint, const dl_lake_hint_text *texts,
                             int n);
 
-/* Let the number at PATH of wanted lines lie in LOW..HIGH; a bound that has no
+/* Let the number in the column PATH of wanted lines lie in LOW..HIGH; a bound that has no
  * exact double is to be rounded outwards, a missing one is an infinity. */
 void dl_lake_hint_add_numbers(dl_lake_hint *hint, const char *path, double low,
                               double high);
 
-/* Let the time at PATH of wanted lines lie in FIRST..LAST. */
+/* Let the time in the column PATH of wanted lines lie in FIRST..LAST. */
 void dl_lake_hint_add_times(dl_lake_hint *hint, const char *path, dl_time first,
                             dl_time last);
 
-/* Let the text at PATH, a declared key, of wanted lines be one of the N
+/* Let the text of the column PATH, a declared key, of wanted lines be one of the N
  * TEXTS, which are copied, byte for byte. */
 void dl_lake_hint_add_keys(dl_lake_hint *hint, const char *path,
                            const dl_lake_hint_text *texts, int n);
