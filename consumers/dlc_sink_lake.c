@@ -13,6 +13,7 @@
 #include "dl_record.h"
 #include "dl_stats.h"
 #include "dl_time.h"
+#include "dlc_night.h"
 #include "dlc_sink.h"
 
 #include <string.h>
@@ -44,6 +45,7 @@ typedef struct sink_lake {
     dl_stats *stats;            /* or NULL */
     apr_pool_t *pool;           /* of the sink */
     ware *wares;                /* datasets opened so far */
+    dlc_night *night;           /* joins past days, or NULL */
     int64_t committed_us;       /* monotonic time of the last commit */
     int64_t tick_us;            /* monotonic time of the next tick */
     dl_stats_value *free_bytes; /* datalake_lake_free_bytes */
@@ -123,6 +125,7 @@ static dl_status find_ware(ware **out, sink_lake *s, const dl_dataset *ds,
     wa->judge = dl_judge_create(ds, pool);
     wa->next = s->wares;
     s->wares = wa;
+    dlc_night_add(s->night, wa->name);
     *out = wa;
     return DL_OK;
 }
@@ -406,7 +409,6 @@ dl_status dlc_sink_lake_create(dlc_sink **sink, const dl_config *cfg,
 {
     sink_lake *s = apr_pcalloc(pool, sizeof *s);
 
-    (void)err;
     s->base.name = "lake";
     s->base.calls = &lake_calls;
     s->cfg = cfg;
@@ -414,6 +416,7 @@ dl_status dlc_sink_lake_create(dlc_sink **sink, const dl_config *cfg,
     s->pool = pool;
     s->free_bytes =
         dl_stats_slot(stats, DL_STATS_GAUGE, "datalake_lake_free_bytes", "");
+    DL_TRY(dlc_night_create(&s->night, cfg, stats, err, pool));
     *sink = &s->base;
     return DL_OK;
 }

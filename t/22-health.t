@@ -120,6 +120,7 @@ subtest '/metrics' => sub {
       dead_letters_total dead_letters_open quota_rejections_total
       token_failures_total tokens_issued_total audit_entries_total
       audit_lag_seconds jobs job_duration_seconds
+      schedule_last_success_timestamp_seconds
       build_info process_cpu_seconds_total process_resident_memory_bytes
       process_open_fds);
     is_deeply([ grep { !$promised{$_} } sort keys %used ],

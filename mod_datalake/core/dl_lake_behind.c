@@ -11,20 +11,20 @@
 #include <stdlib.h>
 
 struct dl_lake_behind {
-    const dl_lake_io *io;                /* system calls */
-    size_t size;                         /* of a buffer */
-    pthread_t thread;                    /* when started */
-    pthread_mutex_t mutex;               /* guards all that follows */
-    pthread_cond_t change;               /* something below has changed */
-    dl_lake_block queue[DL_LAKE_BEHIND]; /* a ring; the first is under way */
-    int first, n;                        /* where it begins, how many */
-    char *spare[DL_LAKE_BEHIND + 1];     /* buffers to use again */
-    int n_spare;                         /* how many */
-    bool started;                        /* the thread runs */
-    bool stop;                           /* it has to end */
-    bool cached;                         /* no writes past the page cache */
-    bool used;                           /* since the last trim */
-    dl_error failure;                    /* why nothing is written */
+    const dl_lake_io *io;                  /* system calls */
+    size_t size;                           /* of a buffer */
+    pthread_t thread;                      /* when started */
+    pthread_mutex_t mutex;                 /* guards all that follows */
+    pthread_cond_t change;                 /* something below has changed */
+    dl_lake_aligned queue[DL_LAKE_BEHIND]; /* a ring; the first is under way */
+    int first, n;                          /* where it begins, how many */
+    char *spare[DL_LAKE_BEHIND + 1];       /* buffers to use again */
+    int n_spare;                           /* how many */
+    bool started;                          /* the thread runs */
+    bool stop;                             /* it has to end */
+    bool cached;                           /* no writes past the page cache */
+    bool used;                             /* since the last trim */
+    dl_error failure;                      /* why nothing is written */
 };
 
 dl_lake_behind *dl_lake_behind_create(const dl_lake_io *io, size_t size)
@@ -44,7 +44,7 @@ dl_lake_behind *dl_lake_behind_create(const dl_lake_io *io, size_t size)
 /* --- The thread ----------------------------------------------------------- */
 
 /* Write BLOCK through the page cache and have the kernel begin with it. */
-static dl_status write_cached(dl_lake_behind *b, const dl_lake_block *block,
+static dl_status write_cached(dl_lake_behind *b, const dl_lake_aligned *block,
                               dl_error *err)
 {
     DL_TRY(dl_lake_file_write(b->io, block->fd, block->data, block->len,
@@ -55,7 +55,7 @@ static dl_status write_cached(dl_lake_behind *b, const dl_lake_block *block,
     return DL_OK;
 }
 
-static dl_status write_block(dl_lake_behind *b, const dl_lake_block *block,
+static dl_status write_block(dl_lake_behind *b, const dl_lake_aligned *block,
                              dl_error *err)
 {
     dl_status status;
@@ -74,7 +74,7 @@ static dl_status write_block(dl_lake_behind *b, const dl_lake_block *block,
 }
 
 /* Keep or free the buffer of BLOCK; the mutex is held. */
-static void give_back(dl_lake_behind *b, const dl_lake_block *block)
+static void give_back(dl_lake_behind *b, const dl_lake_aligned *block)
 {
     if (block->size == b->size && b->n_spare < DL_LAKE_BEHIND + 1) {
         b->spare[b->n_spare++] = block->data;
@@ -87,7 +87,7 @@ static void give_back(dl_lake_behind *b, const dl_lake_block *block)
 /* Write the first block of the queue; the mutex is held before and after. */
 static void do_first(dl_lake_behind *b)
 {
-    dl_lake_block block = b->queue[b->first];
+    dl_lake_aligned block = b->queue[b->first];
     bool failed = b->failure.status != DL_OK;
     dl_error err = {.status = DL_OK};
     dl_status status = DL_OK;
@@ -193,7 +193,7 @@ char *dl_lake_behind_buffer(dl_lake_behind *b)
     return buffer;
 }
 
-dl_status dl_lake_behind_put(dl_lake_behind *b, const dl_lake_block *block,
+dl_status dl_lake_behind_put(dl_lake_behind *b, const dl_lake_aligned *block,
                              dl_error *err)
 {
     dl_status status;

@@ -38,7 +38,7 @@ char *dl_lake_behind_buffer(dl_lake_behind *b);
  * B's from here on, whatever comes back: the failure of an earlier block,
  * after which nothing is written until dl_lake_behind_clear. */
 DL_MUSTCHECK dl_status dl_lake_behind_put(dl_lake_behind *b,
-                                          const dl_lake_block *block,
+                                          const dl_lake_aligned *block,
                                           dl_error *err);
 
 /* Wait until nothing is under way; the descriptors may be closed then.

@@ -11,14 +11,38 @@
 #ifndef DL_LAKE_COMPACT_H
 #define DL_LAKE_COMPACT_H
 
+#include <stdbool.h>
+
 #include "dl_lake.h"
 
-/* What a compaction does. */
+/* Bytes of the volume that a compaction leaves to the writer. */
+#define DL_LAKE_COMPACT_FREE (64u << 20)
+
+/* How far a compaction is. */
+typedef struct dl_lake_compacting {
+    dl_day day;     /* the day in hand */
+    int days_left;  /* days that wait, with the one in hand */
+    uint64_t done;  /* bytes of it that are copied */
+    uint64_t bytes; /* bytes it has */
+} dl_lake_compacting;
+
+/* What a compaction does.  The functions may be NULL. */
 typedef struct dl_lake_compaction {
     const char *root;    /* folder of the lake */
     const char *dataset; /* which dataset */
     dl_day before;       /* days before this one; DL_DAY_NONE: today, UTC */
     dl_day only;         /* just this day, or DL_DAY_NONE */
+    void *context;       /* first argument of the functions */
+
+    /* Run STEP with DATA, in whichever thread, and return when it has: the
+     * long part of a day, which holds no lock that a writer wants. */
+    void (*apart)(void *context, void (*step)(void *data), void *data);
+
+    /* Return whether to leave off; asked for each megabyte, by STEP. */
+    bool (*stop)(void *context);
+
+    /* Hear how far it is, about each megabyte, by STEP. */
+    void (*progress)(void *context, const dl_lake_compacting *at);
 } dl_lake_compaction;
 
 /* What it did. */
@@ -31,8 +55,10 @@ typedef struct dl_lake_compacted {
 /* Compact as JOB says and fill *DONE.  Days with a single whole file and no
  * later part stay as they are.  DL_NOT_FOUND: no such dataset; DL_BUSY:
  * another compaction runs; DL_NO_SPACE, DL_IO: the day in hand is unchanged,
- * days before it are done; DL_CORRUPT: a part does not have its checksum.
- * Thread: any. */
+ * days before it are done, and nothing of it is left on the disk;
+ * DL_UNAVAILABLE: likewise, stop() said so; DL_CORRUPT: a part does not have
+ * its checksum.  A day is not begun (DL_NO_SPACE) when joining it would leave
+ * less than DL_LAKE_COMPACT_FREE bytes of the volume.  Thread: any. */
 DL_MUSTCHECK dl_status dl_lake_compact(dl_lake_compacted *done,
                                        const dl_lake_compaction *job,
                                        dl_error *err, apr_pool_t *scratch_pool);

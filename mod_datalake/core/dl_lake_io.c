@@ -38,6 +38,7 @@ const dl_lake_io dl_lake_io_real = {
     .linkat = linkat,
     .flock = flock,
     .sync_file_range = sync_file_range,
+    .fstatvfs = fstatvfs,
     .now = dl_time_now,
 };
 
@@ -121,8 +122,8 @@ dl_status dl_lake_file_write(const dl_lake_io *io, int fd, const void *data,
     return DL_OK;
 }
 
-dl_status dl_lake_blocks_write(const dl_lake_io *io, const dl_lake_block *block,
-                               dl_error *err)
+dl_status dl_lake_blocks_write(const dl_lake_io *io,
+                               const dl_lake_aligned *block, dl_error *err)
 {
     ssize_t n =
         io->pwrite(block->direct_fd, block->data, block->len, (off_t)block->at);

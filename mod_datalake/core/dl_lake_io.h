@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
 
 #include "dl_error.h"
@@ -46,7 +47,8 @@ typedef struct dl_lake_io {
     int (*flock)(int fd, int operation); /* as flock(2) */
     int (*sync_file_range)(int fd, off_t at, off_t len, unsigned flags);
     /* as sync_file_range(2) */
-    dl_time (*now)(void); /* wall clock */
+    int (*fstatvfs)(int fd, struct statvfs *st); /* as fstatvfs(3) */
+    dl_time (*now)(void);                        /* wall clock */
 } dl_lake_io;
 
 /* The real calls. */
@@ -71,21 +73,21 @@ DL_MUSTCHECK dl_status dl_lake_file_write(const dl_lake_io *io, int fd,
                                           uint64_t at, dl_error *err);
 
 /* Whole blocks of a file; data, len and at are multiples of DL_LAKE_BLOCK. */
-typedef struct dl_lake_block {
+typedef struct dl_lake_aligned {
     int fd;        /* the file, through the page cache */
     int direct_fd; /* the same file past it (O_DIRECT), or -1 */
     char *data;    /* the bytes, malloc; who owns them says the function */
     size_t size;   /* bytes allocated */
     size_t len;    /* bytes to write */
     uint64_t at;   /* where */
-} dl_lake_block;
+} dl_lake_aligned;
 
 /* Write BLOCK, whose data stays the caller's, past the page cache.  (Two
  * descriptors: one that is switched to O_DIRECT and back fails others' writes
  * of less than a block meanwhile.)  DL_UNSUPPORTED: the file system has no
  * such writes, nothing was written.  Else as dl_lake_file_write. */
 DL_MUSTCHECK dl_status dl_lake_blocks_write(const dl_lake_io *io,
-                                            const dl_lake_block *block,
+                                            const dl_lake_aligned *block,
                                             dl_error *err);
 
 /* Read exactly LEN bytes at AT into DATA.  DL_CORRUPT: the file ends before

@@ -135,12 +135,12 @@ static dl_status hand_over(dl_lake_writer *w, dl_lake_open_part *op,
                            dl_error *err)
 {
     size_t rest = op->len % DL_LAKE_BLOCK;
-    dl_lake_block block = {.fd = op->data_fd,
-                           .direct_fd = op->direct_fd,
-                           .data = op->buffer,
-                           .size = op->size,
-                           .len = op->len - rest,
-                           .at = op->file_len};
+    dl_lake_aligned block = {.fd = op->data_fd,
+                             .direct_fd = op->direct_fd,
+                             .data = op->buffer,
+                             .size = op->size,
+                             .len = op->len - rest,
+                             .at = op->file_len};
 
     if (dl_lake_behind_cached(w->behind)) {
         block.direct_fd = -1;

@@ -1,0 +1,223 @@
+/* dlc_chore.c - The thread, its names and its idle helper.
+ *
+ * An idle thread cannot come back to normal without a right that the daemon
+ * does not have, so it runs one step and ends.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dlc_chore.h"
+
+#include "dl_time.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <apr_strings.h>
+
+/* ioprio_set(2): this thread, class idle.  libc has no name for it. */
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_IDLE        (3 << 13)
+
+/* The least of all priorities, where the scheduler refuses its idle class. */
+#define NICE_LEAST 19
+
+typedef struct named {
+    const char *name;   /* of a dataset */
+    struct named *next; /* the one named after it */
+} named;
+
+struct dlc_chore {
+    dlc_chore_turn *turn;  /* what it does */
+    void *context;         /* first argument of TURN */
+    int64_t wait_us;       /* until the next turn; the thread's */
+    apr_pool_t *pool;      /* holds the names; the owner's */
+    pthread_t thread;      /* ours */
+    pthread_mutex_t mutex; /* of all below */
+    pthread_cond_t wake;   /* of woken and end; by the monotonic clock */
+    named *first;          /* the datasets */
+    named *last;           /* likewise */
+    bool woken;            /* a turn is wanted now */
+    bool end;              /* the thread has to leave */
+};
+
+/* --- Idle threads --------------------------------------------------------- */
+
+typedef struct errand {
+    void (*step)(void *data); /* what to run */
+    void *data;               /* its argument */
+} errand;
+
+static void *run_idle(void *data)
+{
+    const struct sched_param none = {.sched_priority = 0};
+    errand *e = data;
+
+    if (sched_setscheduler(0, SCHED_IDLE, &none) != 0) {
+        (void)setpriority(PRIO_PROCESS, (id_t)gettid(), NICE_LEAST);
+    }
+    (void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, IOPRIO_IDLE);
+    e->step(e->data);
+    return NULL;
+}
+
+/* Start a thread without signals: these are for the main thread. */
+static int start_thread(pthread_t *thread, void *(*run)(void *), void *data)
+{
+    sigset_t all;
+    sigset_t before;
+    int failed;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    failed = pthread_create(thread, NULL, run, data);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return failed;
+}
+
+void dlc_chore_apart(void (*step)(void *data), void *data)
+{
+    errand e = {.step = step, .data = data};
+    pthread_t thread;
+
+    if (start_thread(&thread, run_idle, &e) != 0) {
+        step(data);
+        return;
+    }
+    pthread_join(thread, NULL);
+}
+
+/* --- The thread ----------------------------------------------------------- */
+
+/* Wait for the next turn; false: leave. */
+static bool next_turn(dlc_chore *c)
+{
+    struct timespec until;
+    bool go_on;
+
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += c->wait_us / DL_SECOND_US;
+    until.tv_nsec += c->wait_us % DL_SECOND_US * 1000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&c->mutex);
+    while (!c->end && !c->woken &&
+           pthread_cond_timedwait(&c->wake, &c->mutex, &until) == 0) {
+        /* woken: by one of the two, or by nothing */
+    }
+    c->woken = false;
+    go_on = !c->end;
+    pthread_mutex_unlock(&c->mutex);
+    return go_on;
+}
+
+static void *run(void *data)
+{
+    dlc_chore *c = data;
+    apr_pool_t *scratch;
+
+    apr_pool_create(&scratch, NULL);
+    while (next_turn(c)) {
+        c->wait_us = c->turn(c->context, c, scratch);
+        apr_pool_clear(scratch);
+    }
+    apr_pool_destroy(scratch);
+    return NULL;
+}
+
+static apr_status_t stop(void *data)
+{
+    dlc_chore *c = data;
+
+    pthread_mutex_lock(&c->mutex);
+    c->end = true;
+    pthread_cond_signal(&c->wake);
+    pthread_mutex_unlock(&c->mutex);
+    pthread_join(c->thread, NULL);
+    pthread_cond_destroy(&c->wake);
+    pthread_mutex_destroy(&c->mutex);
+    return APR_SUCCESS;
+}
+
+dl_status dlc_chore_create(dlc_chore **chore, dlc_chore_turn *turn,
+                           void *context, int64_t first_us, dl_error *err,
+                           apr_pool_t *pool)
+{
+    dlc_chore *c = apr_pcalloc(pool, sizeof *c);
+    pthread_condattr_t clock;
+    int failed;
+
+    c->turn = turn;
+    c->context = context;
+    c->wait_us = first_us;
+    apr_pool_create(&c->pool, pool);
+    pthread_mutex_init(&c->mutex, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->wake, &clock);
+    pthread_condattr_destroy(&clock);
+    *chore = c; /* before a turn may ask for it */
+    failed = start_thread(&c->thread, run, c);
+    if (failed != 0) {
+        return dl_fail(err, DL_INTERNAL, failed, "cannot start a thread");
+    }
+    apr_pool_pre_cleanup_register(pool, c, stop);
+    return DL_OK;
+}
+
+/* --- What others say ------------------------------------------------------ */
+
+void dlc_chore_add(dlc_chore *chore, const char *name)
+{
+    named *n = apr_pcalloc(chore->pool, sizeof *n);
+
+    n->name = apr_pstrdup(chore->pool, name);
+    pthread_mutex_lock(&chore->mutex);
+    if (chore->last == NULL) {
+        chore->first = n;
+    }
+    else {
+        chore->last->next = n;
+    }
+    chore->last = n;
+    chore->woken = true;
+    pthread_cond_signal(&chore->wake);
+    pthread_mutex_unlock(&chore->mutex);
+}
+
+const char *dlc_chore_dataset(dlc_chore *chore, int n)
+{
+    const named *at;
+
+    pthread_mutex_lock(&chore->mutex);
+    at = chore->first;
+    while (at != NULL && n-- > 0) {
+        at = at->next;
+    }
+    pthread_mutex_unlock(&chore->mutex);
+    return at == NULL ? NULL : at->name;
+}
+
+void dlc_chore_wake(dlc_chore *chore)
+{
+    pthread_mutex_lock(&chore->mutex);
+    chore->woken = true;
+    pthread_cond_signal(&chore->wake);
+    pthread_mutex_unlock(&chore->mutex);
+}
+
+bool dlc_chore_stopping(dlc_chore *chore)
+{
+    bool end;
+
+    pthread_mutex_lock(&chore->mutex);
+    end = chore->end;
+    pthread_mutex_unlock(&chore->mutex);
+    return end;
+}
