@@ -17,6 +17,9 @@
 static const dlc_ctl_command COMMANDS[] = {
     {"audit", "verify [--offline]",
      "Check that the audit log is what was written", dlc_ctl_audit},
+    {"cat", "DATASET/DATE [--version N | --as-of TIME] [--from-line N] "
+     "[--meta]",
+     "Print the lines of a day, as they stand or stood", dlc_ctl_cat},
     {"compact", "[DATASET...]",
      "Make one file of each past day of the lake", dlc_ctl_compact},
     {"doctor", "", "Check every dependency and say what to do",
@@ -24,6 +27,12 @@ static const dlc_ctl_command COMMANDS[] = {
     {"fsck", "[DATASET...]",
      "Check that every byte of the lake is what was committed",
      dlc_ctl_fsck},
+    {"grep", "TEXT [DATASET[/DATE]...] [--count] [--line-number] [--values] "
+     "[--max-count N] [--meta]",
+     "Print the lines that hold a text, without regard to case",
+     dlc_ctl_grep},
+    {"ls", "[DATASET[/DATE]] [--long]", "List datasets, or the days of one",
+     dlc_ctl_ls},
     {"migrate", "", "Bring the warehouse to the schema of this program",
      dlc_ctl_migrate},
     {"rates", "FILE",
@@ -38,6 +47,8 @@ static const dlc_ctl_command COMMANDS[] = {
     {"seal", "[DATASET...]",
      "Move what is open into the folders that other programs read",
      dlc_ctl_seal},
+    {"stat", "DATASET/DATE [--quick]",
+     "Print what a day holds and which files it is made of", dlc_ctl_stat},
     {"token", "NAME [--ttl SECONDS] [--key-file FILE] | --revoke SID",
      "Print an access token of an account, or end the tokens of a log-in",
      dlc_ctl_token},
@@ -47,6 +58,9 @@ static const dlc_ctl_command COMMANDS[] = {
      "[--email ADDRESS] | list | passwd NAME [--password-file FILE] | "
      "role NAME ROLE | disable NAME | enable NAME | undelete NAME",
      "Make, list and change accounts", dlc_ctl_user},
+    {"versions", "DATASET/DATE [--since TIME] [--limit N]",
+     "Print the states a day went through, one per commit",
+     dlc_ctl_versions},
     {NULL, NULL, NULL, NULL},
 };
 /* clang-format on */
@@ -63,7 +77,8 @@ static void print_help(const dlc_option *table)
     puts("\nOptions:\n");
     dlc_options_print(stdout, table);
     puts("\nExit status: 0 done, 1 failed or something found, 2 wrong command "
-         "line,\n3 the warehouse or Kafka is away.  See datalakectl(8).");
+         "line,\n3 the warehouse or Kafka is away; of grep 0 found, 1 nothing "
+         "found, 2 failed.\nSee datalakectl(8).");
 }
 
 static const dlc_ctl_command *find_command(const char *name)

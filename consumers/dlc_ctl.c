@@ -100,6 +100,9 @@ int dlc_ctl_parse(dlc_positionals *rest, dlc_ctl *ctl, const dlc_option *table,
 
     for (int n = 3; table != NULL && table->name != NULL; table++) {
         all[n++] = *table;
+        if (table->letter == 'c') {
+            all[0].letter = 0; /* grep -c counts, behind the name */
+        }
     }
     if (dlc_options_parse(rest, all, argc, argv, &err) != DL_OK) {
         return dlc_ctl_usage(ctl, "%s", err.text);

@@ -79,8 +79,8 @@ int dlc_ctl_usage(const dlc_ctl *ctl, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* Read the options of a subcommand by TABLE (NULL: none) and the common ones
- * (-c, --json, --help), which may stand behind the name too; the rest goes to
- * REST.  Return -1 to go on, else the exit status to return at once (a usage
+ * (-c, --json, --help), which may stand behind the name too (-c not where TABLE
+ * has that letter); the rest goes to REST.  Return -1 to go on, else the exit status to return at once (a usage
  * mistake, or --help). */
 int dlc_ctl_parse(dlc_positionals *rest, dlc_ctl *ctl, const dlc_option *table,
                   int argc, const char *const *argv);
@@ -113,6 +113,9 @@ void dlc_ctl_print_text(const char *text, int width);
 /* Check that the audit log is what was written: 0 when it is. */
 int dlc_ctl_audit(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* Print the lines of a day, as they stand or stood. */
+int dlc_ctl_cat(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Join the sealed parts of the past days of the datasets named, of all without
  * a name. */
 int dlc_ctl_compact(dlc_ctl *ctl, int argc, const char *const *argv);
@@ -123,6 +126,12 @@ int dlc_ctl_doctor(dlc_ctl *ctl, int argc, const char *const *argv);
 
 /* Verify the lake of the datasets named, of all without a name. */
 int dlc_ctl_fsck(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Print the lines that hold a text; exit statuses are those of grep(1). */
+int dlc_ctl_grep(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* List the datasets of the lake, or the days of one. */
+int dlc_ctl_ls(dlc_ctl *ctl, int argc, const char *const *argv);
 
 /* Bring the warehouse to the schema of this program. */
 int dlc_ctl_migrate(dlc_ctl *ctl, int argc, const char *const *argv);
@@ -140,6 +149,9 @@ int dlc_ctl_schema(dlc_ctl *ctl, int argc, const char *const *argv);
 /* Seal the open parts of the datasets named, of all without a name. */
 int dlc_ctl_seal(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* Print what a day holds and which files it is made of. */
+int dlc_ctl_stat(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Print an access token of an account, or revoke a log-in. */
 int dlc_ctl_token(dlc_ctl *ctl, int argc, const char *const *argv);
 
@@ -148,5 +160,8 @@ int dlc_ctl_topics(dlc_ctl *ctl, int argc, const char *const *argv);
 
 /* Make, list and change accounts. */
 int dlc_ctl_user(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Print the states a day went through. */
+int dlc_ctl_versions(dlc_ctl *ctl, int argc, const char *const *argv);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "dl_csv.h"
 #include "dl_json.h"
+#include "dl_lake_files.h"
 #include "dl_lake_reader.h"
 #include "dl_log.h"
 #include "mdl_answer.h"
@@ -75,6 +76,7 @@ typedef struct day_stream {
     dl_csv *csv;         /* columns; NULL: not CSV */
     const char *topic;   /* the dataset's name, which is the topic's */
     const char *name;    /* "dataset/date.json" */
+    dl_time begun;       /* first commit of the day */
     uint64_t lines;      /* lines sent so far */
     bool array;          /* JSON array, else a line each */
 } day_stream;
@@ -230,7 +232,7 @@ static dl_status write_csv(day_stream *day, dl_lake_line *line, dl_error *err)
 /* --- The request ------------------------------------------------------------
  */
 
-/* Set the scan of DAY to what the request asks for. */
+/* Set the scan of DAY, and when the day began, to what the request asks for. */
 static dl_status open_day(day_stream *day, dl_error *err)
 {
     mdl_request *q = day->q;
@@ -245,6 +247,7 @@ static dl_status open_day(day_stream *day, dl_error *err)
     DL_TRY(
         mdl_lake_snapshot(&snap, q->site->lake, day->topic, err, q->r->pool));
     DL_TRY(dl_lake_scan_open(&day->scan, snap, &range, err, q->r->pool));
+    day->begun = dl_lake_day_begun(snap, range.day, q->r->pool);
     return q->format == MDL_FORMAT_CSV && !q->r->header_only
                ? dl_lake_scan_open(&day->first, snap, &range, err, q->r->pool)
                : DL_OK;
@@ -257,10 +260,9 @@ static bool unchanged(const day_stream *day)
     const dl_lake_day *state = dl_lake_scan_day(day->scan);
     apr_pool_t *pool = day->q->r->pool;
     const char *identity = apr_psprintf(
-        pool, "%s %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " %d %" PRIx64,
-        day->name, state->version, state->bytes, state->records,
-        state->last_time, day->q->values[META].flag ? 1 : 0,
-        mdl_grant_mark(day->q));
+        pool, "%s %" PRId64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %d %" PRIx64,
+        day->name, day->begun, state->version, state->bytes, state->records,
+        day->q->values[META].flag ? 1 : 0, mdl_grant_mark(day->q));
     char etag[MDL_ETAG_TEXT];
 
     mdl_answer_header(day->q, "X-Version",
