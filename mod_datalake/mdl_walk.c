@@ -17,6 +17,8 @@ struct mdl_walk {
     mdl_place place;    /* the line given last */
     dl_lake_scan *scan; /* of day I, NULL: not open */
     apr_pool_t *pool;   /* of the scan */
+    dl_day counted;     /* the day counted last, DL_DAY_NONE: none yet */
+    uint64_t records;   /* lines it has */
 };
 
 /* Return the first day of SNAP that is not before DAY. */
@@ -55,6 +57,7 @@ mdl_walk *mdl_walk_create(dl_lake_snapshot *snap, const mdl_walk_range *range,
 
     walk->snap = snap;
     walk->range = *range;
+    walk->counted = DL_DAY_NONE;
     apr_pool_create(&walk->pool, pool);
     mdl_walk_seek(walk, range->behind);
     return walk;
@@ -115,16 +118,29 @@ static dl_status open_scan(dl_lake_scan **scan, const mdl_walk *walk,
 static dl_status count_day(uint64_t *records, const mdl_walk *walk,
                            const dl_lake_day *day, dl_error *err)
 {
-    dl_lake_scan *scan;
+    dl_lake_day within;
     dl_status status;
 
     *records = day->records;
     if (walk->range.as_of == DL_TIME_NONE) {
         return DL_OK;
     }
-    status = open_scan(&scan, walk, day->day, 0, err);
-    *records = status == DL_OK ? dl_lake_scan_day(scan)->records : 0;
+    status = dl_lake_day_within(&within, walk->snap, day->day,
+                                walk->range.as_of, err, walk->pool);
+    *records = status == DL_OK ? within.records : 0;
     return status == DL_NOT_FOUND ? DL_OK : status;
+}
+
+/* As count_day, for a day that is asked for again and again. */
+static dl_status count_once(uint64_t *records, mdl_walk *walk,
+                            const dl_lake_day *day, dl_error *err)
+{
+    if (walk->counted != day->day) {
+        DL_TRY(count_day(&walk->records, walk, day, err));
+        walk->counted = day->day;
+    }
+    *records = walk->records;
+    return DL_OK;
 }
 
 static void leave_day(mdl_walk *walk)
@@ -212,7 +228,7 @@ dl_status mdl_walk_skip(uint64_t *n, mdl_walk *walk, dl_error *err)
         uint64_t records = 0;
 
         if (may_read(walk, day->day)) {
-            DL_TRY(count_day(&records, walk, day, err));
+            DL_TRY(count_once(&records, walk, day, err));
         }
         if (records > before && records - before > *n) {
             walk->place = (mdl_place){day->day, before + *n};

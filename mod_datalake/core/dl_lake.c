@@ -3,7 +3,7 @@
  * FORMAT.md 14, steps 1 to 3.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "dl_lake_reading.h"
+#include "dl_lake_opened.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -35,11 +35,22 @@ struct dl_lake {
     apr_hash_t *datasets;  /* name -> dl_lake_dataset */
     sum_place sums[SUMS];  /* remembered sums */
     int next_sum;          /* place to reuse next */
+    dl_lake_cache *parts;  /* open for reading; its own mutex */
 };
 
 const dl_lake_io *dl_lake_calls(const dl_lake *lake)
 {
     return lake->io;
+}
+
+dl_lake_cache *dl_lake_open_parts(const dl_lake *lake)
+{
+    return lake->parts;
+}
+
+void dl_lake_tidy(dl_lake *lake)
+{
+    dl_lake_cache_tidy(lake->parts);
 }
 
 /* --- References; the caller holds the mutex ------------------------------- */
@@ -230,11 +241,14 @@ static dl_status read_shared(dl_lake_dataset *dataset, dl_error *err)
 /* Tries when the manifest that was named is replaced at that moment. */
 #define TRIES 20
 
-static dl_status newest(dl_lake_dataset *dataset, dl_error *err)
+/* Have the newest state of DATASET; *RENEWED: with another manifest. */
+static dl_status newest(bool *renewed, dl_lake_dataset *dataset, dl_error *err)
 {
+    const dl_lake_sealed *before = dataset->sealed;
     dl_status status = DL_NOT_FOUND;
     int tries;
 
+    *renewed = false;
     if (dataset->shared != NULL &&
         dl_lake_head_same(dataset->head, &dataset->shared->view)) {
         return DL_OK;
@@ -242,6 +256,7 @@ static dl_status newest(dl_lake_dataset *dataset, dl_error *err)
     for (tries = 0; tries < TRIES && status == DL_NOT_FOUND; tries++) {
         status = read_shared(dataset, err);
     }
+    *renewed = dataset->sealed != before;
     return status;
 }
 
@@ -277,12 +292,14 @@ dl_status dl_lake_snapshot_open(dl_lake_snapshot **result, dl_lake *lake,
 {
     dl_lake_dataset *dataset;
     dl_lake_snapshot *snap;
+    bool renewed = false;
     dl_status status;
 
+    dl_lake_cache_tidy(lake->parts);
     pthread_mutex_lock(&lake->mutex);
     status = find_dataset(&dataset, lake, name, err);
     if (status == DL_OK) {
-        status = newest(dataset, err);
+        status = newest(&renewed, dataset, err);
     }
     if (status != DL_OK) {
         pthread_mutex_unlock(&lake->mutex);
@@ -294,8 +311,10 @@ dl_status dl_lake_snapshot_open(dl_lake_snapshot **result, dl_lake *lake,
     snap->shared = dataset->shared;
     snap->shared->references++;
     pthread_mutex_unlock(&lake->mutex);
+    if (renewed) {
+        dl_lake_cache_keep(lake->parts, dataset, snap->shared);
+    }
     snap->pool = result_pool;
-    snap->n_days = -1;
     fill_totals(&snap->totals, snap->shared);
     apr_pool_cleanup_register(result_pool, snap, close_snapshot,
                               apr_pool_cleanup_null);
@@ -306,6 +325,16 @@ dl_status dl_lake_snapshot_open(dl_lake_snapshot **result, dl_lake *lake,
 const dl_lake_totals *dl_lake_snapshot_totals(const dl_lake_snapshot *snap)
 {
     return &snap->totals;
+}
+
+void dl_lake_need_days(dl_lake_snapshot *snap)
+{
+    if (snap->days == NULL) {
+        pthread_mutex_lock(&snap->lake->mutex);
+        dl_lake_make_days(snap->shared);
+        snap->days = snap->shared->days;
+        pthread_mutex_unlock(&snap->lake->mutex);
+    }
 }
 
 /* --- Remembered sums ------------------------------------------------------ */
@@ -363,6 +392,7 @@ static apr_status_t close_lake(void *context)
     if (lake->own_root) {
         lake->io->close(lake->root);
     }
+    dl_lake_cache_destroy(lake->parts);
     pthread_mutex_destroy(&lake->mutex);
     return APR_SUCCESS;
 }
@@ -375,6 +405,7 @@ static dl_lake *make_lake(int root, bool own, apr_pool_t *pool)
     lake->root = root;
     lake->own_root = own;
     pthread_mutex_init(&lake->mutex, NULL);
+    lake->parts = dl_lake_cache_create(lake->io);
     apr_pool_cleanup_register(pool, lake, close_lake, apr_pool_cleanup_null);
     apr_pool_create(&lake->pool, pool);
     lake->datasets = apr_hash_make(lake->pool);

@@ -91,6 +91,11 @@ DL_MUSTCHECK dl_status dl_lake_open(dl_lake **lake, const char *root,
 DL_MUSTCHECK dl_status dl_lake_open_at(dl_lake **lake, int root_fd,
                                        dl_error *err, apr_pool_t *result_pool);
 
+/* Close the files of LAKE that nobody read for a minute.  Opening a snapshot
+ * does so too; this is for a program that may be idle for longer.  Costs
+ * nothing when it was done in the last ten seconds.  Thread: any. */
+void dl_lake_tidy(dl_lake *lake);
+
 /* Set *NAMES to the N names of the datasets of LAKE, sorted, in RESULT_POOL.
  * N is 0 for an empty lake.  Thread: any. */
 DL_MUSTCHECK dl_status dl_lake_datasets(const char *const **names, int *n,
@@ -118,6 +123,17 @@ const dl_lake_day *dl_lake_day_at(dl_lake_snapshot *snap, int i);
 DL_MUSTCHECK dl_status dl_lake_day_find(dl_lake_day *found,
                                         dl_lake_snapshot *snap, dl_day day,
                                         dl_error *err);
+
+/* Fill *FOUND with day DAY of SNAP as it was after the last commit at or
+ * before AS_OF (DL_TIME_NONE: as it is); its first and last time are those it
+ * has now.  Costs a search in the trail only where a part has a later commit,
+ * and remembers what it found.  DL_NOT_FOUND: nothing was committed by then;
+ * DL_CORRUPT, DL_IO: the trail is damaged or unreadable.
+ * Thread: the owner of SNAP. */
+DL_MUSTCHECK dl_status dl_lake_day_within(dl_lake_day *found,
+                                          dl_lake_snapshot *snap, dl_day day,
+                                          dl_time as_of, dl_error *err,
+                                          apr_pool_t *scratch_pool);
 
 /* The sums of SNAP; live as long as SNAP.  Thread: the owner of SNAP. */
 const dl_lake_totals *dl_lake_snapshot_totals(const dl_lake_snapshot *snap);

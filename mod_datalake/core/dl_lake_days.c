@@ -40,23 +40,34 @@ static const dl_lake_part *open_part(const dl_lake_shared *shared, dl_day day)
     return part;
 }
 
+void dl_lake_parts_of(dl_lake_parts *parts, const dl_lake_snapshot *snap,
+                      dl_day day)
+{
+    parts->open = open_part(snap->shared, day);
+    parts->n_sealed = dl_lake_manifest_day(
+        &parts->sealed, &snap->shared->sealed->manifest, day);
+}
+
+const dl_lake_part *dl_lake_parts_at(const dl_lake_parts *parts, int i)
+{
+    if (i < parts->n_sealed) {
+        return &parts->sealed[i];
+    }
+    return i == parts->n_sealed ? parts->open : NULL;
+}
+
 void dl_lake_day_parts(const dl_lake_part **parts, int *n,
                        const dl_lake_snapshot *snap, dl_day day,
                        apr_pool_t *pool)
 {
-    const dl_lake_part *sealed;
-    const dl_lake_part *open = open_part(snap->shared, day);
-    int n_sealed =
-        dl_lake_manifest_day(&sealed, &snap->shared->sealed->manifest, day);
+    const dl_lake_part *part;
     dl_lake_part *all;
+    dl_lake_parts some;
 
-    *n = n_sealed + (open != NULL);
-    all = apr_palloc(pool, (size_t)(*n + 1) * sizeof *all);
-    if (n_sealed > 0) {
-        memcpy(all, sealed, (size_t)n_sealed * sizeof *all);
-    }
-    if (open != NULL) {
-        all[n_sealed] = *open;
+    dl_lake_parts_of(&some, snap, day);
+    all = apr_palloc(pool, (size_t)(some.n_sealed + 1) * sizeof *all);
+    for (*n = 0; (part = dl_lake_parts_at(&some, *n)) != NULL; (*n)++) {
+        all[*n] = *part;
     }
     *parts = all;
 }
@@ -65,15 +76,13 @@ dl_status dl_lake_day_find(dl_lake_day *found, dl_lake_snapshot *snap,
                            dl_day day, dl_error *err)
 {
     const dl_lake_part *part;
-    const dl_lake_part *open = open_part(snap->shared, day);
-    int n = dl_lake_manifest_day(&part, &snap->shared->sealed->manifest, day);
+    dl_lake_parts parts;
+    int i;
 
     memset(found, 0, sizeof *found);
-    for (; n > 0; n--, part++) {
+    dl_lake_parts_of(&parts, snap, day);
+    for (i = 0; (part = dl_lake_parts_at(&parts, i)) != NULL; i++) {
         add_part(found, part);
-    }
-    if (open != NULL) {
-        add_part(found, open);
     }
     if (found->version == 0) {
         return dl_fail(err, DL_NOT_FOUND, 0, "no such day");
@@ -81,50 +90,52 @@ dl_status dl_lake_day_find(dl_lake_day *found, dl_lake_snapshot *snap,
     return DL_OK;
 }
 
-static void add_day(dl_lake_snapshot *snap, const dl_lake_part *part)
+/* Add PART to the last of the N DAYS, or begin the next with it; return how
+ * many they are then. */
+static int add_day(dl_lake_day *days, int n, const dl_lake_part *part)
 {
-    dl_lake_day *last =
-        snap->n_days == 0 ? NULL : &snap->days[snap->n_days - 1];
-
-    if (last == NULL || last->day != part->day) {
-        last = &snap->days[snap->n_days++];
-        memset(last, 0, sizeof *last);
+    if (n == 0 || days[n - 1].day != part->day) {
+        memset(&days[n++], 0, sizeof *days);
     }
-    add_part(last, part);
+    add_part(&days[n - 1], part);
+    return n;
 }
 
-static void make_days(dl_lake_snapshot *snap)
+void dl_lake_make_days(dl_lake_shared *shared)
 {
-    const dl_lake_view *view = &snap->shared->view;
-    const dl_lake_manifest *m = &snap->shared->sealed->manifest;
+    const dl_lake_view *view = &shared->view;
+    const dl_lake_manifest *m = &shared->sealed->manifest;
+    dl_lake_day *days;
     int open = 0;
+    int n = 0;
     int i;
 
-    snap->n_days = 0;
-    snap->days =
-        apr_palloc(snap->pool, (size_t)(m->n_parts + view->n_parts + 1) *
-                                   sizeof *snap->days);
+    if (shared->days != NULL) {
+        return;
+    }
+    days = apr_palloc(shared->pool,
+                      (size_t)(m->n_parts + view->n_parts + 1) * sizeof *days);
     for (i = 0; i <= m->n_parts; i++) {
         while (open < view->n_parts &&
                (i == m->n_parts || view->parts[open].day < m->parts[i].day)) {
             const dl_lake_part *part = &view->parts[open++];
 
             if (dl_lake_manifest_covers(m, part->day, part->number) == NULL) {
-                add_day(snap, part);
+                n = add_day(days, n, part);
             }
         }
         if (i < m->n_parts) {
-            add_day(snap, &m->parts[i]);
+            n = add_day(days, n, &m->parts[i]);
         }
     }
+    shared->days = days;
+    shared->n_days = n;
 }
 
 int dl_lake_days(dl_lake_snapshot *snap)
 {
-    if (snap->n_days < 0) {
-        make_days(snap);
-    }
-    return snap->n_days;
+    dl_lake_need_days(snap);
+    return snap->shared->n_days;
 }
 
 const dl_lake_day *dl_lake_day_at(dl_lake_snapshot *snap, int i)

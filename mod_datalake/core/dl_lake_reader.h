@@ -2,7 +2,10 @@
  *
  * A scan walks the parts of a day in order, below the committed lengths of
  * its snapshot, and checks every stretch of lines against the checksum that
- * was committed with it before handing it out.  Memory: one stretch, which
+ * was committed with it, or that the index has of it, before handing it out.
+ * Where a part has an index (FORMAT.md 18), a scan that begins in its middle
+ * reads one block instead of searching the trail, and one with a hint reads
+ * the blocks only that can hold what is wanted.  Memory: one stretch, which
  * is at most 256 KB or one line.
  *
  * Thread: a scan belongs to the thread of its snapshot.
@@ -24,6 +27,7 @@ typedef struct dl_lake_range {
     dl_time as_of;      /* as after the last commit at or before this time;
                            DL_TIME_NONE: no such bound.  Not both. */
     uint64_t from_line; /* first line to give, from 1; 0 means 1 */
+    uint64_t to_line;   /* last line to give; 0: no such bound */
     bool with_coords;   /* decode where each line came from */
     const dl_lake_hint *hint; /* lines that cannot fulfil it may be left out;
                                  NULL: none are */
@@ -55,7 +59,8 @@ DL_MUSTCHECK dl_status dl_lake_scan_open(dl_lake_scan **scan,
 const dl_lake_day *dl_lake_scan_day(const dl_lake_scan *scan);
 
 /* Set *DATA and *LEN to the next whole lines, each with its newline, as they
- * stand in the file: at most 256 KB, or one longer line.  *DATA is NULL and
+ * stand in the file: at most 256 KB, or one longer line.  Without a hint they
+ * follow the last ones without a gap.  *DATA is NULL and
  * *LEN 0 at the end; *DATA is dead at the next call.  DL_CORRUPT: the bytes
  * do not have the checksum they were committed with.  Not to be mixed with
  * dl_lake_scan_next on one scan.  Thread: the owner. */

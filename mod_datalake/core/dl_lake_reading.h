@@ -16,6 +16,8 @@
 #include "dl_lake_manifest.h"
 #include "dl_lake_reader.h"
 
+typedef struct dl_lake_cache dl_lake_cache; /* dl_lake_opened.h */
+
 /* The folders and the head of one dataset, open for reading. */
 typedef struct dl_lake_dataset {
     const char *name;              /* of the dataset */
@@ -45,6 +47,8 @@ typedef struct dl_lake_shared {
     uint64_t bytes;         /* bytes of all days */
     uint64_t open_parts;    /* parts of the view that are not sealed */
     dl_time oldest_open;    /* first commit of the oldest of them */
+    dl_lake_day *days;      /* guarded; made when first asked for */
+    int n_days;             /* entries of it */
 } dl_lake_shared;
 
 struct dl_lake_snapshot {
@@ -53,18 +57,40 @@ struct dl_lake_snapshot {
     dl_lake_shared *shared;   /* the state */
     dl_lake_totals totals;    /* its sums */
     apr_pool_t *pool;         /* it lives in */
-    dl_lake_day *days;        /* made when first asked for */
-    int n_days;               /* entries of it, -1: not made */
+    const dl_lake_day *days;  /* of SHARED, NULL: not asked for yet */
 };
+
+/* Have the days of SHARED, whose mutex the caller holds. */
+void dl_lake_make_days(dl_lake_shared *shared);
+
+/* Have the days of SNAP. */
+void dl_lake_need_days(dl_lake_snapshot *snap);
 
 /* The system calls of LAKE. */
 const dl_lake_io *dl_lake_calls(const dl_lake *lake);
 
-/* Set PARTS, room for which is taken from POOL, to the N parts of DAY in SNAP
- * in order, the open one last. */
+/* The parts of a day in a snapshot, as long as it lives. */
+typedef struct dl_lake_parts {
+    const dl_lake_part *sealed; /* those of the manifest, by number */
+    int n_sealed;               /* how many */
+    const dl_lake_part *open;   /* the one behind them, or NULL */
+} dl_lake_parts;
+
+/* Set *PARTS to the parts of DAY in SNAP. */
+void dl_lake_parts_of(dl_lake_parts *parts, const dl_lake_snapshot *snap,
+                      dl_day day);
+
+/* Return part I of PARTS in order of lines, from 0; NULL behind the last. */
+const dl_lake_part *dl_lake_parts_at(const dl_lake_parts *parts, int i);
+
+/* Set PARTS, room for which is taken from POOL, to copies of the N parts of
+ * DAY in SNAP in order, the open one last. */
 void dl_lake_day_parts(const dl_lake_part **parts, int *n,
                        const dl_lake_snapshot *snap, dl_day day,
                        apr_pool_t *pool);
+
+/* The parts of LAKE that are open for reading. */
+dl_lake_cache *dl_lake_open_parts(const dl_lake *lake);
 
 /* A sum over a day that a handle remembers. */
 typedef struct dl_lake_known_sum {
