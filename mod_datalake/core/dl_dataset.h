@@ -58,6 +58,7 @@ typedef struct dl_field {
     int alternate_slot;            /* slot of the first of them in the shape */
     dl_field_type type;            /* of the value */
     bool required;                 /* a record without it is refused */
+    bool key;                      /* a str that indexes have a list of */
     uint32_t max_chars;            /* a longer text is refused; 0: any length */
     int64_t min, max;              /* of an int */
     const char *column;            /* of the table; NULL: in the lake only */

@@ -84,4 +84,19 @@
 #define DL_LAKE_BOOK_MAX     (24u << 20) /* uncommitted trail bytes */
 #define DL_LAKE_JOINED_UID   (1ull << 63) /* uids of joined files */
 
+/* 18 Indexes */
+#define DL_LAKE_INDEX_MAGIC      0x58494c44u /* "DLIX" */
+#define DL_LAKE_INDEX_HEADER     128u        /* bytes before the table */
+#define DL_LAKE_INDEX_BLOCKS     1024        /* blocks of a segment */
+#define DL_LAKE_INDEX_ENTRY      12u         /* bytes of a block in the table */
+#define DL_LAKE_INDEX_SEGMENT    (1ull << 31) /* bytes a segment ends at */
+#define DL_LAKE_INDEX_LINES      (1u << 19)   /* lines it ends at */
+#define DL_LAKE_INDEX_SIZE_LEAST 4096u        /* bytes of a block, least */
+#define DL_LAKE_INDEX_SIZE_MOST  1048576u     /* ... and most */
+#define DL_LAKE_INDEX_UNIT       128u         /* bytes of rows with one crc */
+#define DL_LAKE_INDEX_ZONE       16u          /* bytes of a block's bounds */
+#define DL_LAKE_INDEX_FOLDING    16u          /* bytes of its version */
+#define DL_LAKE_KEYS_HEADER      12u          /* before the pages' hashes */
+#define DL_LAKE_KEYS_PAGE        512u         /* bytes of a page */
+
 #endif

@@ -23,9 +23,6 @@
 #include "dl_lake_io.h"
 #include "dl_lake_part.h"
 
-/* Most blocks of a segment. */
-#define DL_LAKE_INDEX_BLOCKS 1024
-
 /* Words of a bitmap of blocks. */
 #define DL_LAKE_INDEX_WORDS (DL_LAKE_INDEX_BLOCKS / 64)
 

@@ -1,0 +1,226 @@
+/* dl_gram.c - Folding lines fast, and the rows of their grams.
+ *
+ * Sixteen bytes of ASCII without a backslash, which is nearly all of most
+ * lines, are folded at once.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_gram.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "dl_fold.h"
+#include "dl_utf8.h"
+
+/* Bytes folded at once. */
+#define WIDE 16
+
+/* Folding one byte more than doubles nothing: two bytes become three at most,
+ * six of an escape three. */
+size_t dl_gram_room(size_t len)
+{
+    return len + len / 2 + 2 * (size_t)WIDE;
+}
+
+/* Return the row of the gram at TEXT. */
+static inline uint32_t row_of(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    uint32_t gram = (uint32_t)p[0] | (uint32_t)p[1] << 8 |
+                    (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+
+    return gram * 0x9E3779B1u >> 17;
+}
+
+/* --- Folding --------------------------------------------------------------- */
+
+/* Fold the WIDE bytes at TEXT to OUT, if they are ASCII without backslash. */
+static inline bool fold_wide(char *out, const char *text)
+{
+#ifdef __SSE2__
+    __m128i x = _mm_loadu_si128((const __m128i_u *)text);
+    __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8('A' - 1)),
+                                  _mm_cmplt_epi8(x, _mm_set1_epi8('Z' + 1)));
+    __m128i slash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
+
+    if (_mm_movemask_epi8(_mm_or_si128(x, slash)) != 0) {
+        return false;
+    }
+    upper = _mm_and_si128(upper, _mm_set1_epi8(0x20));
+    _mm_storeu_si128((__m128i_u *)out, _mm_or_si128(x, upper));
+    return true;
+#else
+    unsigned bad = 0;
+
+    for (int i = 0; i < WIDE; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        bad |= (c & 0x80u) | (c == '\\');
+        out[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    }
+    return bad == 0;
+#endif
+}
+
+/* Set *VALUE to the four hexadecimal digits at TEXT. */
+static bool read_hex(uint32_t *value, const char *text)
+{
+    *value = 0;
+    for (int i = 0; i < 4; i++) {
+        unsigned char c = (unsigned char)text[i];
+        uint32_t digit = c <= '9' ? c - (uint32_t)'0' : (c | 0x20u) - 'a' + 10;
+
+        if (digit > 15 || (c > '9' && (c | 0x20u) < 'a')) {
+            return false;
+        }
+        *value = *value << 4 | digit;
+    }
+    return true;
+}
+
+/* Set *CODE to the character of the \u escape or pair at TEXT, of which LEFT
+ * bytes are there; return its bytes, 0: it is none. */
+static size_t read_escape(uint32_t *code, const char *text, size_t left)
+{
+    uint32_t low;
+
+    if (left < 6 || !read_hex(code, text + 2)) {
+        return 0;
+    }
+    if (*code < 0xD800 || *code > 0xDFFF) {
+        return 6;
+    }
+    if (*code > 0xDBFF || left < 12 || text[6] != '\\' || text[7] != 'u' ||
+        !read_hex(&low, text + 8) || low < 0xDC00 || low > 0xDFFF) {
+        return 0;
+    }
+    *code = 0x10000 + ((*code - 0xD800) << 10) + (low - 0xDC00);
+    return 12;
+}
+
+/* Set *CODE to the character of more than one byte at TEXT; return its bytes,
+ * 0: it is none. */
+static size_t read_character(uint32_t *code, const char *text, size_t left)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t n = dl_utf8_check(p, left);
+
+    if (n == 0) {
+        return 0;
+    }
+    *code = p[0] & (0xFFu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        *code = *code << 6 | (p[i] & 0x3Fu);
+    }
+    return n;
+}
+
+/* Fold what begins at TEXT, of which LEFT bytes are there, to *OUT and move
+ * that on; return the bytes it has.  With ESCAPES those of JSON count. */
+static size_t fold_one(char **out, const char *text, size_t left, bool escapes)
+{
+    unsigned char c = (unsigned char)text[0];
+    uint32_t code = 0;
+    size_t used = 0;
+
+    if (c >= 0x80) {
+        used = read_character(&code, text, left);
+    }
+    else if (escapes && c == '\\' && left > 1) {
+        if (text[1] != 'u') {
+            *(*out)++ = text[0];
+            text++;
+            c = (unsigned char)text[0];
+            if (c >= 0x80) {
+                return 1;
+            }
+            *(*out)++ = (char)dl_fold(c);
+            return 2;
+        }
+        used = read_escape(&code, text, left);
+    }
+    if (used == 0) {
+        *(*out)++ = c < 0x80 ? (char)dl_fold(c) : (char)c;
+        return 1;
+    }
+    *out += dl_utf8_encode(*out, dl_fold(code));
+    return used;
+}
+
+size_t dl_gram_fold(char *out, const char *line, size_t len)
+{
+    const char *end = line + len;
+    char *first = out;
+
+    while (end - line >= WIDE) {
+        const char *stop;
+
+        if (fold_wide(out, line)) {
+            line += WIDE;
+            out += WIDE;
+            continue;
+        }
+        stop = line + WIDE;
+        while (line < stop) {
+            line += fold_one(&out, line, (size_t)(end - line), true);
+        }
+    }
+    while (line < end) {
+        line += fold_one(&out, line, (size_t)(end - line), true);
+    }
+    return (size_t)(out - first);
+}
+
+/* --- Rows ------------------------------------------------------------------ */
+
+void dl_gram_mark(uint64_t bits[DL_GRAM_WORDS], const char *text, size_t len)
+{
+    for (size_t i = 0; i + DL_GRAM <= len; i++) {
+        uint32_t row = row_of(text + i);
+
+        bits[row >> 6] |= UINT64_C(1) << (row & 63);
+    }
+}
+
+/* Whether JSON may hold C in another form. */
+static bool may_be_escaped(char c)
+{
+    return (unsigned char)c < 0x20 || c == '"' || c == '\\' || c == '/';
+}
+
+/* Add to ROWS, which has N of MAX, those of the grams of PIECE. */
+static int add_rows(uint16_t *rows, int n, int max, const char *piece,
+                    size_t len)
+{
+    for (size_t i = 0; i + DL_GRAM <= len && n < max; i++) {
+        rows[n++] = (uint16_t)row_of(piece + i);
+    }
+    return n;
+}
+
+int dl_gram_rows(uint16_t *rows, int max, const char *text, size_t len)
+{
+    const char *end = text + len;
+    char piece[256];
+    int n = 0;
+
+    while (text < end) {
+        char *out = piece;
+
+        /* A long piece is looked at in pieces: fewer grams, never a wrong
+         * one. */
+        while (text < end && !may_be_escaped(*text) &&
+               out - piece < (ptrdiff_t)sizeof piece - 8) {
+            text += fold_one(&out, text, (size_t)(end - text), false);
+        }
+        n = add_rows(rows, n, max, piece, (size_t)(out - piece));
+        if (text < end && may_be_escaped(*text)) {
+            text++;
+        }
+    }
+    return n;
+}
