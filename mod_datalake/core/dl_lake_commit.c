@@ -247,11 +247,12 @@ static void apply_commit(dl_lake_writer *w, int64_t ms)
 
 /* --- The commit ----------------------------------------------------------- */
 
+/* A time of its own for each commit: readers name a state by it. */
 static int64_t commit_ms(const dl_lake_writer *w, dl_time now)
 {
     int64_t ms = (now + 999) / 1000;
 
-    return ms > w->state.last_commit_ms ? ms : w->state.last_commit_ms;
+    return ms > w->state.last_commit_ms ? ms : w->state.last_commit_ms + 1;
 }
 
 static dl_status write_commit(dl_lake_writer *w, int64_t ms, dl_error *err)

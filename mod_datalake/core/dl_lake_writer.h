@@ -134,7 +134,7 @@ size_t dl_lake_writer_pending(const dl_lake_writer *w);
 
 /* Make all that was appended, rejected and advanced since the last commit
  * durable and visible, with the commit time NOW (rounded up to a millisecond,
- * never before the previous one).  Without anything pending it does nothing.
+ * at least one behind the previous one).  Without anything pending it does nothing.
  * DL_NO_SPACE, DL_IO: it is all forgotten; read again from next().
  * Thread: the owner. */
 DL_MUSTCHECK dl_status dl_lake_writer_commit(dl_lake_writer *w, dl_time now,

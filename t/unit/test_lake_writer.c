@@ -87,6 +87,30 @@ static void test_versions(void)
     fixture_end();
 }
 
+/* Cursors and as_of name a state by the time of its commit. */
+static void test_times(void)
+{
+    dl_error err = {.status = DL_OK};
+    dl_lake_range a = {.day = DAY_A, .as_of = 1000000};
+    dl_lake_writer *w;
+    apr_pool_t *pool;
+
+    fixture_begin();
+    ok(fixture_writer(&w, &pool, &err) == DL_OK &&
+           fixture_batch(w, TIME_A, 0, 0, 1, 1000000, &err) == DL_OK &&
+           fixture_batch(w, TIME_A, 0, 1, 1, 1000000, &err) == DL_OK &&
+           fixture_batch(w, TIME_A, 0, 2, 1, 900000, &err) == DL_OK,
+       "given three commits of one moment, by a clock that goes back");
+    is_str(fixture_read(text, sizeof text, &a), "{\"p\":0,\"o\":0};",
+           "its time names the first one alone");
+    a.as_of = 1001000;
+    is_str(fixture_read(text, sizeof text, &a),
+           "{\"p\":0,\"o\":0};{\"p\":0,\"o\":1};",
+           "the second one is a millisecond later");
+    apr_pool_destroy(pool);
+    fixture_end();
+}
+
 static void test_many(void)
 {
     dl_error err = {.status = DL_OK};
@@ -184,6 +208,7 @@ int main(void)
     apr_initialize();
     test_commit();
     test_versions();
+    test_times();
     test_many();
     test_lock();
     apr_terminate();
