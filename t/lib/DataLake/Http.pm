@@ -14,7 +14,8 @@ use IO::Select;
 use JSON::PP ();
 use Time::HiRes qw(time);
 
-# Options: port, host, token (sent as Bearer), seconds (30: an answer's time).
+# Options: port, host, token (sent as Bearer), seconds (30: an answer's time),
+# plain (1: no `json` in answers; decoding large ones takes long).
 sub new {
     my ($class, %option) = @_;
     return bless { host => '127.0.0.1', seconds => 30, %option }, $class;
@@ -163,7 +164,7 @@ sub read_answer {
     if (($answer{headers}{connection} // '') =~ /close/i) {
         $self->close;
     }
-    if (($answer{headers}{'content-type'} // '') =~
+    if (!$self->{plain} && ($answer{headers}{'content-type'} // '') =~
         m{^application/(?:\w+\+)?json}) {
         $answer{json} = eval { json()->decode($answer{body}) };
     }
