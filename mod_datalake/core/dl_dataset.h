@@ -23,6 +23,9 @@
 #include "dl_json.h"
 #include "dl_zone.h"
 
+/* Most fields that indexes have a list of. */
+#define DL_DATASET_KEYS 4
+
 /* What the value of a field is.  A number may come as a JSON string in number
  * syntax. */
 typedef enum dl_field_type {
@@ -58,7 +61,9 @@ typedef struct dl_field {
     int alternate_slot;            /* slot of the first of them in the shape */
     dl_field_type type;            /* of the value */
     bool required;                 /* a record without it is refused */
-    bool key;                      /* a str that indexes have a list of */
+    bool key;                      /* a str that indexes have a list of, so
+                                    * that equal ones are found at once; the
+                                    * topic's key is one always */
     uint32_t max_chars;            /* a longer text is refused; 0: any length */
     int64_t min, max;              /* of an int */
     const char *column;            /* of the table; NULL: in the lake only */

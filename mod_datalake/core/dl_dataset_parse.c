@@ -228,6 +228,26 @@ static dl_status make_shape(dl_decl *r)
     return DL_OK;
 }
 
+/* Make the topic's key one of indexes, and count these. */
+static dl_status check_keys(dl_decl *r)
+{
+    int n = 0;
+
+    if (r->ds->key_field >= 0 &&
+        r->fields[r->ds->key_field].type == DL_FIELD_STR) {
+        r->fields[r->ds->key_field].key = true;
+    }
+    for (int i = 0; i < r->ds->n_fields; i++) {
+        n += r->fields[i].key ? 1 : 0;
+    }
+    if (n > DL_DATASET_KEYS) {
+        return dl_decl_wrong(r, "/fields",
+                             "have %d keys, the topic's among them: at most %d",
+                             n, DL_DATASET_KEYS);
+    }
+    return DL_OK;
+}
+
 static dl_status read_all(dl_decl *r, const json_t *root)
 {
     DL_TRY(
@@ -238,6 +258,7 @@ static dl_status read_all(dl_decl *r, const json_t *root)
     DL_TRY(read_table_name(r, root));
     DL_TRY(dl_decl_read_fields(r, root));
     DL_TRY(read_topic(r, root));
+    DL_TRY(check_keys(r));
     DL_TRY(read_event_time(r, root));
     DL_TRY(read_table(r, root));
     return make_shape(r);

@@ -158,21 +158,33 @@ static dl_status read_max(const dl_decl *r, dl_field *f, const json_t *object,
     return DL_OK;
 }
 
+/* Set *FLAG to the member NAME of OBJECT. */
+static dl_status read_flag(bool *flag, const dl_decl *r, const json_t *object,
+                           const char *pointer, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    if (value != NULL && !json_is_boolean(value)) {
+        return dl_decl_wrong(r, dl_decl_step(r, pointer, name),
+                             "must be true or false");
+    }
+    *flag = json_is_true(value);
+    return DL_OK;
+}
+
 static dl_status read_field(dl_decl *r, dl_field *f, const json_t *object,
                             const char *pointer)
 {
-    const json_t *required;
-
     DL_TRY(dl_decl_check_members(r, object, pointer,
-                                 "member, type, required, column, max"));
+                                 "member, type, required, key, column, max"));
     DL_TRY(read_member(r, f, object, pointer));
     DL_TRY(read_type(r, f, object, pointer));
-    required = json_object_get(object, "required");
-    if (required != NULL && !json_is_boolean(required)) {
-        return dl_decl_wrong(r, dl_decl_step(r, pointer, "required"),
-                             "must be true or false");
+    DL_TRY(read_flag(&f->required, r, object, pointer, "required"));
+    DL_TRY(read_flag(&f->key, r, object, pointer, "key"));
+    if (f->key && f->type != DL_FIELD_STR) {
+        return dl_decl_wrong(r, dl_decl_step(r, pointer, "key"),
+                             "is for a str: indexes list its texts");
     }
-    f->required = json_is_true(required);
     DL_TRY(read_column(r, f, object, pointer));
     return read_max(r, f, object, pointer);
 }

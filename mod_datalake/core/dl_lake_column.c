@@ -33,8 +33,7 @@ static bool has_column(const dl_dataset *ds, int field,
     case DL_FIELD_DATE:
         return kind == DL_LAKE_COLUMN_TIMES;
     case DL_FIELD_STR:
-        return kind == DL_LAKE_COLUMN_KEYS &&
-               (ds->fields[field].key || field == ds->key_field);
+        return kind == DL_LAKE_COLUMN_KEYS && ds->fields[field].key;
     case DL_FIELD_BOOL:
     case DL_FIELD_ANY:
         break;

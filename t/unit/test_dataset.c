@@ -198,7 +198,7 @@ static void test_field_mistakes(void)
     is_str(declare_field("{\"member\":\"x\",\"type\":\"str\",\"requierd\":"
                          "true}"),
            "/d/shop.json:7: /fields/1/requierd is not known; known are "
-           "member, type, required, column, max",
+           "member, type, required, key, column, max",
            "a slip of the pen");
     is_str(declare_field("{\"member\":\"x\",\"type\":\"str\",\"required\":1}"),
            "/d/shop.json:7: /fields/1/required must be true or false",
@@ -213,8 +213,36 @@ static void test_field_mistakes(void)
            "no member");
     is_str(declare_field("5"),
            "/d/shop.json:7: /fields/1 must be an object of member, type, "
-           "required, column, max",
+           "required, key, column, max",
            "a number as field");
+}
+
+static void test_keys(void)
+{
+#define KEY(name) "{\"member\":\"" name "\",\"type\":\"str\",\"key\":true},\n"
+#define KEYED                                                                  \
+    "\"topic\":{\"partitions\":1,\"retention_days\":2,\"key\":\"a\"},\n"
+#define PLAIN "{\"member\":\"a\",\"type\":\"str\"},\n"
+
+    is_str(declare(NAME KEYED TIME "\"fields\":[" PLAIN KEY("b") AT "]}"), "",
+           "a field that is a key");
+    ok(ds->fields[0].key && ds->fields[1].key && !ds->fields[2].key,
+       "the topic's key is one, too, a time is none");
+    is_str(declare(NAME KEYED TIME "\"fields\":[" PLAIN KEY("b") KEY("c")
+                       KEY("d") KEY("e") AT "]}"),
+           "/d/shop.json:5: /fields have 5 keys, the topic's among them: at "
+           "most 4",
+           "one key too many");
+    is_str(declare_field("{\"member\":\"x\",\"type\":\"int\",\"key\":true}"),
+           "/d/shop.json:7: /fields/1/key is for a str: indexes list its "
+           "texts",
+           "a number as key");
+    is_str(declare_field("{\"member\":\"x\",\"type\":\"str\",\"key\":\"a\"}"),
+           "/d/shop.json:7: /fields/1/key must be true or false",
+           "a name that should be true");
+#undef KEY
+#undef KEYED
+#undef PLAIN
 }
 
 static void test_table_mistakes(void)
@@ -349,6 +377,7 @@ int main(void)
     test_mistakes();
     test_time_mistakes();
     test_field_mistakes();
+    test_keys();
     test_table_mistakes();
     test_set();
     test_line_of_odd_bytes();
