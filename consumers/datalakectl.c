@@ -31,6 +31,10 @@ static const dlc_ctl_command COMMANDS[] = {
      "[--max-count N] [--meta]",
      "Print the lines that hold a text, without regard to case",
      dlc_ctl_grep},
+    {"index", "build [--all] [DATASET...] | verify [DATASET...] | "
+     "drop [DATASET...]",
+     "Make, check or remove the indexes that searches and filters use",
+     dlc_ctl_index},
     {"ls", "[DATASET[/DATE]] [--long]", "List datasets, or the days of one",
      dlc_ctl_ls},
     {"migrate", "", "Bring the warehouse to the schema of this program",

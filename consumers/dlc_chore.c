@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -27,8 +27,9 @@
 #define NICE_LEAST 19
 
 typedef struct named {
-    const char *name;   /* of a dataset */
-    struct named *next; /* the one named after it */
+    const char *name;     /* of a dataset */
+    const dl_dataset *ds; /* its declaration now; guarded */
+    struct named *next;   /* the one named after it */
 } named;
 
 struct dlc_chore {
@@ -173,25 +174,38 @@ dl_status dlc_chore_create(dlc_chore **chore, dlc_chore_turn *turn,
 
 /* --- What others say ------------------------------------------------------ */
 
-void dlc_chore_add(dlc_chore *chore, const char *name)
+/* The entry of NAME, made when it is new.  The mutex is held. */
+static named *entry_of(dlc_chore *c, const char *name)
 {
-    named *n = apr_pcalloc(chore->pool, sizeof *n);
+    named *n;
 
-    n->name = apr_pstrdup(chore->pool, name);
-    pthread_mutex_lock(&chore->mutex);
-    if (chore->last == NULL) {
-        chore->first = n;
+    for (n = c->first; n != NULL; n = n->next) {
+        if (strcmp(n->name, name) == 0) {
+            return n;
+        }
+    }
+    n = apr_pcalloc(c->pool, sizeof *n);
+    n->name = apr_pstrdup(c->pool, name);
+    if (c->last == NULL) {
+        c->first = n;
     }
     else {
-        chore->last->next = n;
+        c->last->next = n;
     }
-    chore->last = n;
+    c->last = n;
+    return n;
+}
+
+void dlc_chore_add(dlc_chore *chore, const char *name, const dl_dataset *ds)
+{
+    pthread_mutex_lock(&chore->mutex);
+    entry_of(chore, name)->ds = ds;
     chore->woken = true;
     pthread_cond_signal(&chore->wake);
     pthread_mutex_unlock(&chore->mutex);
 }
 
-const char *dlc_chore_dataset(dlc_chore *chore, int n)
+const char *dlc_chore_dataset(const dl_dataset **ds, dlc_chore *chore, int n)
 {
     const named *at;
 
@@ -200,6 +214,7 @@ const char *dlc_chore_dataset(dlc_chore *chore, int n)
     while (at != NULL && n-- > 0) {
         at = at->next;
     }
+    *ds = at == NULL ? NULL : at->ds;
     pthread_mutex_unlock(&chore->mutex);
     return at == NULL ? NULL : at->name;
 }

@@ -17,6 +17,7 @@
 
 #include <apr_pools.h>
 
+#include "dl_dataset.h"
 #include "dl_error.h"
 
 typedef struct dlc_chore dlc_chore; /* the thread and what it is about */
@@ -34,12 +35,14 @@ DL_MUSTCHECK dl_status dlc_chore_create(dlc_chore **chore, dlc_chore_turn *turn,
                                         void *context, int64_t first_us,
                                         dl_error *err, apr_pool_t *pool);
 
-/* Let CHORE be about the dataset NAME, too, which is copied. */
-void dlc_chore_add(dlc_chore *chore, const char *name);
+/* Let CHORE be about the dataset NAME, too, which is copied, with its
+ * declaration DS, which lives as long as CHORE; named again, it has another
+ * declaration. */
+void dlc_chore_add(dlc_chore *chore, const char *name, const dl_dataset *ds);
 
-/* Return the N-th dataset from 0 in order of naming, or NULL behind the last;
- * it lives as long as CHORE. */
-const char *dlc_chore_dataset(dlc_chore *chore, int n);
+/* Return the N-th dataset from 0 in order of naming, and set *DS to its
+ * declaration; NULL behind the last.  The name lives as long as CHORE. */
+const char *dlc_chore_dataset(const dl_dataset **ds, dlc_chore *chore, int n);
 
 /* Have CHORE called now. */
 void dlc_chore_wake(dlc_chore *chore);

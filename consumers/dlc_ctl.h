@@ -133,6 +133,10 @@ int dlc_ctl_grep(dlc_ctl *ctl, int argc, const char *const *argv);
 /* List the datasets of the lake, or the days of one. */
 int dlc_ctl_ls(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* Make, check or remove the indexes of the datasets named, of all without a
+ * name. */
+int dlc_ctl_index(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Bring the warehouse to the schema of this program. */
 int dlc_ctl_migrate(dlc_ctl *ctl, int argc, const char *const *argv);
 

@@ -4,6 +4,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_config.h"
+#include "dl_dataset.h"
 #include "dl_lake_compact.h"
 #include "dl_lake_fsck.h"
 #include "dl_lake_writer.h"
@@ -286,16 +287,49 @@ int dlc_ctl_seal(dlc_ctl *ctl, int argc, const char *const *argv)
 
 /* --- compact -------------------------------------------------------------- */
 
+/* The bar of a compaction, one for each day. */
+typedef struct compact_bar {
+    dlc_progress bar; /* over the bytes of the day */
+    dl_day day;       /* of which day */
+    bool quiet;       /* --json */
+} compact_bar;
+
+static void tell_compacting(void *context, const dl_lake_compacting *at)
+{
+    compact_bar *b = context;
+
+    if (b->day != at->day) {
+        dlc_progress_end(&b->bar);
+        dlc_progress_begin(&b->bar, "MB", (int64_t)(at->bytes >> 20), b->quiet);
+        b->day = at->day;
+    }
+    dlc_progress_update(&b->bar, (int64_t)(at->done >> 20));
+}
+
 static dl_status compact(dl_json_writer *w, dlc_ctl *ctl, const chosen *c,
                          int i, dl_error *err)
 {
+    compact_bar bar = {.day = DL_DAY_NONE, .quiet = ctl->json};
     dl_lake_compaction job = {.root = c->cfg->lake.path,
                               .dataset = c->names[i],
                               .before = DL_DAY_NONE,
-                              .only = DL_DAY_NONE};
+                              .only = DL_DAY_NONE,
+                              .block_bytes = (uint32_t)c->cfg->lake.index_bytes,
+                              .context = &bar,
+                              .progress = tell_compacting};
+    const dl_dataset_set *set;
+    const dl_dataset *ds;
     dl_lake_compacted done;
+    dl_status status;
 
-    DL_TRY(dl_lake_compact(&done, &job, err, ctl->pool));
+    DL_TRY(dlc_ctl_datasets(&set, ctl, err));
+    ds = dl_dataset_find(set, c->names[i]);
+    if (ds != NULL) {
+        DL_TRY(dl_lake_columns_create(&job.columns, ds, err, ctl->pool));
+    }
+    status = dl_lake_compact(&done, &job, err, ctl->pool);
+    dlc_progress_end(&bar.bar);
+    DL_TRY(status);
     dl_json_write_object_begin(w);
     dl_json_write_key(w, "dataset");
     dl_json_write_text(w, c->names[i]);

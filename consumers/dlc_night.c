@@ -7,6 +7,8 @@
 #include "dl_log.h"
 #include "dlc_chore.h"
 
+#include <string.h>
+
 /* The first run when nobody knows of the last night, and another try when the
  * volume was full. */
 #define CATCH_UP_US (INT64_C(600) * DL_SECOND_US)
@@ -94,21 +96,28 @@ static void run_all(dlc_night *n, apr_pool_t *pool)
         dl_lake_compaction job = {.root = n->cfg->lake.path,
                                   .before = DL_DAY_NONE,
                                   .only = DL_DAY_NONE,
+                                  .block_bytes =
+                                      (uint32_t)n->cfg->lake.index_bytes,
                                   .context = n,
                                   .apart = apart,
                                   .stop = stop,
                                   .progress = progress};
         dl_lake_compacted done;
         dl_error err = {.status = DL_OK};
+        const dl_dataset *ds;
         dl_status status;
 
-        n->dataset = dlc_chore_dataset(n->chore, i);
+        n->dataset = dlc_chore_dataset(&ds, n->chore, i);
         if (n->dataset == NULL) {
             break;
         }
         n->day = DL_DAY_NONE;
         job.dataset = n->dataset;
-        status = dl_lake_compact(&done, &job, &err, pool);
+        memset(&done, 0, sizeof done);
+        status = dl_lake_columns_create(&job.columns, ds, &err, pool);
+        if (status == DL_OK) {
+            status = dl_lake_compact(&done, &job, &err, pool);
+        }
         well = tell(n, &done, status, &err) && well;
     }
     dl_stats_set(n->queued, 0);
@@ -173,9 +182,9 @@ dl_status dlc_night_create(dlc_night **night, const dl_config *cfg,
     return DL_OK;
 }
 
-void dlc_night_add(dlc_night *night, const char *dataset)
+void dlc_night_add(dlc_night *night, const char *name, const dl_dataset *ds)
 {
     if (night != NULL) {
-        dlc_chore_add(night->chore, dataset);
+        dlc_chore_add(night->chore, name, ds);
     }
 }

@@ -19,6 +19,7 @@
 #define DLC_NIGHT_H
 
 #include "dl_config.h"
+#include "dl_dataset.h"
 #include "dl_stats.h"
 
 typedef struct dlc_night dlc_night; /* the thread and its clock */
@@ -30,7 +31,8 @@ DL_MUSTCHECK dl_status dlc_night_create(dlc_night **night, const dl_config *cfg,
                                         dl_stats *stats, dl_error *err,
                                         apr_pool_t *pool);
 
-/* Let NIGHT (may be NULL) look after DATASET, too.  Thread: the owner. */
-void dlc_night_add(dlc_night *night, const char *dataset);
+/* Let NIGHT (may be NULL) look after the dataset NAME, too, whose declaration
+ * is DS; or tell it another one.  Thread: the owner. */
+void dlc_night_add(dlc_night *night, const char *name, const dl_dataset *ds);
 
 #endif

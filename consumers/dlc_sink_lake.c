@@ -13,6 +13,7 @@
 #include "dl_record.h"
 #include "dl_stats.h"
 #include "dl_time.h"
+#include "dlc_indexer.h"
 #include "dlc_night.h"
 #include "dlc_sink.h"
 
@@ -45,6 +46,7 @@ typedef struct sink_lake {
     dl_stats *stats;            /* or NULL */
     apr_pool_t *pool;           /* of the sink */
     ware *wares;                /* datasets opened so far */
+    dlc_indexer *indexer;       /* makes indexes, or NULL */
     dlc_night *night;           /* joins past days, or NULL */
     int64_t committed_us;       /* monotonic time of the last commit */
     int64_t tick_us;            /* monotonic time of the next tick */
@@ -99,6 +101,13 @@ static dl_status open_writer(sink_lake *s, ware *wa, dl_error *err,
     return DL_OK;
 }
 
+/* Tell the background about WA and its declaration. */
+static void look_after(const sink_lake *s, const ware *wa)
+{
+    dlc_night_add(s->night, wa->name, wa->dataset);
+    dlc_indexer_add(s->indexer, wa->name, wa->dataset);
+}
+
 /* Set *OUT to the ware of DS, opening it when it is new. */
 static dl_status find_ware(ware **out, sink_lake *s, const dl_dataset *ds,
                            dl_error *err)
@@ -125,7 +134,7 @@ static dl_status find_ware(ware **out, sink_lake *s, const dl_dataset *ds,
     wa->judge = dl_judge_create(ds, pool);
     wa->next = s->wares;
     s->wares = wa;
-    dlc_night_add(s->night, wa->name);
+    look_after(s, wa);
     *out = wa;
     return DL_OK;
 }
@@ -364,6 +373,7 @@ static dl_status lake_reload(dlc_sink *sink, const dl_dataset_set *set,
         if (ds != NULL) {
             wa->dataset = ds;
             wa->judge = dl_judge_create(ds, s->pool);
+            look_after(s, wa);
         }
     }
     return DL_OK;
@@ -416,6 +426,7 @@ dl_status dlc_sink_lake_create(dlc_sink **sink, const dl_config *cfg,
     s->pool = pool;
     s->free_bytes =
         dl_stats_slot(stats, DL_STATS_GAUGE, "datalake_lake_free_bytes", "");
+    DL_TRY(dlc_indexer_create(&s->indexer, cfg, stats, err, pool));
     DL_TRY(dlc_night_create(&s->night, cfg, stats, err, pool));
     *sink = &s->base;
     return DL_OK;

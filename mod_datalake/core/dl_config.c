@@ -51,6 +51,11 @@ static const row rows[] = {
   "a size from 1 MiB to 1 GiB, such as 64 MiB",
   "The lake commits at this many waiting bytes, whatever the time."},
  DL_SETTING_SIZE, MEMBER(lake.backlog_bytes), MIB, GIB},
+{{"lake", "index", "normal",
+  "off, thin, normal or dense",
+  "How sharp the indexes are that searches and filters use: about 4, 7 or 9 % "
+  "of the data."},
+ DL_SETTING_INDEX, MEMBER(lake.index_bytes), 0, 0},
 {{"lake", "compact_at", "02:00",
   "a time of the day, UTC, such as 02:00 or 02:00:30, or off",
   "When the sealed parts of past days are joined, each day to one file."},

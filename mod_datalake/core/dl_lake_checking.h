@@ -44,7 +44,7 @@ void dl_lake_complain(dl_lake_checking *c, const char *file, const char *format,
 /* Note that LEN bytes were checked. */
 void dl_lake_check_step(dl_lake_checking *c, uint64_t len);
 
-/* Check the data and the trail of PART.  The pool is the callee's to litter. */
+/* Check the data, the trail and the index of PART.  The pool is the callee's to litter. */
 void dl_lake_check_part(dl_lake_checking *c, const dl_lake_part *part,
                         apr_pool_t *scratch_pool);
 
@@ -52,6 +52,6 @@ void dl_lake_check_part(dl_lake_checking *c, const dl_lake_part *part,
 void dl_lake_check_quarantine(dl_lake_checking *c, apr_pool_t *scratch_pool);
 
 /* Check that the folders of the dataset hold what the manifest says. */
-void dl_lake_check_folders(dl_lake_checking *c);
+void dl_lake_check_folders(dl_lake_checking *c, apr_pool_t *scratch_pool);
 
 #endif

@@ -7,6 +7,8 @@
 #include "dl_lake_compact.h"
 
 #include "dl_lake_compact_roll.h"
+#include "dl_lake_idx.h"
+#include "dl_lake_index_build.h"
 #include "dl_lake_joining.h"
 
 #include <errno.h>
@@ -148,6 +150,7 @@ static dl_status remove_trails(dl_lake_joiner *j, const dl_lake_joining *d,
         if (d->parts[i].uid != d->joined.uid) {
             dl_lake_trail_name(name, d->parts[i].uid);
             DL_TRY(dl_lake_remove(j->io, j->idx, name, 0, err));
+            DL_TRY(dl_lake_index_drop(j->io, j->meta, d->parts[i].uid, err));
         }
     }
     return DL_OK;
@@ -272,6 +275,28 @@ static uint64_t next_joined_uid(const dl_lake_manifest *m)
     return uid;
 }
 
+/* Remove from idx/ what a compaction that died has left: files with a joined
+ * uid that the manifest does not name.  Their uid is used again. */
+static dl_status sweep(const dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
+{
+    dl_lake_idx idx;
+    int i;
+    int k;
+
+    DL_TRY(dl_lake_idx_read(&idx, j->io, j->meta, err, pool));
+    for (i = 0; i < idx.n; i++) {
+        bool named = idx.files[i].uid < DL_LAKE_JOINED_UID;
+
+        for (k = 0; !named && k < j->manifest->n_parts; k++) {
+            named = j->manifest->parts[k].uid == idx.files[i].uid;
+        }
+        if (!named) {
+            DL_TRY(dl_lake_remove(j->io, j->idx, idx.files[i].name, 0, err));
+        }
+    }
+    return DL_OK;
+}
+
 static dl_status join_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
 {
     const dl_lake_part *parts;
@@ -281,6 +306,7 @@ static dl_status join_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
 
     apr_pool_create(&iterpool, pool);
     DL_TRY(roll_forward(j, err, pool));
+    DL_TRY(sweep(j, err, iterpool));
     j->next_uid = next_joined_uid(j->manifest);
     for (at = next_day(&parts, &n, j, 0); n > 0;
          at = next_day(&parts, &n, j, at)) {

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "dl_lake.h"
+#include "dl_lake_column.h"
 
 /* Bytes of the volume that a compaction leaves to the writer. */
 #define DL_LAKE_COMPACT_FREE (64u << 20)
@@ -32,7 +33,11 @@ typedef struct dl_lake_compaction {
     const char *dataset; /* which dataset */
     dl_day before;       /* days before this one; DL_DAY_NONE: today, UTC */
     dl_day only;         /* just this day, or DL_DAY_NONE */
-    void *context;       /* first argument of the functions */
+    const dl_lake_columns *columns; /* of the index of what is joined, or
+                                       NULL: text alone */
+    uint32_t block_bytes; /* of that index, DL_LAKE_INDEX_...; 0: it is not
+                             made here */
+    void *context;        /* first argument of the functions */
 
     /* Run STEP with DATA, in whichever thread, and return when it has: the
      * long part of a day, which holds no lock that a writer wants. */

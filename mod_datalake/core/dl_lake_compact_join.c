@@ -7,6 +7,7 @@
 
 #include "dl_crc.h"
 #include "dl_lake_compact_roll.h"
+#include "dl_lake_index_build.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -166,6 +167,39 @@ static dl_status copy_parts(dl_lake_joiner *j, dl_lake_joining *d,
     return DL_OK;
 }
 
+static bool go_on(void *context, uint64_t bytes)
+{
+    const dl_lake_joiner *j = context;
+
+    (void)bytes;
+    return j->job->stop == NULL || !j->job->stop(j->job->context);
+}
+
+/* Make the index of the joined file.  It is a remark: only a request to stop
+ * and damage end the compaction. */
+static dl_status make_index(dl_lake_joiner *j, dl_lake_joining *d,
+                            dl_error *err, apr_pool_t *pool)
+{
+    const dl_lake_index_job job = {.io = j->io,
+                                   .meta = j->meta,
+                                   .data_fd = d->data_fd,
+                                   .part = &d->joined,
+                                   .columns = j->job->columns,
+                                   .block_bytes = j->job->block_bytes,
+                                   .go_on = go_on,
+                                   .context = j};
+    dl_status status;
+
+    if (j->job->block_bytes == 0 || d->joined.bytes < DL_LAKE_INDEX_LEAST) {
+        return DL_OK;
+    }
+    status = dl_lake_index_make(&job, err, pool);
+    if (status == DL_BUSY) {
+        return dl_fail(err, DL_UNAVAILABLE, 0, "asked to leave off");
+    }
+    return status == DL_CORRUPT ? status : DL_OK;
+}
+
 static dl_status join_many(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err,
                            apr_pool_t *pool)
 {
@@ -186,6 +220,9 @@ static dl_status join_many(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err,
                                O_RDWR | O_CREAT | O_TRUNC, err);
     if (status == DL_OK) {
         status = copy_parts(j, d, err, pool);
+        if (status == DL_OK) {
+            status = make_index(j, d, err, pool);
+        }
         j->io->close(d->trail_fd);
     }
     j->io->close(d->data_fd);
@@ -283,5 +320,6 @@ void dl_lake_join_give_up(dl_lake_joiner *j, const dl_lake_joining *d)
     if (d->n > 1 && d->joined.uid != 0) {
         dl_lake_trail_name(name, d->joined.uid);
         (void)!dl_lake_remove(j->io, j->idx, name, 0, &ignored);
+        (void)!dl_lake_index_drop(j->io, j->meta, d->joined.uid, &ignored);
     }
 }

@@ -349,7 +349,7 @@ static dl_status run(dl_lake_checking *c, dl_error *err, apr_pool_t *pool)
     check_manifest(c, pool);
     if (c->has_manifest) {
         check_parts(c, pool);
-        dl_lake_check_folders(c);
+        dl_lake_check_folders(c, pool);
     }
     if (c->has_state) {
         dl_lake_check_quarantine(c, pool);

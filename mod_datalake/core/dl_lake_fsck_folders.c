@@ -5,6 +5,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_checking.h"
+#include "dl_lake_idx.h"
 #include "dl_lake_quarantine.h"
 
 #include <dirent.h>
@@ -141,7 +142,30 @@ static void check_day(dl_lake_checking *c, dl_day day, const char *folder)
     closedir(dir);
 }
 
-void dl_lake_check_folders(dl_lake_checking *c)
+/* Names in idx/.  Trails and indexes of parts that are gone may lie there for
+ * a while: a kill has left them (FORMAT.md 13). */
+static void check_idx(dl_lake_checking *c, apr_pool_t *pool)
+{
+    char path[2 * DL_LAKE_NAME_MAX + DL_LAKE_PATH_MAX];
+    dl_error err = {.status = DL_OK};
+    dl_lake_idx idx;
+    int i;
+
+    if (dl_lake_idx_read(&idx, c->io, c->meta, &err, pool) != DL_OK) {
+        dl_lake_complain(c, DL_LAKE_IDX, "%s", err.text);
+        return;
+    }
+    for (i = 0; i < idx.n; i++) {
+        if (idx.files[i].kind == DL_LAKE_IDX_OTHER) {
+            snprintf(path, sizeof path,
+                     DL_LAKE_META "/%s/" DL_LAKE_IDX "/%.120s",
+                     c->check->dataset, idx.files[i].name);
+            dl_lake_complain(c, path, "no file of a lake is called so");
+        }
+    }
+}
+
+void dl_lake_check_folders(dl_lake_checking *c, apr_pool_t *scratch_pool)
 {
     dl_error err = {.status = DL_OK};
     struct dirent *entry;
@@ -153,6 +177,7 @@ void dl_lake_check_folders(dl_lake_checking *c)
         dl_lake_dir_open(&fd, c->io, c->data, ".", 0, &err) != DL_OK) {
         return; /* a living writer moves files while we look */
     }
+    check_idx(c, scratch_pool);
     dir = fdopendir(fd);
     if (dir == NULL) {
         c->io->close(fd);

@@ -6,6 +6,7 @@
 #include "dl_lake_checking.h"
 
 #include "dl_crc.h"
+#include "dl_lake_index_build.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -251,6 +252,33 @@ static void check_trail(dl_lake_checking *c, const dl_lake_part *part,
     }
 }
 
+/* --- Index ---------------------------------------------------------------- */
+
+/* Check the index of PART, whose file is DATA_FD.  None is as good as one, and
+ * so is one of another version: readers do without. */
+static void check_index(dl_lake_checking *c, int data_fd,
+                        const dl_lake_part *part, apr_pool_t *pool)
+{
+    const dl_lake_index_job job = {.io = c->io,
+                                   .meta = c->meta,
+                                   .data_fd = data_fd,
+                                   .part = part,
+                                   .block_bytes = DL_LAKE_INDEX_NORMAL};
+    char path[DL_LAKE_NAME_MAX + 2 * DL_LAKE_PATH_MAX];
+    char name[DL_LAKE_PATH_MAX];
+    dl_error err = {.status = DL_OK};
+    bool rebuilt;
+
+    if (dl_lake_index_verify(&rebuilt, &job, &err, pool) == DL_OK ||
+        err.status == DL_NOT_FOUND || err.status == DL_UNSUPPORTED) {
+        return;
+    }
+    dl_lake_index_name(name, part->uid, "*");
+    snprintf(path, sizeof path, DL_LAKE_META "/%s/" DL_LAKE_IDX "/%s",
+             c->check->dataset, name);
+    dl_lake_complain(c, path, "%s", err.text);
+}
+
 void dl_lake_check_part(dl_lake_checking *c, const dl_lake_part *part,
                         apr_pool_t *scratch_pool)
 {
@@ -268,6 +296,7 @@ void dl_lake_check_part(dl_lake_checking *c, const dl_lake_part *part,
         return;
     }
     check_data(c, path, fd, part);
+    check_index(c, fd, part, scratch_pool);
     c->io->close(fd);
     check_trail(c, part, scratch_pool);
 }

@@ -10,6 +10,7 @@
 
 #include "dl_config.h"
 #include "dl_dataset.h"
+#include "dl_lake_index_build.h"
 #include "dl_zone.h"
 
 /* A unit behind a number. */
@@ -130,6 +131,26 @@ static bool parse_clock(int64_t *member, const char *text)
     return *text == '\0';
 }
 
+/* How sharp an index is. */
+static const unit indexes[] = {
+    {"off", 0},
+    {"thin", DL_LAKE_INDEX_THIN},
+    {"normal", DL_LAKE_INDEX_NORMAL},
+    {"dense", DL_LAKE_INDEX_DENSE},
+    {NULL, 0},
+};
+
+static bool parse_index(int64_t *member, const char *text)
+{
+    for (const unit *at = indexes; at->name != NULL; at++) {
+        if (strcmp(text, at->name) == 0) {
+            *member = at->factor;
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool parse_switch(bool *member, const char *text)
 {
     if (strcmp(text, "on") != 0 && strcmp(text, "off") != 0) {
@@ -237,6 +258,8 @@ bool dl_setting_parse(void *member, const dl_setting *setting, const char *text,
         return parse_number(member, setting, text);
     case DL_SETTING_CLOCK:
         return parse_clock(member, text);
+    case DL_SETTING_INDEX:
+        return parse_index(member, text);
     case DL_SETTING_SWITCH:
         return parse_switch(member, text);
     case DL_SETTING_CURRENCY:

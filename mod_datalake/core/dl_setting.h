@@ -25,6 +25,8 @@ typedef enum dl_setting_type {
     DL_SETTING_MILLIS,   /* "100 ms"; int64_t, milliseconds */
     DL_SETTING_CLOCK,    /* "02:00", "02:00:30"; int64_t, seconds since
                             midnight, -1 for "off" */
+    DL_SETTING_INDEX,    /* "off", "thin", "normal" or "dense"; int64_t, bytes
+                            of a block, 0 for "off" */
     DL_SETTING_SWITCH,   /* "on" or "off"; bool */
     DL_SETTING_CURRENCY, /* three letters; const char *, capitals */
     DL_SETTING_ZONE,     /* an IANA zone of this system; const char * */

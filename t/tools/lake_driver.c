@@ -9,6 +9,7 @@
  *         S now_us                             commit and seal all
  *         T now_us                             tick
  *         K now_us                             compact the days before now
+ *         I now_us                             make the indexes of all parts
  *     A record below the writer's next offset is skipped, so a script may be
  *     run again on a lake of any earlier state.  After a failed call the
  *     script begins anew, at most RETRIES (default 0) times, 20 ms apart.
@@ -29,6 +30,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_compact.h"
 #include "dl_lake_fsck.h"
+#include "dl_lake_indexing.h"
 #include "dl_lake_writer.h"
 
 #include <inttypes.h>
@@ -75,7 +77,7 @@ static void acknowledge(const driver *d)
 
 /* One parsed line of a script. */
 typedef struct step {
-    char verb;      /* R, Q, A, C, S, T, K */
+    char verb;      /* R, Q, A, C, S, T, K, I */
     dl_coord coord; /* of R, Q, A */
     int64_t time;   /* of R, C, S, T, K */
     char *word;     /* reason of Q */
@@ -94,7 +96,7 @@ static void parse(step *s, char *line)
         s->coord.offset = strtoll(at, &at, 10);
         s->coord.time = 1700000000000000 + s->coord.offset * 1000;
     }
-    if (strchr("RCSTK", s->verb) != NULL) {
+    if (strchr("RCSTKI", s->verb) != NULL) {
         s->time = strtoll(at, &at, 10);
     }
     at += strspn(at, " ");
@@ -145,6 +147,37 @@ static dl_status compact(const driver *d, const step *s, dl_error *err)
     return status;
 }
 
+/* Index what is sealed, however small, and what is open as far as it goes. */
+static dl_status make_indexes(const driver *d, dl_error *err)
+{
+    const dl_lake_indexing_options o = {.root = d->root,
+                                        .dataset = d->dataset,
+                                        .block_bytes = DL_LAKE_INDEX_DENSE};
+    dl_lake_indexing *x;
+    dl_lake_indexed *all;
+    dl_status status;
+    apr_pool_t *pool;
+    uint64_t bytes;
+    int n = 0;
+    int i;
+
+    apr_pool_create(&pool, d->pool);
+    status = dl_lake_indexing_open(&x, &o, err, pool);
+    if (status == DL_OK) {
+        status = dl_lake_indexing_sweep(&n, x, err, pool);
+    }
+    if (status == DL_OK) {
+        status = dl_lake_indexing_list(&all, &n, x, true, err, pool);
+    }
+    for (i = 0; status == DL_OK && i < n; i++) {
+        status = all[i].state == DL_LAKE_INDEX_GROWING
+                     ? dl_lake_indexing_grow(&bytes, x, &all[i].part, err, pool)
+                     : dl_lake_indexing_make(x, &all[i].part, err, pool);
+    }
+    apr_pool_destroy(pool);
+    return status;
+}
+
 static dl_status run_step(const driver *d, const step *s, dl_error *err)
 {
     switch (s->verb) {
@@ -162,6 +195,8 @@ static dl_status run_step(const driver *d, const step *s, dl_error *err)
         return dl_lake_writer_tick(d->w, s->time, err);
     case 'K':
         return compact(d, s, err);
+    case 'I':
+        return make_indexes(d, err);
     default:
         return dl_fail(err, DL_INVALID, 0, "unknown verb %c", s->verb);
     }
