@@ -9,34 +9,14 @@
 
 #include <apr_strings.h>
 
-#include "dl_query_value.h"
+#include "dl_query_within.h"
+#include "dl_sha256.h"
 
 /* Most items of one comma list. */
 #define ITEMS_MAX 1000
 
 /* Formats in which a time that is not the event time may stand. */
 #define ANY_TIME (DL_TIME_UNIX | DL_TIME_RFC3339 | DL_TIME_LOCAL)
-
-/* One filter. */
-typedef struct filter {
-    int column;                 /* what is compared */
-    dl_query_op op;             /* how */
-    int n;                      /* operands; 1 but for a list */
-    dl_query_operand *operands; /* with what */
-} filter;
-
-struct dl_query {
-    const dl_dataset *ds;                      /* whose records */
-    apr_pool_t *pool;                          /* where it lives */
-    int n_columns;                             /* columns */
-    dl_query_member columns[DL_QUERY_COLUMNS]; /* the columns */
-    int n_filters;                             /* filters */
-    filter filters[DL_QUERY_FILTERS];          /* the filters */
-    const dl_json_shape *shape;                /* of all slots */
-    dl_json_slice *slots;                      /* of the line read last */
-    char *scratch; /* two lines, one of which is being unescaped */
-    char *text;    /* half of it */
-};
 
 void dl_query_create(dl_query **query, const dl_dataset *ds,
                      apr_pool_t *result_pool)
@@ -120,8 +100,8 @@ const char *dl_query_path(const dl_query *query, int column)
 /* --- Filters --------------------------------------------------------------- */
 
 /* Fill FILTER with the items of a comma list. */
-static bool read_list(filter *f, dl_query *query, const char *text, size_t len,
-                      dl_query_fault *fault)
+static bool read_list(dl_query_condition *f, dl_query *query, const char *text,
+                      size_t len, dl_query_fault *fault)
 {
     const dl_query_member *column = &query->columns[f->column];
     const char *end = text + len;
@@ -157,7 +137,7 @@ static bool read_list(filter *f, dl_query *query, const char *text, size_t len,
 dl_status dl_query_filter(dl_query *query, const char *path, dl_query_op op,
                           const char *text, size_t len, dl_query_fault *fault)
 {
-    filter *f = &query->filters[query->n_filters];
+    dl_query_condition *f = &query->filters[query->n_filters];
     bool good;
 
     if (query->n_filters == DL_QUERY_FILTERS) {
@@ -185,8 +165,48 @@ int dl_query_filters(const dl_query *query)
     return query->n_filters;
 }
 
+/* Add what F says to SUM. */
+static void add_filter(dl_sha256 *sum, const dl_query *query,
+                       const dl_query_condition *f)
+{
+    const char *path = query->columns[f->column].path;
+    int i;
+
+    dl_sha256_add(sum, path, strlen(path) + 1);
+    dl_sha256_add(sum, &f->op, sizeof f->op);
+    for (i = 0; i < f->n; i++) {
+        dl_sha256_add(sum, &f->operands[i].len, sizeof f->operands[i].len);
+        dl_sha256_add(sum, f->operands[i].text, f->operands[i].len);
+    }
+}
+
+static int compare_digests(const void *a, const void *b)
+{
+    return memcmp(a, b, DL_SHA256_SIZE);
+}
+
+void dl_query_mark(unsigned char mark[DL_QUERY_MARK], const dl_query *query)
+{
+    unsigned char digests[DL_QUERY_FILTERS][DL_SHA256_SIZE];
+    unsigned char digest[DL_SHA256_SIZE];
+    dl_sha256 *sum = dl_sha256_create(query->pool);
+    size_t n = (size_t)query->n_filters;
+    size_t i;
+
+    for (i = 0; i < n; i++) {
+        add_filter(sum, query, &query->filters[i]);
+        dl_sha256_digest(digests[i], sum);
+    }
+    qsort(digests, n, sizeof digests[0], compare_digests);
+    dl_sha256_add(sum, query->ds->name, strlen(query->ds->name));
+    dl_sha256_add(sum, digests, n * sizeof digests[0]);
+    dl_sha256_digest(digest, sum);
+    memcpy(mark, digest, DL_QUERY_MARK);
+}
+
 /* Narrow *FIRST to *LAST to the days on which F can match. */
-static void narrow_days(dl_day *first, dl_day *last, const filter *f)
+static void narrow_days(dl_day *first, dl_day *last,
+                        const dl_query_condition *f)
 {
     dl_day from = INT32_MAX;
     dl_day to = INT32_MIN;
@@ -212,7 +232,7 @@ void dl_query_days(dl_day *first, dl_day *last, const dl_query *query)
     int i;
 
     for (i = 0; i < query->n_filters; i++) {
-        const filter *f = &query->filters[i];
+        const dl_query_condition *f = &query->filters[i];
 
         if (strcmp(query->columns[f->column].path,
                    ds->fields[ds->time_field].path) == 0 &&
@@ -280,8 +300,8 @@ dl_json_slice dl_query_value(const dl_query *query, int column)
     return slice;
 }
 
-static bool compare(dl_query *query, const filter *f, dl_json_slice slice,
-                    const dl_query_operand *operand)
+static bool compare(dl_query *query, const dl_query_condition *f,
+                    dl_json_slice slice, const dl_query_operand *operand)
 {
     int order = 0;
 
@@ -312,7 +332,7 @@ static bool compare(dl_query *query, const filter *f, dl_json_slice slice,
     return false;
 }
 
-static bool filter_matches(dl_query *query, const filter *f)
+static bool filter_matches(dl_query *query, const dl_query_condition *f)
 {
     dl_json_slice slice = dl_query_value(query, f->column);
     int i;

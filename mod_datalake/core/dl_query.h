@@ -81,6 +81,13 @@ DL_MUSTCHECK dl_status dl_query_filter(dl_query *query, const char *path,
                                        dl_query_op op, const char *text,
                                        size_t len, dl_query_fault *fault);
 
+/* Bytes that tell queries apart. */
+#define DL_QUERY_MARK 16
+
+/* Set MARK to what tells queries with other filters, or over another dataset,
+ * from QUERY; the order of the filters does not count, columns neither. */
+void dl_query_mark(unsigned char mark[DL_QUERY_MARK], const dl_query *query);
+
 /* Return how many filters QUERY has. */
 int dl_query_filters(const dl_query *query);
 

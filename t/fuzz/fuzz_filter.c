@@ -1,17 +1,20 @@
 /* fuzz_filter.c - Filters of stored lines: what is asked for is refused with
- * words or kept by every line it finds.
+ * words or kept by every line it finds, and so is the hint for an index.
  *
  * The input is a path, a value and a line, newlines between them.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
 
 #include "dl_dataset.h"
 #include "dl_query.h"
+#include "dl_query_hint.h"
+#include "dl_search.h"
 
 const char *const fuzz_seeds[] = {
     "id\na\n{\"id\":\"a\",\"timestamp\":1779096600,\"amount\":49.90}",
@@ -19,6 +22,9 @@ const char *const fuzz_seeds[] = {
     "timestamp\n2026-05-18\n{\"timestamp\":\"2026-05-18T09:30:00Z\"}",
     "quantity\n5\n{\"quantity\":5e0,\"user\":{\"id\":\"u\"}}",
     "user.id\nU\n{\"user\":{\"id\":\"u\"}}",
+    "id\nDesk/lamp \"x\"\n{\"id\":\"\\u0044esk\\/lamp \\\"x\\\"\"}",
+    "id\nfirst,secon\n{\"id\":\"secon\"}",
+    "amount\n-0.1\n{\"amount\":\"-1e-1\"}",
     "on\ntrue\n{\"on\":true,\"day\":\"2023-05-19\"}",
     NULL};
 
@@ -79,6 +85,61 @@ static piece cut(piece *rest)
     return out;
 }
 
+/* Whether LINE holds TEXT, as text or in a value. */
+static bool holds(const piece *line, const dl_lake_hint_text *text,
+                  apr_pool_t *pool)
+{
+    dl_search *search;
+    dl_error err = {0};
+
+    if (dl_search_create(&search, text->text, text->len, &err, pool) != DL_OK) {
+        return text->len > 1024; /* too long for a search: not looked at */
+    }
+    return dl_search_text(search, line->text, line->len) ||
+           dl_search_values(search, line->text, line->len);
+}
+
+/* Whether the number at PATH of LINE lies within the condition C. */
+static bool is_within(const piece *line, const char *path,
+                      const dl_lake_condition *c, apr_pool_t *pool)
+{
+    const dl_json_shape *shape = NULL;
+    dl_json_result result;
+    dl_json_slice slot = {.text = NULL};
+    dl_error err = {0};
+    char *scratch = apr_palloc(pool, line->len + DL_JSON_SLACK);
+    double value;
+
+    fuzz_check(dl_json_shape_create(&shape, &path, 1, &err, pool) == DL_OK &&
+                   dl_json_scan(&result, &slot, shape, scratch, line->text,
+                                line->len) == DL_JSON_FINE,
+               "a line that was found can be read");
+    value = strtod(apr_pstrmemdup(pool, slot.text, slot.len), NULL);
+    return c->low <= value && value <= c->high;
+}
+
+/* Check that LINE, which QUERY found by PATH, fulfils its hint. */
+static void check_hint(const dl_query *query, const char *path,
+                       const piece *line, apr_pool_t *pool)
+{
+    const dl_lake_hint *hint = dl_query_hint(query, pool);
+    int i;
+    int k;
+
+    for (i = 0; hint != NULL && i < hint->n; i++) {
+        const dl_lake_condition *c = &hint->conditions[i];
+        bool found = c->kind != DL_LAKE_HINT_TEXTS_OF;
+
+        for (k = 0; c->kind == DL_LAKE_HINT_TEXTS_OF && k < c->n_texts; k++) {
+            found = found || holds(line, &c->texts[k], pool);
+        }
+        fuzz_check(found, "what was found holds a text of its hint");
+        fuzz_check(c->kind != DL_LAKE_HINT_NUMBERS ||
+                       is_within(line, path, c, pool),
+                   "and lies within its bounds");
+    }
+}
+
 /* Whether LINE matches PATH OP VALUE: 1, 0; -1: the filter is refused. */
 static int ask(const char *path, dl_query_op op, const piece *value,
                const piece *line, apr_pool_t *pool)
@@ -98,7 +159,11 @@ static int ask(const char *path, dl_query_op op, const piece *value,
     if (dl_query_prepare(query, &err) != DL_OK) {
         return -1;
     }
-    return dl_query_match(query, line->text, line->len) ? 1 : 0;
+    if (!dl_query_match(query, line->text, line->len)) {
+        return 0;
+    }
+    check_hint(query, path, line, pool);
+    return 1;
 }
 
 void fuzz_one(const unsigned char *data, size_t len, apr_pool_t *pool)
