@@ -106,41 +106,49 @@ static void bind_cursor(data_request *d)
     d->binding = (mdl_cursor_binding){"/api/data/", text};
 }
 
-/* Set where the page begins from POSITION, the inside of a cursor. */
+/* Set where the page begins from POSITION, the inside of a cursor: state,
+ * count, and the last match before, if there is one. */
 static bool read_position(data_request *d, const char *position)
 {
     mdl_data_find *find = &d->find;
-    int64_t as_of;
-    int32_t day;
-    uint64_t line;
-    uint64_t skip;
-    int64_t known;
+    mdl_data_rank *rank;
+    int at = 0;
 
-    if (sscanf(position,
-               "%" SCNd64 " %" SCNd32 " %" SCNu64 " %" SCNu64 " %" SCNd64,
-               &as_of, &day, &line, &skip, &known) != 5) {
+    if (sscanf(position, "%" SCNd64 " %" SCNd64 "%n", &find->range.as_of,
+               &find->known, &at) != 2) {
         return false;
     }
-    find->range.as_of = as_of;
-    find->range.behind = (mdl_place){day, line};
-    find->skip = skip;
-    find->known = known;
-    return true;
+    position += at;
+    if (*position == '\0') {
+        return true;
+    }
+    if (d->what.sort < 0) {
+        return sscanf(position, "%" SCNd32 " %" SCNu64, &find->range.behind.day,
+                      &find->range.behind.line) == 2;
+    }
+    rank = apr_palloc(d->q->r->pool, sizeof *rank);
+    find->after = rank;
+    return mdl_data_rank_read(rank, position + 1);
 }
 
 /* Return the cursor that goes on behind the page. */
 static const char *next_cursor(const data_request *d)
 {
     const mdl_data_page *page = &d->page;
-    bool sorted = d->what.sort >= 0;
-    mdl_place end = sorted ? (mdl_place){DL_DAY_NONE, 0} : page->end;
-    uint64_t skip = sorted ? d->find.skip + (uint64_t)page->n : 0;
+    apr_pool_t *pool = d->q->r->pool;
+    const char *last = "";
 
-    return mdl_page_next(
-        d->q, &d->binding,
-        apr_psprintf(d->q->r->pool,
-                     "%" PRId64 " %" PRId32 " %" PRIu64 " %" PRIu64 " %" PRId64,
-                     d->as_of, end.day, end.line, skip, page->count));
+    if (d->what.sort < 0) {
+        last = apr_psprintf(pool, " %" PRId32 " %" PRIu64, page->end.day,
+                            page->end.line);
+    }
+    else if (page->last != NULL) {
+        last = apr_pstrcat(pool, " ", mdl_data_rank_format(page->last, pool),
+                           NULL);
+    }
+    return mdl_page_next(d->q, &d->binding,
+                         apr_psprintf(pool, "%" PRId64 " %" PRId64 "%s",
+                                      d->as_of, page->count, last));
 }
 
 /* --- The request ------------------------------------------------------------
@@ -164,7 +172,9 @@ static int refuse_depth(data_request *d)
     dl_error err = {DL_OK, 0, ""};
 
     d->find.size = 0;
-    if (mdl_data_page_find(&d->page, &d->find, &err) != DL_OK) {
+    d->find.count = MDL_DATA_COUNT_NONE;
+    if (d->find.snap != NULL &&
+        mdl_data_page_find(&d->page, &d->find, &err) != DL_OK) {
         return refuse(d, &err);
     }
     return mdl_param_refuse(
@@ -204,7 +214,8 @@ static int plan_page(data_request *d)
     d->find.range = (mdl_walk_range){.first = d->what.first,
                                      .last = d->what.last,
                                      .behind = {DL_DAY_NONE, 0},
-                                     .as_of = DL_TIME_NONE};
+                                     .as_of = DL_TIME_NONE,
+                                     .hint = d->what.hint};
     if (page->sent && q->values[MDL_DATA_CURSOR].sent) {
         return mdl_param_refuse(q, &mdl_api_data_params[MDL_DATA_CURSOR],
                                 "exclusive",

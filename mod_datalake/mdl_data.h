@@ -3,6 +3,8 @@
  *   mdl_api_data.c     parameters, the request, its answer
  *   mdl_data_query.c   parameters -> dl_query
  *   mdl_data_page.c    the records of one page: where they are, how many
+ *   mdl_data_match.c   the same with filters
+ *   mdl_data_sort.c    the same in another order
  *   mdl_data_send.c    the records of one page: read and sent
  *
  * Thread: the request's.
@@ -56,6 +58,7 @@ typedef struct mdl_data_query {
     dl_query *query;              /* filters and columns, ready */
     int n_fields;                 /* columns of the projection; 0: all */
     int fields[DL_QUERY_COLUMNS]; /* the columns */
+    const dl_lake_hint *hint;     /* what all matches have; NULL: nothing */
     int sort;                     /* column of the order, -1: date and line */
     bool descending;              /* the order is turned round */
     dl_day first, last;           /* days that can hold matches */
@@ -65,13 +68,21 @@ typedef struct mdl_data_query {
  * Returns OK or the status of a problem: 400, 404. */
 int mdl_data_query_read(mdl_data_query *data, mdl_request *q);
 
+/* A match with the value by which it is sorted. */
+typedef struct mdl_data_rank {
+    mdl_place place;              /* where it lies */
+    dl_json_slice key;            /* its value, cut; the text is below */
+    char text[MDL_DATA_SORT_KEY]; /* of the value */
+} mdl_data_rank;
+
 /* A page. */
 typedef struct mdl_data_page {
-    int n;             /* records found for it */
-    mdl_place *places; /* where they lie */
-    bool more;         /* there are matches behind it */
-    mdl_place end;     /* where the next page goes on behind */
-    int64_t count;     /* all matches, -1: not known */
+    int n;                     /* records found for it */
+    mdl_place *places;         /* where they lie */
+    bool more;                 /* there are matches behind it */
+    mdl_place end;             /* where the next page goes on behind */
+    const mdl_data_rank *last; /* the same when sorted; NULL: no match */
+    int64_t count;             /* all matches, -1: not known */
 } mdl_data_page;
 
 /* How a page is to be found. */
@@ -80,6 +91,8 @@ typedef struct mdl_data_find {
     const mdl_data_query *data; /* what is asked for */
     dl_lake_snapshot *snap;     /* the state */
     mdl_walk_range range;       /* days, place, state */
+    const mdl_data_rank *after; /* sorted: the last match before those that
+                                   count; NULL: none */
     uint64_t skip;              /* matches in front of the page */
     int size;                   /* records of a page, at most */
     int count;                  /* a MDL_DATA_COUNT_ */
@@ -92,6 +105,28 @@ typedef struct mdl_data_find {
 DL_MUSTCHECK dl_status mdl_data_page_find(mdl_data_page *page,
                                           const mdl_data_find *find,
                                           dl_error *err);
+
+/* The part of it for filters, in order of date and line; fails likewise. */
+DL_MUSTCHECK dl_status mdl_data_match(mdl_data_page *page,
+                                      const mdl_data_find *find, dl_error *err);
+
+/* The part of it for sort=; fails likewise. */
+DL_MUSTCHECK dl_status mdl_data_sort(mdl_data_page *page,
+                                     const mdl_data_find *find, dl_error *err);
+
+/* Look after the request of FIND, whose N-th line is being read.  DL_TIMEOUT:
+ * its time is over; DL_IO: nobody waits for it any more. */
+DL_MUSTCHECK dl_status mdl_data_look(const mdl_data_find *find, uint64_t n,
+                                     dl_error *err);
+
+/* Return below, at or above 0 as A lies before, at or behind B. */
+int mdl_data_place_order(mdl_place a, mdl_place b);
+
+/* Return RANK as text, for a cursor, in POOL. */
+const char *mdl_data_rank_format(const mdl_data_rank *rank, apr_pool_t *pool);
+
+/* Set *RANK to what TEXT says; false: it is none. */
+bool mdl_data_rank_read(mdl_data_rank *rank, const char *text);
 
 /* A page that was found. */
 typedef struct mdl_data_sent {

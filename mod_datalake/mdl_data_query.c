@@ -14,6 +14,7 @@
 
 #include "dl_config.h"
 #include "dl_grant.h"
+#include "dl_query_hint.h"
 #include "dl_zone.h"
 #include "mdl_http.h"
 #include "mdl_lake.h"
@@ -248,6 +249,7 @@ int mdl_data_query_read(mdl_data_query *data, mdl_request *q)
     }
     if (status == OK) {
         dl_query_days(&data->first, &data->last, data->query);
+        data->hint = dl_query_hint(data->query, q->r->pool);
     }
     return status;
 }

@@ -6,18 +6,20 @@
 #include <pthread.h>
 
 #include "dl_lake.h"
+#include "dl_match_cache.h"
 #include "dl_time.h"
 
 /* Between two attempts to open a lake that fails. */
 #define AGAIN_US 1000000
 
 struct mdl_lake {
-    int dirfd;              /* the lake's root, -1: was not there */
-    apr_pool_t *child_pool; /* parent of each attempt's pool */
-    pthread_mutex_t mutex;  /* guards the members below */
-    dl_lake *lake;          /* NULL until it could be opened */
-    int64_t next_us;        /* no attempt before this */
-    dl_error failure;       /* what the last attempt said */
+    int dirfd;               /* the lake's root, -1: was not there */
+    apr_pool_t *child_pool;  /* parent of each attempt's pool */
+    pthread_mutex_t mutex;   /* guards the members below */
+    dl_lake *lake;           /* NULL until it could be opened */
+    int64_t next_us;         /* no attempt before this */
+    dl_error failure;        /* what the last attempt said */
+    dl_match_cache *matches; /* of all its datasets; has its own mutex */
 };
 
 static apr_status_t lake_cleanup(void *data)
@@ -34,6 +36,7 @@ mdl_lake *mdl_lake_create(int dirfd, apr_pool_t *child_pool)
 
     lake->dirfd = dirfd;
     lake->child_pool = child_pool;
+    lake->matches = dl_match_cache_create(MDL_LAKE_MATCHES_BYTES, child_pool);
     pthread_mutex_init(&lake->mutex, NULL);
     apr_pool_cleanup_register(child_pool, lake, lake_cleanup,
                               apr_pool_cleanup_null);
@@ -63,6 +66,11 @@ static void lake_try(mdl_lake *lake)
         lake->lake = NULL;
         apr_pool_destroy(pool);
     }
+}
+
+dl_match_cache *mdl_lake_matches(const mdl_lake *lake)
+{
+    return lake->matches;
 }
 
 /* Set *OPEN to the opened lake. */

@@ -16,7 +16,11 @@
 
 #include "dl_error.h"
 
+/* Bytes that a child remembers matches in (dl_match_cache.h). */
+#define MDL_LAKE_MATCHES_BYTES ((size_t)32 * 1048576)
+
 struct dl_lake;
+struct dl_match_cache;
 struct dl_lake_snapshot;
 
 /* The lake of one child. */
@@ -41,6 +45,9 @@ DL_MUSTCHECK dl_status mdl_lake_snapshot(struct dl_lake_snapshot **snap,
 DL_MUSTCHECK dl_status mdl_lake_datasets(const char *const **names, int *n,
                                          mdl_lake *lake, dl_error *err,
                                          apr_pool_t *result_pool);
+
+/* Return what this child remembers of LAKE's matches.  Thread: any. */
+struct dl_match_cache *mdl_lake_matches(const mdl_lake *lake);
 
 /* DL_OK when the lake can be read now, else DL_UNAVAILABLE.  For health.
  * Thread: any. */

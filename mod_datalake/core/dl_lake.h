@@ -14,6 +14,7 @@
 #ifndef DL_LAKE_H
 #define DL_LAKE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <apr_pools.h>
@@ -134,6 +135,19 @@ DL_MUSTCHECK dl_status dl_lake_day_within(dl_lake_day *found,
                                           dl_lake_snapshot *snap, dl_day day,
                                           dl_time as_of, dl_error *err,
                                           apr_pool_t *scratch_pool);
+
+/* A part of a day, for who remembers something about its lines: they never
+ * change, what is behind them is new. */
+typedef struct dl_lake_piece {
+    uint64_t uid;     /* of this part alone, as long as the dataset lives */
+    uint64_t records; /* committed lines */
+    int64_t born_ms;  /* its first commit */
+} dl_lake_piece;
+
+/* Set *PIECE to part I (from 0) of DAY of SNAP, in order of its lines; false:
+ * the day has no more.  Thread: the owner of SNAP. */
+bool dl_lake_piece_at(dl_lake_piece *piece, const dl_lake_snapshot *snap,
+                      dl_day day, int i);
 
 /* The sums of SNAP; live as long as SNAP.  Thread: the owner of SNAP. */
 const dl_lake_totals *dl_lake_snapshot_totals(const dl_lake_snapshot *snap);

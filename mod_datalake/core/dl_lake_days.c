@@ -90,6 +90,23 @@ dl_status dl_lake_day_find(dl_lake_day *found, dl_lake_snapshot *snap,
     return DL_OK;
 }
 
+bool dl_lake_piece_at(dl_lake_piece *piece, const dl_lake_snapshot *snap,
+                      dl_day day, int i)
+{
+    const dl_lake_part *part;
+    dl_lake_parts parts;
+
+    dl_lake_parts_of(&parts, snap, day);
+    part = dl_lake_parts_at(&parts, i);
+    if (part == NULL) {
+        return false;
+    }
+    piece->uid = part->uid;
+    piece->records = part->records;
+    piece->born_ms = part->first_commit_ms;
+    return true;
+}
+
 /* Add PART to the last of the N DAYS, or begin the next with it; return how
  * many they are then. */
 static int add_day(dl_lake_day *days, int n, const dl_lake_part *part)
