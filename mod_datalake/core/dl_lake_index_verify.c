@@ -162,14 +162,14 @@ static bool same_plan(const dl_lake_index_segment *s,
 static dl_status check_part(check *c, dl_lake_index_builder *builder,
                             dl_error *err, apr_pool_t *pool)
 {
-    dl_lake_index_reading reading;
+    dl_lake_index_reading *reading = apr_palloc(pool, sizeof *reading);
     const char *data;
     size_t len;
 
-    DL_TRY(dl_lake_index_reading_begin(&reading, c->job, 0, err, pool));
+    DL_TRY(dl_lake_index_reading_begin(reading, c->job, 0, err, pool));
     begin_block(c);
     do {
-        DL_TRY(dl_lake_index_reading_next(&data, &len, &reading, err));
+        DL_TRY(dl_lake_index_reading_next(&data, &len, reading, err));
         DL_TRY(check_lines(c, data, len, err));
         if (builder != NULL) {
             DL_TRY(dl_lake_index_builder_add(builder, data, len, err));
