@@ -253,6 +253,10 @@ static dl_status resume(dl_lake_index_plan *plan, uint64_t *at,
                         const dl_lake_index_job *job, int idx, dl_error *err,
                         apr_pool_t *pool)
 {
+    dl_lake_index_place place = {.io = job->io,
+                                 .meta = job->meta,
+                                 .uid = job->part->uid,
+                                 .suffix = "grow"};
     const dl_lake_index_segment *last;
     char name[DL_LAKE_PATH_MAX];
     dl_lake_index *index;
@@ -260,8 +264,7 @@ static dl_status resume(dl_lake_index_plan *plan, uint64_t *at,
 
     *at = 0;
     dl_lake_index_name(name, job->part->uid, "grow");
-    status = dl_lake_index_load(&index, job->io, job->meta, name,
-                                job->part->uid, err, pool);
+    status = dl_lake_index_load(&index, &place, err, pool);
     if (status == DL_CORRUPT || status == DL_UNSUPPORTED) {
         return dl_lake_remove(job->io, idx, name, 0, err);
     }
