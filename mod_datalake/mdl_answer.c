@@ -51,6 +51,20 @@ void mdl_answer_begin(mdl_request *q, const mdl_answer *answer)
     mdl_audit_answer(q, r->status, (apr_off_t)answer->len);
 }
 
+/* Write what the connection C has gathered.
+ *
+ * httpd keeps a small answer until the worker has looked, in vain, for the
+ * next request, and then hands the connection to the listener, which wakes
+ * another worker: two sleeps a request.  Written now, the client reads while
+ * the request is logged, and its next one is often there when we look. */
+static void flush(conn_rec *c, apr_pool_t *pool)
+{
+    apr_bucket_brigade *bb = apr_brigade_create(pool, c->bucket_alloc);
+
+    mdl_brigade_append(bb, apr_bucket_flush_create(c->bucket_alloc));
+    (void)ap_pass_brigade(c->output_filters, bb);
+}
+
 /* Send BODY (NULL: none) and the end of the answer. */
 static int pass(request_rec *r, apr_bucket *body)
 {
@@ -63,6 +77,7 @@ static int pass(request_rec *r, apr_bucket *body)
     mdl_brigade_append(bb, apr_bucket_eos_create(alloc));
     /* A client that is gone is no error of ours. */
     (void)ap_pass_brigade(r->output_filters, bb);
+    flush(r->connection, r->pool);
     return OK;
 }
 
@@ -98,15 +113,6 @@ int mdl_answer_json(mdl_request *q, const char *data, size_t len)
 int mdl_answer_buffer(mdl_request *q, const dl_buf *buf)
 {
     return mdl_answer_json(q, buf->data, buf->len);
-}
-
-void mdl_answer_flush(mdl_request *q)
-{
-    conn_rec *c = q->r->connection;
-    apr_bucket_brigade *bb = apr_brigade_create(q->r->pool, c->bucket_alloc);
-
-    mdl_brigade_append(bb, apr_bucket_flush_create(c->bucket_alloc));
-    (void)ap_pass_brigade(c->output_filters, bb);
 }
 
 /* --- Validators ----------------------------------------------------------- */

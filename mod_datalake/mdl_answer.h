@@ -54,7 +54,8 @@ dl_buf *mdl_answer_buf(mdl_request *q, size_t max);
  * answer have in common.  For mdl_answer.c and mdl_stream.c. */
 void mdl_answer_begin(mdl_request *q, const mdl_answer *answer);
 
-/* Send ANSWER; returns OK. */
+/* Send ANSWER and write it out: the client reads while we go on.  Returns
+ * OK. */
 int mdl_answer_send(mdl_request *q, const mdl_answer *answer);
 
 /* Send the LEN bytes of DATA, which live in r->pool or longer, as 200 in the
@@ -63,9 +64,6 @@ int mdl_answer_json(mdl_request *q, const char *data, size_t len);
 
 /* Send what BUF (from mdl_answer_buf) holds likewise; returns OK. */
 int mdl_answer_buffer(mdl_request *q, const dl_buf *buf);
-
-/* Have what was sent reach the client now: the handler goes on working. */
-void mdl_answer_flush(mdl_request *q);
 
 /* Set the strong validator of the answer to ETAG (16 to 64 bytes of hex, '-'
  * or letters, without quotes; the format's name is added, because each

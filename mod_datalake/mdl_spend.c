@@ -145,7 +145,6 @@ int mdl_spend_answer(mdl_spend *spend, const mdl_spend_kind *kind)
         mdl_metrics_query(kind->statement, MDL_METRICS_CACHED);
         sent = send_answer(q, &answer);
         if (found == MDL_CACHE_OLD) {
-            mdl_answer_flush(q);
             /* A failure is the next asker's to tell. */
             (void)!make_and_keep(&answer, spend, kind, key, stamp, &err);
         }
