@@ -12,6 +12,7 @@
 
 #include "dl_log.h"
 #include "dl_time.h"
+#include "dl_token_cache.h"
 #include "mdl_account.h"
 #include "mdl_config.h"
 #include "mdl_http.h"
@@ -76,8 +77,7 @@ static int read_claims(dl_claims *claims, mdl_request *q)
     }
     query.len = strlen(query.text);
     query.now = apr_time_sec(q->r->request_time);
-    if (dl_token_verify(claims, q->site->keys, &q->site->rules, &query, &err) !=
-        DL_OK) {
+    if (dl_token_cache_verify(claims, q->site->tokens, &query, &err) != DL_OK) {
         return refuse(q, MDL_METRICS_TOKEN_MALFORMED, err.text);
     }
     return OK;

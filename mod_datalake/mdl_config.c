@@ -37,6 +37,9 @@ static const number_rule rule_refresh_ttl = {
 static const number_rule rule_token_cache = {
     offsetof(mdl_config, token_cache), 1024, 1048576, false,
     "a whole number from 1024 to 1048576"};
+static const number_rule rule_token_claims = {
+    offsetof(mdl_config, token_claims), 64, 65536, false,
+    "a whole number from 64 to 65536"};
 static const number_rule rule_accounts = {
     offsetof(mdl_config, identity_accounts), 1024, 4194304, false,
     "a whole number from 1024 to 4194304"};
@@ -358,6 +361,8 @@ const command_rec mdl_directives[] = {
         RSRC_CONF, "Path of a JWK Set with public keys whose tokens are accepted, too"),
     AP_INIT_TAKE1("DataLakeTokenCache", set_number, RULE(rule_token_cache),
         RSRC_CONF, "How many checked signatures the server remembers"),
+    AP_INIT_TAKE1("DataLakeTokenClaims", set_number, RULE(rule_token_claims),
+        RSRC_CONF, "How many verified tokens each child remembers"),
     AP_INIT_TAKE1("DataLakeWebDir", set_path, MEMBER(web_dir), RSRC_CONF,
         "Folder of the pages that show the API"),
     AP_INIT_TAKE1("DataLakeIssuer", set_name, MEMBER(issuer), RSRC_CONF,
@@ -414,6 +419,7 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->access_ttl_s = MDL_UNSET;
     config->refresh_ttl_s = MDL_UNSET;
     config->token_cache = MDL_UNSET;
+    config->token_claims = MDL_UNSET;
     config->max_stale_s = MDL_UNSET;
     config->identity_accounts = MDL_UNSET;
     config->warehouse_connections = MDL_UNSET;
@@ -452,6 +458,7 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_text(&config->token_key_file, base->token_key_file);
     take_text(&config->jwks_file, base->jwks_file);
     take_number(&config->token_cache, base->token_cache);
+    take_number(&config->token_claims, base->token_claims);
     take_text(&config->web_dir, base->web_dir);
     take_text(&config->issuer, base->issuer);
     take_text(&config->audience, base->audience);
@@ -515,6 +522,7 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_number(&config->access_ttl_s, 1800);
     take_number(&config->refresh_ttl_s, 86400);
     take_number(&config->token_cache, 16384);
+    take_number(&config->token_claims, 1024);
     take_number(&config->max_stale_s, 300);
     take_number(&config->identity_accounts, 65536);
     take_number(&config->warehouse_connections, 8);

@@ -52,6 +52,7 @@ typedef struct mdl_config {
     int access_ttl_s;           /* DataLakeTokenTTL, first value */
     int refresh_ttl_s;          /* DataLakeTokenTTL, second value */
     int token_cache;            /* DataLakeTokenCache: places */
+    int token_claims;           /* DataLakeTokenClaims: places, per child */
     int max_stale_s;            /* DataLakeIdentityMaxStale */
     int identity_accounts;      /* DataLakeIdentityAccounts: mirror's places */
     int warehouse_connections;  /* DataLakeWarehouseConnections, per child */

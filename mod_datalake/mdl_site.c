@@ -21,6 +21,7 @@
 #include "dl_jws_cache.h"
 #include "dl_log.h"
 #include "dl_secret.h"
+#include "dl_token_cache.h"
 #include "dl_wh.h"
 #include "mdl_audit_log.h"
 #include "mdl_mirror.h"
@@ -198,6 +199,13 @@ static dl_status open_audit(mdl_site *site, dl_error *err,
         .buffer = (size_t)site->config->audit_buffer};
 
     return mdl_audit_log_open(&site->audit, &options, err, child_pool);
+}
+
+dl_status mdl_site_open_tokens(mdl_site *site, dl_error *err,
+                               apr_pool_t *child_pool)
+{
+    return dl_token_cache_create(&site->tokens, site->keys, &site->rules,
+                                 site->config->token_claims, err, child_pool);
 }
 
 dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)

@@ -26,6 +26,7 @@
 
 struct dl_config;
 struct dl_dataset_set;
+struct dl_token_cache;
 struct dl_wh_target;
 struct mdl_mirror;
 struct dl_audit_key;
@@ -55,6 +56,7 @@ typedef struct mdl_site {
     struct mdl_mirror *mirror;            /* accounts, in shared memory */
     struct mdl_quota *quota;              /* who has called how often, there */
     const struct dl_wh_target *wh_target; /* account api, with password */
+    struct dl_token_cache *tokens;        /* this child's; NULL in the parent */
     mdl_wh_pool *wh;                      /* this child's; NULL in the parent */
     mdl_cache *cache;                     /* this child's; NULL in the parent */
     mdl_lake *lake;                       /* this child's; NULL in the parent */
@@ -74,6 +76,12 @@ DL_MUSTCHECK dl_status mdl_site_create(mdl_site **site, server_rec *server,
 DL_MUSTCHECK dl_status mdl_site_prepare(mdl_site *site,
                                         const server_rec *server, dl_error *err,
                                         apr_pool_t *pool);
+
+/* Give SITE its own memory of verified tokens, freed with CHILD_POOL; before
+ * one of the two calls below.  DL_UNAVAILABLE: no memory.  Thread: child start
+ * only. */
+DL_MUSTCHECK dl_status mdl_site_open_tokens(mdl_site *site, dl_error *err,
+                                            apr_pool_t *child_pool);
 
 /* Open in this child what SITE needs; what it opens is closed with
  * CHILD_POOL.  A dependency that is away is no failure.  DL_INTERNAL: no

@@ -184,7 +184,10 @@ void mdl_sites_open(server_rec *main_server, apr_pool_t *child_pool)
             continue;
         }
         shared = find_open(main_server, server);
-        if (shared != NULL) {
+        if (mdl_site_open_tokens(site, &err, child_pool) != DL_OK) {
+            dl_log(DL_LOG_ERROR, "DL1260 a child cannot serve: %s", err.text);
+        }
+        else if (shared != NULL) {
             mdl_site_share(site, shared);
             if (mdl_quota_keeper_start(site->quota, site->wh, &err,
                                        child_pool) != DL_OK) {

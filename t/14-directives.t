@@ -59,6 +59,7 @@ subtest 'a wrong value is found with what would be right' => sub {
         [ 'DataLakeJWKSFile ""', qr{takes one argument, Path of a JWK Set} ],
         [ 'DataLakeTokenCache 10', qr/whole number from 1024 to 1048576/ ],
         [ 'DataLakeTokenCache 16M', qr/whole number from 1024 to 1048576/ ],
+        [ 'DataLakeTokenClaims 0', qr/whole number from 64 to 65536/ ],
         [ 'DataLakeIdentityMaxStale 0', qr/must be a time from 1 s to 1 d/ ],
         [ 'DataLakeIdentityMaxStale -1', qr/must be a time from 1 s/ ],
         [ 'DataLakeIdentityMaxStale 1.5h', qr/must be a time from 1 s/ ],

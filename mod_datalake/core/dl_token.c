@@ -183,22 +183,26 @@ static dl_status check_place(const claim_texts *texts,
 }
 
 static dl_status read_times(dl_claims *claims, const claim_texts *texts,
-                            int64_t now, dl_error *err)
+                            dl_error *err)
 {
-    int64_t not_before = 0;
-
+    claims->not_before = 0;
     DL_TRY(read_time(&claims->expires_at, texts, CLAIM_EXP, err));
     DL_TRY(read_time(&claims->issued_at, texts, CLAIM_IAT, err));
     DL_TRY(read_time(&claims->auth_time, texts, CLAIM_AUTH_TIME, err));
-    if (texts->of[CLAIM_NBF].text != NULL) {
-        DL_TRY(read_time(&not_before, texts, CLAIM_NBF, err));
-    }
+    return texts->of[CLAIM_NBF].text == NULL
+               ? DL_OK
+               : read_time(&claims->not_before, texts, CLAIM_NBF, err);
+}
+
+dl_status dl_token_judge_times(const dl_claims *claims, int64_t now,
+                               dl_error *err)
+{
     if (now >= claims->expires_at) {
         return dl_fail(err, DL_INVALID, 0, "the token has expired");
     }
     if (claims->issued_at > now + DL_TOKEN_LEEWAY_S ||
         claims->auth_time > now + DL_TOKEN_LEEWAY_S ||
-        not_before > now + DL_TOKEN_LEEWAY_S) {
+        claims->not_before > now + DL_TOKEN_LEEWAY_S) {
         return dl_fail(err, DL_INVALID, 0, "the token is not valid yet");
     }
     return DL_OK;
@@ -217,7 +221,8 @@ dl_status dl_token_verify(dl_claims *claims, const dl_keyset *keys,
     DL_TRY(check_place(&texts, rules, query->type, err));
     claims->type = query->type;
     DL_TRY(read_subject(claims, &texts, err));
-    return read_times(claims, &texts, query->now, err);
+    DL_TRY(read_times(claims, &texts, err));
+    return dl_token_judge_times(claims, query->now, err);
 }
 
 /* Whether TEXT can stand between quotes as it is. */

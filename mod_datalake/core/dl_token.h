@@ -57,6 +57,7 @@ typedef struct dl_claims {
     int64_t issued_at;                  /* iat, unix seconds */
     int64_t expires_at;                 /* exp, unix seconds */
     int64_t auth_time;                  /* of the log-in, unix seconds */
+    int64_t not_before;                 /* nbf, unix seconds; 0: none */
     dl_role role;                       /* at issue; not to be trusted */
     dl_token_type type;                 /* token_type */
     char username[DL_USERNAME_MAX + 1]; /* sub */
@@ -87,6 +88,11 @@ DL_MUSTCHECK dl_status dl_token_verify(dl_claims *claims, const dl_keyset *keys,
                                        const dl_token_rules *rules,
                                        const dl_token_query *query,
                                        dl_error *err);
+
+/* Judge the times of CLAIMS, which were verified before, at NOW, unix seconds.
+ * DL_INVALID: refused.  Thread: any. */
+DL_MUSTCHECK dl_status dl_token_judge_times(const dl_claims *claims,
+                                            int64_t now, dl_error *err);
 
 /* Write a fresh random id (UUID version 4, 36 characters and NUL) to OUT, for
  * sid and jti.  Thread: any. */
