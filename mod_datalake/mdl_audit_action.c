@@ -13,17 +13,18 @@
 static const struct {
     const char *template; /* without a final slash */
     const char *action;   /* what it is */
+    bool get;             /* whether there is such a row for GET */
 } special[] = {
-    {"/user/login", "login"},
-    {"/v1/token", "login"},
-    {"/token", "login"},
-    {"/api/token", "login"},
-    {"/api/token/refresh", "login"},
-    {"/api/token/revoke", "login"},
-    {"/api/access/grant", "grant"},
-    {"/api/access/revoke", "grant"},
-    {"/api/access/check", "read"},
-    {"/user/me/export", "export"},
+    {"/user/login", "login", false},
+    {"/v1/token", "login", false},
+    {"/token", "login", false},
+    {"/api/token", "login", false},
+    {"/api/token/refresh", "login", false},
+    {"/api/token/revoke", "login", false},
+    {"/api/access/grant", "grant", false},
+    {"/api/access/revoke", "grant", false},
+    {"/api/access/check", "read", false},
+    {"/user/me/export", "export", true},
 };
 
 /* Whether TEMPLATE, less a final slash, is WANT. */
@@ -37,17 +38,19 @@ static bool is_template(const char *template, const char *want)
 
 const char *mdl_audit_action(const mdl_request *q)
 {
+    bool get = q->r->method_number == M_GET;
+
     if (q->subject.action != NULL) {
         return q->subject.action;
     }
     for (size_t i = 0;
          q->route != NULL && i < sizeof special / sizeof special[0]; i++) {
-        if (is_template(q->route->template, special[i].template)) {
+        if ((special[i].get || !get) &&
+            is_template(q->route->template, special[i].template)) {
             return special[i].action;
         }
     }
-    if (q->r->method_number == M_GET ||
-        (q->route != NULL && q->route->class == MDL_CLASS_READ)) {
+    if (get || (q->route != NULL && q->route->class == MDL_CLASS_READ)) {
         return "read";
     }
     return q->r->method_number == M_DELETE ? "delete" : "write";

@@ -5,12 +5,40 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "dl_utf8.h"
 
 static bool is_plain(unsigned char byte)
 {
     return byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+}
+
+/* Return the first byte from AT to END that is not plain, or END.  Bytes are
+ * looked at in words of 8: of each, bit 7 of DIFFERS gets set when it is below
+ * 0x20, above 0x7e, a quote or a backslash (or stands above one of those). */
+static const unsigned char *skip_plain(const unsigned char *at,
+                                       const unsigned char *end)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+
+    while (end - at >= (ptrdiff_t)sizeof ones) {
+        uint64_t word;
+        uint64_t differs;
+
+        memcpy(&word, at, sizeof word);
+        differs = (word - ones * 0x20) | (word + ones) |
+                  ((word ^ ones * '"') - ones) | ((word ^ ones * '\\') - ones) |
+                  word;
+        if ((differs & ones * 0x80) != 0) {
+            break;
+        }
+        at += sizeof word;
+    }
+    while (at < end && is_plain(*at)) {
+        at++;
+    }
+    return at;
 }
 
 /* Append the 16 bits of UNIT as an escape. */
@@ -75,9 +103,7 @@ dl_status dl_audit_ascii_put(dl_buf *out, const char *text, size_t len,
         const unsigned char *plain = at;
         size_t used;
 
-        while (at < end && is_plain(*at)) {
-            at++;
-        }
+        at = skip_plain(at, end);
         DL_TRY(dl_buf_append(out, plain, (size_t)(at - plain), err));
         if (at < end) {
             DL_TRY(put_special(out, &used, at, (size_t)(end - at), err));

@@ -4,7 +4,6 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "dl_audit.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <openssl/sha.h>
@@ -28,6 +27,10 @@ typedef struct salts {
     char text[DL_AUDIT_TEXTS][DL_AUDIT_SALT]; /* hexadecimal digits */
 } salts;
 
+/* Append the literal TEXT to the buffer OUT. */
+#define PUT(out, text, err)                                                    \
+    dl_buf_append((out), (text), sizeof(text) - 1, (err))
+
 static dl_status put(dl_buf *out, const char *text, dl_error *err)
 {
     return dl_buf_append(out, text, strlen(text), err);
@@ -35,7 +38,7 @@ static dl_status put(dl_buf *out, const char *text, dl_error *err)
 
 static dl_status put_string(dl_buf *out, const char *text, dl_error *err)
 {
-    return text == NULL ? put(out, "null", err)
+    return text == NULL ? PUT(out, "null", err)
                         : dl_audit_ascii_put(out, text, strlen(text), err);
 }
 
@@ -49,11 +52,20 @@ static dl_status put_member(dl_buf *out, const char *name, const char *text,
 static dl_status put_number(dl_buf *out, const char *name, int64_t value,
                             dl_error *err)
 {
+    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
     char text[24];
+    char *end = text + sizeof text;
+    char *at = end;
 
-    snprintf(text, sizeof text, "%lld", (long long)value);
+    do {
+        *--at = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (value < 0) {
+        *--at = '-';
+    }
     DL_TRY(put(out, name, err));
-    return put(out, text, err);
+    return dl_buf_append(out, at, (size_t)(end - at), err);
 }
 
 /* Fill the LEN bytes at OUT with random ones, of which a thread fetches many
@@ -116,7 +128,7 @@ static dl_status put_hash(dl_buf *out, const dl_audit_text *text,
     SHA256_CTX sum;
 
     if (text->text == NULL) {
-        return put(out, "null", err);
+        return PUT(out, "null", err);
     }
     SHA256_Init(&sum);
     SHA256_Update(&sum, salt, (size_t)(DL_AUDIT_SALT));
@@ -139,7 +151,7 @@ static dl_status put_sealed(dl_buf *out, const dl_audit_entry *entry,
         DL_TRY(put_number(out, ",\"user_id\":", entry->user_id, err));
     }
     else {
-        DL_TRY(put(out, ",\"user_id\":null", err));
+        DL_TRY(PUT(out, ",\"user_id\":null", err));
     }
     DL_TRY(put_member(out, ",\"method\":", entry->method, err));
     DL_TRY(put_member(out, ",\"endpoint\":", entry->endpoint, err));
@@ -150,9 +162,9 @@ static dl_status put_sealed(dl_buf *out, const dl_audit_entry *entry,
     DL_TRY(put_number(out, ",\"duration_ms\":", entry->duration_ms, err));
     DL_TRY(put_member(out, ",\"request_id\":", entry->request_id, err));
     for (int i = 0; i < DL_AUDIT_TEXTS; i++) {
-        DL_TRY(put(out, ",\"", err));
+        DL_TRY(PUT(out, ",\"", err));
         DL_TRY(put(out, text_name[i], err));
-        DL_TRY(put(out, "_sha256\":", err));
+        DL_TRY(PUT(out, "_sha256\":", err));
         DL_TRY(put_hash(out, &entry->text[i], with->text[i], err));
     }
     return DL_OK;
@@ -164,9 +176,9 @@ static dl_status put_room(dl_buf *out, dl_error *err)
     char room[2 * DL_AUDIT_VALUE];
 
     memset(room, '0', sizeof room);
-    DL_TRY(put(out, ",\"chain\":\"", err));
+    DL_TRY(PUT(out, ",\"chain\":\"", err));
     DL_TRY(dl_buf_append(out, room, sizeof room, err));
-    return put(out, "\"", err);
+    return PUT(out, "\"", err);
 }
 
 dl_status dl_audit_open_encode(dl_buf *out,
@@ -176,21 +188,21 @@ dl_status dl_audit_open_encode(dl_buf *out,
 {
     const char *before = "\"";
 
-    DL_TRY(put(out, ",\"open\":{", err));
+    DL_TRY(PUT(out, ",\"open\":{", err));
     for (int i = 0; i < DL_AUDIT_TEXTS; i++) {
         if (text[i].text == NULL) {
             continue;
         }
         DL_TRY(put(out, before, err));
         DL_TRY(put(out, text_name[i], err));
-        DL_TRY(put(out, "\":{\"salt\":\"", err));
+        DL_TRY(PUT(out, "\":{\"salt\":\"", err));
         DL_TRY(dl_buf_append(out, salt[i], DL_AUDIT_SALT, err));
-        DL_TRY(put(out, "\",\"value\":", err));
+        DL_TRY(PUT(out, "\",\"value\":", err));
         DL_TRY(dl_audit_ascii_put(out, text[i].text, text[i].len, err));
-        DL_TRY(put(out, "}", err));
+        DL_TRY(PUT(out, "}", err));
         before = ",\"";
     }
-    return put(out, "}}\n", err);
+    return PUT(out, "}}\n", err);
 }
 
 static dl_status put_entry(dl_buf *out, size_t *sealed,
@@ -236,7 +248,7 @@ static dl_status put_rest(dl_buf *out, size_t *sealed, size_t begin,
 {
     *sealed = out->len - begin;
     DL_TRY(put_room(out, err));
-    return put(out, "}\n", err);
+    return PUT(out, "}\n", err);
 }
 
 static dl_status put_time(dl_buf *out, dl_error *err)

@@ -4,7 +4,6 @@
 #include "dl_buf.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static apr_status_t free_data(void *context)
 {
@@ -54,16 +53,5 @@ dl_status dl_buf_reserve(dl_buf *buf, size_t more, dl_error *err)
     }
     buf->data = data;
     buf->size = size;
-    return DL_OK;
-}
-
-dl_status dl_buf_append(dl_buf *buf, const void *data, size_t len,
-                        dl_error *err)
-{
-    DL_TRY(dl_buf_reserve(buf, len, err));
-    if (len > 0) {
-        memcpy(buf->data + buf->len, data, len);
-    }
-    buf->len += len;
     return DL_OK;
 }
