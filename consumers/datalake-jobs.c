@@ -1,17 +1,24 @@
 /* datalake-jobs.c - The daemon that does the work no request may wait for.
  *
- * Today that is the audit log: its files go into the warehouse, where it can
- * be asked.
+ * Its main thread loads the audit log into the warehouse, where it can be
+ * asked; others work on jobs (dlc_work.h).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_audit_load.h"
 #include "dlc_daemon.h"
 #include "dlc_directives.h"
+#include "dlc_schedule.h"
+#include "dlc_work.h"
 
 #include "dl_log.h"
+#include "dl_schedule.h"
 #include "dl_time.h"
 
 #include <time.h>
+
+/* What jobs there are. */
+static const dlc_work_kind kinds[] = {
+    {DL_SCHEDULE_KIND, 2, dlc_schedule_run, dlc_schedule_ended}};
 
 /* Between turns, in microseconds: when all is well; at first and at most while
  * the warehouse is away. */
@@ -57,6 +64,8 @@ static dl_status serve(const dlc_service *service, dl_error *err,
                                pool));
     DL_TRY(dlc_audit_load_create(&load, service->cfg, directives.audit_dir,
                                  service->stats, err, pool));
+    DL_TRY(dlc_workers_create(kinds, (int)(sizeof kinds / sizeof kinds[0]),
+                              dlc_schedule_tick, service->cfg, err, pool));
     while (service->wishes->stop == 0) {
         bool more = false;
         dl_error failed = {0};
@@ -90,7 +99,8 @@ int main(int argc, char **argv)
     static const dlc_program program = {
         .name = "datalake-jobs",
         .sink = "jobs",
-        .sentence = "do the work no request may wait for: load the audit log",
+        .sentence = "do the work no request may wait for: jobs, schedules, the "
+                    "audit log",
         .serve = serve,
         .check = check};
 

@@ -10,6 +10,7 @@
 #include "dl_statements.h"
 #include "dl_time.h"
 #include "dl_wh.h"
+#include "dlc_link.h"
 
 /* Characters of columns that a client's text may exceed. */
 #define ENDPOINT_MAX 2048
@@ -17,9 +18,8 @@
 #define METHOD_MAX   16
 
 struct dlc_audit_store {
-    const dl_wh_target *target; /* where */
-    apr_pool_t *pool;           /* of a connection */
-    dl_wh *wh;                  /* NULL: not connected */
+    dlc_link *link; /* to the warehouse */
+    dl_wh *wh;      /* its connection, of the call that is running */
 };
 
 dl_status dlc_audit_store_create(dlc_audit_store **store, const dl_config *cfg,
@@ -27,29 +27,14 @@ dl_status dlc_audit_store_create(dlc_audit_store **store, const dl_config *cfg,
 {
     dlc_audit_store *made = apr_pcalloc(pool, sizeof *made);
 
-    DL_TRY(dl_wh_target_load(&made->target, cfg, DL_WH_JOBS, err, pool));
-    apr_pool_create(&made->pool, pool);
+    DL_TRY(dlc_link_create(&made->link, cfg, err, pool));
     *store = made;
     return DL_OK;
 }
 
 void dlc_audit_store_close(dlc_audit_store *store)
 {
-    store->wh = NULL;
-    apr_pool_clear(store->pool);
-}
-
-static dl_status connect_store(dlc_audit_store *store, dl_error *err)
-{
-    dl_wh *wh;
-
-    if (store->wh != NULL) {
-        return DL_OK;
-    }
-    DL_TRY(dl_wh_connect_target(&wh, store->target, err, store->pool));
-    DL_TRY(dl_wh_schema_check(wh, err));
-    store->wh = wh;
-    return DL_OK;
+    dlc_link_close(store->link);
 }
 
 dl_status dlc_audit_store_places(apr_hash_t **places, dlc_audit_store *store,
@@ -59,7 +44,7 @@ dl_status dlc_audit_store_places(apr_hash_t **places, dlc_audit_store *store,
     dl_wh_stmt *st;
     bool more;
 
-    DL_TRY(connect_store(store, err));
+    DL_TRY(dlc_link_open(&store->wh, store->link, err));
     DL_TRY(dl_wh_prepare(&st, store->wh, STMT_AUDIT_FILES, err));
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
@@ -222,7 +207,7 @@ dl_status dlc_audit_store_rows(dlc_audit_store *store,
                                const apr_array_header_t *rows,
                                const apr_array_header_t *moves, dl_error *err)
 {
-    DL_TRY(connect_store(store, err));
+    DL_TRY(dlc_link_open(&store->wh, store->link, err));
     DL_TRY(dl_wh_begin(store->wh, err));
     return end(store->wh, store_all(store->wh, rows, moves, err), err);
 }
@@ -276,7 +261,7 @@ dl_status dlc_audit_store_heads(dlc_audit_store *store, apr_hash_t *places,
     if (apr_hash_count(due) == 0) {
         return DL_OK;
     }
-    DL_TRY(connect_store(store, err));
+    DL_TRY(dlc_link_open(&store->wh, store->link, err));
     DL_TRY(dl_wh_begin(store->wh, err));
     DL_TRY(end(store->wh, add_heads(store->wh, due, err, scratch_pool), err));
     for (apr_hash_index_t *i = apr_hash_first(scratch_pool, places); i != NULL;

@@ -79,6 +79,18 @@ mdl_handler mdl_api_live;
 mdl_handler mdl_api_health;
 mdl_handler mdl_api_ready;
 
+/* mdl_api_jobs.c: GET /api/jobs/, GET and DELETE /api/jobs/{id}/. */
+mdl_handler mdl_api_jobs;
+mdl_handler mdl_api_job;
+mdl_handler mdl_api_job_cancel;
+extern const mdl_param mdl_api_jobs_params[];
+
+/* mdl_api_schedules.c: GET /api/schedules/, POST /api/schedules/{name}/run. */
+mdl_handler mdl_api_schedules;
+mdl_handler mdl_api_schedule_run;
+extern const mdl_param mdl_api_schedules_params[];
+extern const mdl_body mdl_api_schedule_run_body;
+
 /* mdl_api_quota.c: GET /v1/me/quota, /me/quota. */
 mdl_handler mdl_api_quota;
 

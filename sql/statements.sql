@@ -144,9 +144,114 @@ VALUES (?, ?, ?, ?, ?, ?);
 -- STMT_JOB_LIST: the jobs of an account, page by page
 SELECT j.id, j.kind, j.state, j.done, j.total, u.username, j.created_at,
 j.started_at, j.finished_at, j.parameters, j.result, j.error_code,
-j.error_detail
+j.error_detail, j.created_by, j.cancel_asked
 FROM job j LEFT JOIN app_user u ON u.id = j.created_by
 WHERE j.created_by = ? AND j.id > ? ORDER BY j.id LIMIT ?;
+
+-- STMT_JOB_PAGE_OWN: an account's jobs, newest first
+SELECT j.id, j.kind, j.state, j.done, j.total, u.username, j.created_at,
+j.started_at, j.finished_at, j.parameters, j.result, j.error_code,
+j.error_detail, j.created_by, j.cancel_asked
+FROM job j LEFT JOIN app_user u ON u.id = j.created_by
+WHERE j.created_by = ? AND (? = '' OR j.kind = ?) AND (? = '' OR j.state = ?)
+AND j.created_at <= ? AND (j.created_at < ? OR j.id < ?)
+ORDER BY j.created_at DESC, j.id DESC LIMIT ?;
+
+-- STMT_JOB_PAGE_ALL: everybody's jobs, newest first
+SELECT j.id, j.kind, j.state, j.done, j.total, u.username, j.created_at,
+j.started_at, j.finished_at, j.parameters, j.result, j.error_code,
+j.error_detail, j.created_by, j.cancel_asked
+FROM job j LEFT JOIN app_user u ON u.id = j.created_by
+WHERE (? = '' OR j.kind = ?) AND (? = '' OR j.state = ?)
+AND j.created_at <= ? AND (j.created_at < ? OR j.id < ?)
+ORDER BY j.created_at DESC, j.id DESC LIMIT ?;
+
+-- STMT_JOB_FIND: one job
+SELECT j.id, j.kind, j.state, j.done, j.total, u.username, j.created_at,
+j.started_at, j.finished_at, j.parameters, j.result, j.error_code,
+j.error_detail, j.created_by, j.cancel_asked
+FROM job j LEFT JOIN app_user u ON u.id = j.created_by
+WHERE j.id = ?;
+
+-- STMT_JOB_COUNT: jobs of a kind that are not over
+SELECT COUNT(*) FROM job WHERE kind = ? AND state IN ('queued', 'running');
+
+-- STMT_JOB_CANCEL: a queued job need not begin
+UPDATE job SET state = 'cancelled', finished_at = ?, cancel_asked = TRUE
+WHERE id = ? AND state = 'queued' AND kind <> 'erase';
+
+-- STMT_JOB_ASK_CANCEL: a running job is to stop where it can
+UPDATE job SET cancel_asked = TRUE
+WHERE id = ? AND state = 'running' AND kind <> 'erase';
+
+-- STMT_JOB_WAITING: jobs of a kind that may be taken up, oldest first
+SELECT id, attempt FROM job WHERE kind = ?
+AND ((state = 'queued' AND (not_before IS NULL OR not_before <= ?))
+OR (state = 'running' AND lease_until <= ?)) ORDER BY created_at LIMIT 8;
+
+-- STMT_JOB_TAKE: this one is ours
+UPDATE job SET state = 'running', owner = ?, lease_until = ?,
+attempt = attempt + 1, started_at = COALESCE(started_at, ?)
+WHERE id = ? AND attempt = ?
+AND (state = 'queued' OR (state = 'running' AND lease_until <= ?));
+
+-- STMT_JOB_TAKEN: what we have taken
+SELECT attempt, COALESCE(created_by, 0), done, COALESCE(total, -1), parameters,
+result FROM job WHERE id = ? AND owner = ?;
+
+-- STMT_JOB_TELL: how far it is, and another lease
+UPDATE job SET done = ?, total = ?, result = COALESCE(?, result), lease_until = ?
+WHERE id = ? AND owner = ? AND attempt = ? AND state = 'running';
+
+-- STMT_JOB_ASKED: whether its end was asked for
+SELECT cancel_asked FROM job WHERE id = ?;
+
+-- STMT_JOB_FINISH: how it ended
+UPDATE job SET state = ?, finished_at = ?, done = ?, result = ?,
+error_code = ?, error_detail = ?, owner = NULL, lease_until = NULL
+WHERE id = ? AND owner = ? AND attempt = ? AND state = 'running';
+
+-- STMT_JOB_GIVE_BACK: somebody else may go on
+UPDATE job SET state = 'queued', owner = NULL, lease_until = NULL
+WHERE id = ? AND owner = ? AND attempt = ? AND state = 'running';
+
+-- STMT_SCHEDULE_LIST: schedules by name, page by page
+SELECT name, calendar, time_zone, enabled, next_run FROM schedule
+WHERE name > ? ORDER BY name LIMIT ?;
+
+-- STMT_SCHEDULE_FIND: one schedule
+SELECT name, calendar, time_zone, enabled, next_run FROM schedule
+WHERE name = ?;
+
+-- STMT_SCHEDULE_RUNS: the last runs of a schedule, newest first
+SELECT run_id, state, `trigger`, started_at, finished_at, detail, job_id
+FROM pipeline_run WHERE name = ? ORDER BY run_id DESC LIMIT ?;
+
+-- STMT_SCHEDULE_RUNNING: whether a schedule is at work
+SELECT COUNT(*) FROM pipeline_run WHERE name = ? AND state = 'InProgress';
+
+-- STMT_SCHEDULE_LOCK: no other run of it begins meanwhile
+SELECT name FROM schedule WHERE name = ? FOR UPDATE;
+
+-- STMT_SCHEDULE_MOVE: the next time it is due, unless another was faster
+UPDATE schedule SET next_run = ? WHERE name = ?
+AND (next_run = ? OR (next_run IS NULL AND ? IS NULL));
+
+-- STMT_RUN_BEGIN: a run of a schedule
+INSERT INTO pipeline_run (name, state, `trigger`, started_at, job_id)
+VALUES (?, 'InProgress', ?, ?, ?);
+
+-- STMT_RUN_END: how it went
+UPDATE pipeline_run SET state = ?, finished_at = ?, detail = ?
+WHERE job_id = ? AND state = 'InProgress';
+
+-- STMT_RUN_CANCELLED: runs whose job was cancelled before it began
+UPDATE pipeline_run p JOIN job j ON j.id = p.job_id
+SET p.state = 'Failed', p.finished_at = j.finished_at, p.detail = 'cancelled'
+WHERE p.state = 'InProgress' AND j.state = 'cancelled';
+
+-- STMT_JOB_FORGET: jobs that ended long ago
+DELETE FROM job WHERE finished_at < ? ORDER BY finished_at LIMIT 1000;
 
 -- STMT_JOB_CANCEL_ERASE: an account that was to be erased stays
 UPDATE job SET state = 'cancelled', finished_at = ?

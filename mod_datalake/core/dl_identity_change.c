@@ -7,6 +7,7 @@
 #include "dl_identity.h"
 #include "dl_identity_within.h"
 
+#include "dl_job.h"
 #include "dl_statements.h"
 #include "dl_wh.h"
 
@@ -327,18 +328,16 @@ static dl_status queue_erasure(dl_wh *wh, int64_t id,
                                dl_error *err)
 {
     char parameters[64];
-    dl_wh_stmt *st;
+    dl_job_new job = {.id = deletion->job_id,
+                      .kind = "erase",
+                      .user_id = id,
+                      .created_at = deletion->now,
+                      .not_before = deletion->erase_after,
+                      .parameters = parameters};
 
     snprintf(parameters, sizeof parameters, "{\"user_id\":%lld}",
              (long long)id);
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_JOB_ADD, err));
-    dl_wh_bind_str(st, 0, deletion->job_id);
-    dl_wh_bind_str(st, 1, "erase");
-    dl_wh_bind_int(st, 2, id);
-    dl_wh_bind_time(st, 3, deletion->now);
-    dl_wh_bind_time(st, 4, deletion->erase_after);
-    dl_wh_bind_str(st, 5, parameters);
-    return dl_wh_run(st, err);
+    return dl_job_add(wh, &job, err);
 }
 
 dl_status dl_identity_delete_within(dl_wh *wh, int64_t id,

@@ -22,9 +22,8 @@ typedef struct dl_lake_index_reading {
     size_t size;                  /* bytes of buffer */
 } dl_lake_index_reading;
 
-/* Begin in *R, which lives in POOL or longer, to read the lines of the part of
- * JOB behind the first LINES; its memory and descriptor are given back with
- * POOL. */
+/* Begin in *R to read the lines of the part of JOB behind the first LINES; its
+ * memory and descriptor are given back with POOL. */
 DL_MUSTCHECK dl_status dl_lake_index_reading_begin(dl_lake_index_reading *r,
                                                    const dl_lake_index_job *job,
                                                    uint64_t lines,

@@ -1,0 +1,72 @@
+/* mdl_job.c - The members of a job.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_job.h"
+
+#include <string.h>
+
+/* Write the member NAME with the JSON text VALUE, or null. */
+static void write_json(dl_json_writer *w, const char *name, const char *value)
+{
+    dl_json_write_key(w, name);
+    if (value == NULL) {
+        dl_json_write_null(w);
+        return;
+    }
+    dl_json_write_raw(w, value, strlen(value));
+}
+
+static void write_progress(dl_json_writer *w, const dl_job *job)
+{
+    dl_json_write_key(w, "progress");
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "done");
+    dl_json_write_int(w, job->done);
+    dl_json_write_key(w, "total");
+    if (job->total < 0) {
+        dl_json_write_null(w);
+    }
+    else {
+        dl_json_write_int(w, job->total);
+    }
+    dl_json_write_object_end(w);
+}
+
+static void write_error(dl_json_writer *w, const dl_job *job)
+{
+    dl_json_write_key(w, "error");
+    if (job->error_code == NULL) {
+        dl_json_write_null(w);
+        return;
+    }
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "code");
+    dl_json_write_text(w, job->error_code);
+    dl_json_write_key(w, "detail");
+    dl_json_write_text(w, job->error_detail);
+    dl_json_write_object_end(w);
+}
+
+void mdl_job_write(dl_json_writer *w, const dl_job *job)
+{
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "id");
+    dl_json_write_text(w, job->id);
+    dl_json_write_key(w, "kind");
+    dl_json_write_text(w, job->kind);
+    dl_json_write_key(w, "state");
+    dl_json_write_text(w, job->state);
+    write_progress(w, job);
+    dl_json_write_key(w, "created_by");
+    dl_json_write_text(w, job->created_by);
+    dl_json_write_key(w, "created_at");
+    dl_json_write_time(w, job->created_at);
+    dl_json_write_key(w, "started_at");
+    dl_json_write_time(w, job->started_at);
+    dl_json_write_key(w, "finished_at");
+    dl_json_write_time(w, job->finished_at);
+    write_json(w, "parameters", job->parameters);
+    write_json(w, "result", job->result);
+    write_error(w, job);
+    dl_json_write_object_end(w);
+}

@@ -1,0 +1,206 @@
+# 55-jobs.t - work that outlives a request: who sees it, who ends it, and the
+# schedules that ask for it.
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP ();
+use DataLake::Process qw(spit wait_until);
+use DataLake::Stack;
+
+my $stack = DataLake::Stack->new(
+    name    => '55-jobs',
+    mariadb => 1,
+    httpd   => 1,
+    durable => 0,
+    daemons => ['datalake-jobs'],
+    users   => { map { ($_ => 'user') } qw(alice bob) },
+);
+my %client = map { ($_ => $stack->client($_)) } qw(admin alice bob);
+my $nobody = $stack->client;
+my $db     = $stack->mariadb;
+my $UUID   = qr/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+
+# A job that is nobody's work: no place takes its kind.
+my $made = 0;
+
+sub job {
+    my (%given) = @_;
+    my %row = (kind => 'train', state => 'queued', owner => 'alice', %given);
+    my $id  = sprintf '00000000-0000-4000-8000-%012d', ++$made;
+    $db->run(
+        'INSERT INTO job (id, kind, state, created_by, created_at, finished_at,'
+          . ' parameters, result) SELECT ?, ?, ?, id,'
+          . ' UTC_TIMESTAMP(6) - INTERVAL ? SECOND, ?, ?, ?'
+          . ' FROM app_user WHERE username = ?',
+        $id, $row{kind}, $row{state}, $row{age} // 0,
+        $row{state} eq 'succeeded' ? '2026-05-18 09:30:00' : undef,
+        $row{parameters} // '{}', $row{result}, $row{owner}
+    );
+    return $id;
+}
+
+sub ids {
+    my ($answer) = @_;
+    return [ map { $_->{id} } @{ $answer->{json}{jobs} } ];
+}
+
+subtest 'who sees a job' => sub {
+    my $id = job(parameters => '{"target":"amount"}', result => '{"n":1}');
+    my $answer = $client{alice}->get("/api/jobs/$id/");
+    is($answer->{status}, 200, 'its account does');
+    is_deeply(
+        $answer->{json},
+        {
+            id         => $id, kind => 'train', state => 'queued',
+            progress   => { done => 0, total => undef },
+            created_by => 'alice', created_at => $answer->{json}{created_at},
+            started_at => undef, finished_at => undef,
+            parameters => { target => 'amount' },
+            result     => undef, error => undef
+        },
+        'with the members of the contract, without a result that is none yet'
+    );
+    is($client{admin}->get("/api/jobs/$id/")->{status}, 200, 'role admin does');
+    is($client{bob}->get("/api/jobs/$id/")->{status}, 404, 'others do not');
+    is($nobody->get("/api/jobs/$id/")->{status}, 401, 'nobody does not');
+    is($client{alice}->get('/api/jobs/no-such/')->{status}, 404, 'what is not there is 404');
+    my $etag = $answer->{headers}{etag};
+    is($client{alice}->get("/api/jobs/$id/", headers => { 'If-None-Match' => $etag })
+          ->{status}, 304, 'unchanged it is 304');
+};
+
+subtest 'the list is newest first, in pages' => sub {
+    my @mine = reverse map { job(age => 100 - $_) } 1 .. 7;
+    push @mine, job(owner => 'bob');
+    my $theirs = pop @mine;
+    my $all = ids($client{alice}->get('/api/jobs/'));
+    is(scalar(grep { $_ eq $theirs } @$all), 0, "another's job is not in it");
+    my (@paged, $cursor);
+    do {
+        my $page = $client{alice}->get('/api/jobs/?limit=3' . ($cursor ? "&cursor=$cursor" : ''));
+        is($page->{status}, 200, 'a page') or return;
+        push @paged, @{ ids($page) };
+        $cursor = $page->{json}{next_cursor};
+        job() if @paged == 3;    # newer than the first page
+    } while ($cursor);
+    is_deeply(\@paged, $all, 'pages joined are the list, whatever comes meanwhile');
+    is_deeply([ grep { my $id = $_; grep { $_ eq $id } @mine } @paged ],
+        \@mine, 'newest first');
+    my $done = job(state => 'succeeded', result => '{"n":2}');
+    my $some = $client{admin}->get('/api/jobs/?state=succeeded&kind=train');
+    is_deeply(ids($some), [$done], 'state and kind choose');
+    is_deeply($some->{json}{jobs}[0]{result}, { n => 2 }, '... with its result');
+    is($client{alice}->get('/api/jobs/?state=over')->{status}, 400, 'no such state is 400');
+    is($client{alice}->get('/api/jobs/?cursor=x')->{status}, 400, 'a wrong cursor is 400');
+};
+
+subtest 'asking for the end' => sub {
+    my $id = job();
+    is($client{bob}->request('DELETE', "/api/jobs/$id/")->{status}, 404, "another's job is not there");
+    my $answer = $client{alice}->request('DELETE', "/api/jobs/$id/");
+    is($answer->{status}, 202, 'a queued job');
+    is($answer->{json}{state}, 'cancelled', '... is cancelled at once');
+    is($client{alice}->request('DELETE', "/api/jobs/$id/")->{status}, 409, 'once');
+    my $erase = job(kind => 'erase');
+    is($client{admin}->request('DELETE', "/api/jobs/$erase/")->{status}, 409, 'an erasure is not stopped');
+    my $running = job(state => 'running');
+    $db->run('UPDATE job SET owner = ?, lease_until = UTC_TIMESTAMP(6) + INTERVAL 1 HOUR WHERE id = ?',
+        'another', $running);
+    $answer = $client{alice}->request('DELETE', "/api/jobs/$running/");
+    is($answer->{status}, 202, 'a running job');
+    is($answer->{json}{state}, 'running', '... is told');
+    is($db->value('SELECT cancel_asked FROM job WHERE id = ?', $running), 1, '... through its row');
+    is($client{alice}->request('DELETE', "/api/jobs/$running/")->{status}, 202, 'twice is no mistake');
+};
+
+# A lake with two parts in a past day.
+{
+    my $us = 1_000_000 * `date -u -d 2026-05-18 +%s`;
+    my $script = '';
+    for my $part (0, 1) {
+        $script .= "R 0 $part " . ($us + $part) . qq( {"id":"$part"}\n);
+        $script .= 'C ' . ($us + 1e6 * (1 + $part)) . "\nS\n";
+    }
+    spit("$stack->{dir}/script", $script);
+    my $out = qx($DataLake::Stack::BUILD/tools/lake_driver $stack->{dir}/lake transaction_log $stack->{dir}/script 2>&1);
+    is($?, 0, 'given a day of two parts') or diag $out;
+}
+my $DAY = "$stack->{dir}/lake/transaction_log/dt=2026-05-18";
+
+# The schedule NAME as the route tells it.
+sub schedule {
+    my ($name) = @_;
+    my ($found) = grep { $_->{name} eq $name }
+      @{ $client{admin}->get('/api/schedules/')->{json}{schedules} };
+    return $found;
+}
+
+sub last_run { my ($name) = @_; return schedule($name)->{runs}[0]; }
+
+subtest 'a schedule runs when asked' => sub {
+    is($client{alice}->get('/api/schedules/')->{status}, 403, 'schedules are for role admin');
+    is($client{alice}->post('/api/schedules/compact/run')->{status}, 403, '... as are their runs');
+    is($client{admin}->post('/api/schedules/nothing/run')->{status}, 404, 'an unknown one is 404');
+    is($client{admin}->post('/api/schedules/compact%20/run')->{status}, 404, 'a name with a blank, too');
+    my $schedule = schedule('compact');
+    is_deeply([ @$schedule{qw(calendar time_zone enabled)} ],
+        [ '*-*-* 02:00', 'UTC', JSON::PP::true() ], 'it tells when');
+    like($schedule->{next_run}, qr/T02:00:00\.000000Z$/, '... and the next time');
+    my @parts = glob "$DAY/*";
+    is(@parts, 2, 'two parts') or diag "@parts";
+    my $answer = $client{admin}->post('/api/schedules/compact/run');
+    is($answer->{status}, 202, 'a run is taken on');
+    my $id = $answer->{json}{job_id};
+    like($id, qr/^$UUID$/, '... as a job');
+    is($answer->{headers}{location}, "/api/jobs/$id/", '... under its address');
+    wait_until('the run', sub { last_run('compact')->{state} ne 'InProgress' }, 20);
+    my $run = last_run('compact');
+    is_deeply([ @$run{qw(state trigger job_id detail)} ],
+        [ 'Succeeded', 'api', $id, '1 days of 1 datasets' ], 'it is recorded');
+    my $job = $client{admin}->get("/api/jobs/$id/")->{json};
+    is_deeply([ @$job{qw(kind state created_by)} ], [ 'schedule', 'succeeded', 'admin' ], 'so is the job');
+    is_deeply($job->{parameters}, { name => 'compact' }, '... with what was asked');
+    is($job->{result}{parts}, 2, '... and what came of it');
+    is_deeply([ glob "$DAY/*" ], ["$DAY/2026-05-18.json"], 'the day is one file');
+};
+
+subtest 'one run at a time' => sub {
+    $db->run(q{INSERT INTO pipeline_run (name, state, `trigger`, started_at) VALUES ('retention', 'InProgress', 'ctl', UTC_TIMESTAMP(6))});
+    is($client{admin}->post('/api/schedules/retention/run')->{status}, 409, 'while one is under way');
+    $db->run(q{UPDATE pipeline_run SET state = 'Failed', finished_at = UTC_TIMESTAMP(6) WHERE name = 'retention'});
+    is($client{admin}->post('/api/schedules/retention/run')->{status}, 202, 'and then another');
+    wait_until('the run', sub { last_run('retention')->{state} eq 'Succeeded' }, 20);
+};
+
+subtest 'a schedule runs when it is due, once' => sub {
+    my $old = job(state => 'succeeded', age => 1);
+    $db->run('UPDATE job SET finished_at = UTC_TIMESTAMP(6) - INTERVAL 31 DAY WHERE id = ?', $old);
+    my $before = last_run('retention')->{run_id};
+    $db->run(q{UPDATE schedule SET next_run = UTC_TIMESTAMP(6) - INTERVAL 40 DAY WHERE name = 'retention'});
+    wait_until('the run', sub {
+        my $run = last_run('retention');
+        $run->{run_id} > $before && $run->{state} eq 'Succeeded';
+    }, 20);
+    is(last_run('retention')->{trigger}, 'calendar', 'forty missed nights are one run');
+    is($db->value(q{SELECT COUNT(*) FROM pipeline_run WHERE `trigger` = 'calendar'}), 1, '... and no more');
+    is($client{admin}->get("/api/jobs/$old/")->{status}, 404, 'jobs of last month are gone');
+    $db->run(q{UPDATE schedule SET enabled = FALSE, next_run = '2026-01-01' WHERE name = 'compact'});
+    is(schedule('compact')->{next_run}, undef, 'one that is off is never due');
+};
+
+subtest 'a killed program leaves its job to another' => sub {
+    my $jobs = $stack->daemon('datalake-jobs');
+    $jobs->kill_now;
+    my $id = $client{admin}->post('/api/schedules/retention/run')->{json}{job_id};
+    $db->run('UPDATE job SET state = ?, owner = ?, attempt = 1, lease_until = UTC_TIMESTAMP(6) WHERE id = ?',
+        'running', 'one that died', $id);
+    $jobs->start;
+    wait_until('its end', sub { $client{admin}->get("/api/jobs/$id/")->{json}{state} eq 'succeeded' }, 20);
+    is($db->value('SELECT attempt FROM job WHERE id = ?', $id), 2, 'the second attempt ends it');
+    is(last_run('retention')->{state}, 'Succeeded', 'and its run');
+};
+
+done_testing;
