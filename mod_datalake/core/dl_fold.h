@@ -22,6 +22,13 @@
 /* Return what CODE folds to; itself where there is no case. */
 uint32_t dl_fold(uint32_t code);
 
+/* Most characters that fold to one. */
+#define DL_FOLD_ORIGINS 8
+
+/* Write to OUT all characters that fold to FOLDED, which is folded, itself
+ * first; return how many. */
+int dl_fold_origins(uint32_t out[DL_FOLD_ORIGINS], uint32_t folded);
+
 /* Return the version of the table, "14.0.0".  Static. */
 const char *dl_fold_version(void);
 
