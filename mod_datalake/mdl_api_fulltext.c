@@ -56,7 +56,6 @@ typedef struct fulltext {
     mdl_cursor_binding binding; /* of its cursors */
     mdl_walk_range range;       /* where to look, and in which state */
     mdl_search *search;         /* what for */
-    mdl_walk *walk;             /* the lines */
 } fulltext;
 
 /* Set the state and the place from POSITION, the inside of a cursor. */
@@ -89,49 +88,49 @@ static int read_cursor(fulltext *f)
     return status;
 }
 
-static void write_hit(dl_json_writer *w, const fulltext *f,
-                      const dl_lake_line *line, dl_day day)
+static void write_hit(dl_json_writer *w, const mdl_match *match)
 {
-    char excerpt[DL_SEARCH_EXCERPT];
-    char date[DL_DAY_TEXT];
-    size_t len = dl_search_excerpt(excerpt, f->search->search);
+    char file[DL_DAY_TEXT + sizeof ".json"];
 
-    dl_day_format(date, day);
+    dl_day_format(file, match->place.day);
+    memcpy(file + DL_DAY_TEXT - 1, ".json", sizeof ".json");
     dl_json_write_object_begin(w);
     dl_json_write_key(w, "file");
-    dl_json_write_text(w, apr_pstrcat(f->q->r->pool, date, ".json", NULL));
+    dl_json_write_text(w, file);
     dl_json_write_key(w, "line");
-    dl_json_write_int(w, (int64_t)line->line);
+    dl_json_write_int(w, (int64_t)match->place.line);
     dl_json_write_key(w, "match");
-    dl_json_write_string(w, excerpt, len);
+    dl_json_write_string(w, match->text, match->len);
     dl_json_write_object_end(w);
 }
 
 /* Write one page of hits to BUF; set *MORE to whether there may be others, and
- * *PLACE to where they begin. */
+ * *PLACE to behind what they begin. */
 static dl_status write_hits(dl_buf *buf, bool *more, mdl_place *place,
                             fulltext *f, dl_error *err)
 {
-    int64_t left = f->q->values[LIMIT].number;
-    dl_lake_line line;
+    uint64_t limit = (uint64_t)f->q->values[LIMIT].number;
+    mdl_match match;
     dl_json_writer w;
-    dl_day day;
 
     dl_json_writer_begin(&w, buf);
     dl_json_write_array_begin(&w);
     for (;;) {
-        *place = mdl_walk_place(f->walk);
-        DL_TRY(mdl_search_next(&line, &day, f->search, f->walk, err));
-        if (line.text == NULL || left-- == 0) {
+        DL_TRY(mdl_search_next(&match, f->search, err));
+        if (match.text == NULL || f->q->rows == limit) {
             break;
         }
-        write_hit(&w, f, &line, day);
-        f->q->rows++;
+        write_hit(&w, &match);
+        if (++f->q->rows == limit) {
+            mdl_search_full(f->search);
+        }
     }
-    *more = line.text != NULL || f->search->cut;
-    if (f->search->cut) {
-        *place = mdl_walk_place(f->walk);
+    *more = match.text != NULL || !f->search->ended;
+    *place = f->search->place;
+    if (match.text != NULL) {
+        place->line--;
     }
+    mdl_search_end(f->search);
     dl_json_write_array_end(&w);
     return dl_json_writer_finish(&w, err);
 }
@@ -149,7 +148,9 @@ static int answer(fulltext *f, dl_lake_snapshot *snap)
     if (state == DL_TIME_NONE) {
         state = dl_lake_snapshot_totals(snap)->last_commit;
     }
-    f->walk = mdl_walk_create(snap, &f->range, q->r->pool);
+    f->range.hint = f->search->hint;
+    mdl_search_walk(f->search, mdl_walk_create(snap, &f->range, q->r->pool),
+                    f->range.behind);
     if (write_hits(buf, &more, &place, f, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_LAKE, &err);
     }
@@ -175,7 +176,8 @@ int mdl_api_fulltext(mdl_request *q)
     int status = read_cursor(&f);
 
     if (status == OK) {
-        status = mdl_search_begin(&f.search, q, q->values[TEXT].text, false);
+        status = mdl_search_begin(&f.search, q, q->values[TEXT].text, false,
+                                  (int)q->values[LIMIT].number);
     }
     if (status != OK) {
         return status;

@@ -1,8 +1,9 @@
 /* mdl_api_search.c - GET /api/search/: records by a text in their values, in
  * all the caller may read.
  *
- * The places of the page are found first, then its records are read again and
- * streamed: memory is one record and 24 bytes a place.
+ * The records of the page are found first and then streamed.  The first 4 MB of
+ * them are kept while the page is found, what goes beyond is read again: memory
+ * is that and one record.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <httpd.h>
@@ -28,6 +29,9 @@
 #include "mdl_record.h"
 #include "mdl_search.h"
 #include "mdl_site.h"
+
+/* Bytes of records that are kept. */
+#define KEPT_MAX ((size_t)4 * 1048576)
 
 /* Room for one record with _dl, or for the head of the answer. */
 #define RECORD_MAX ((size_t)2 * 1048576)
@@ -66,14 +70,18 @@ const mdl_param mdl_api_search_params[] = {
 
 /* One dataset that is searched. */
 typedef struct source {
-    const char *name; /* its name */
-    mdl_walk *walk;   /* its lines */
+    const char *name;       /* its name */
+    dl_lake_snapshot *snap; /* its lines */
+    mdl_walk_range range;   /* those that are searched */
+    mdl_walk *again;        /* over them once more; NULL at first */
 } source;
 
 /* One record of the page. */
 typedef struct found {
-    const source *source; /* its dataset */
-    mdl_place place;      /* where it lies */
+    source *source;  /* its dataset */
+    mdl_place place; /* where it lies */
+    size_t at;       /* where the kept ones hold it */
+    size_t len;      /* bytes of it there; 0: it was not kept */
 } found;
 
 /* One request. */
@@ -81,11 +89,13 @@ typedef struct search_request {
     mdl_request *q;             /* httpd's side of it */
     mdl_cursor_binding binding; /* of its cursors */
     dl_time state;              /* the time of the first page */
+    dl_time from_state;         /* the state of the dataset FROM */
     const char *from;           /* dataset at which the page begins */
     mdl_place behind;           /* ... behind this line */
     mdl_search *search;         /* what for */
     int n;                      /* records found */
     found *items;               /* the records */
+    dl_buf *kept;               /* the text of those that are kept */
     const char *cursor;         /* of the next page, NULL: none */
     mdl_stream *out;            /* the answer */
     dl_buf *buf;                /* one record */
@@ -113,8 +123,10 @@ static int read_cursor(search_request *s)
     s->state = dl_time_now();
     status = mdl_page_open(&position, q, &s->binding, CURSOR);
     if (status == OK && position != NULL) {
-        if (sscanf(position, "%" SCNd64 " %" SCNd32 " %" SCNu64 " %255s",
-                   &s->state, &s->behind.day, &s->behind.line, name) != 4) {
+        if (sscanf(position,
+                   "%" SCNd64 " %" SCNd64 " %" SCNd32 " %" SCNu64 " %255s",
+                   &s->state, &s->from_state, &s->behind.day, &s->behind.line,
+                   name) != 5) {
             return mdl_page_refuse(q, CURSOR);
         }
         s->from = apr_pstrdup(q->r->pool, name);
@@ -122,13 +134,14 @@ static int read_cursor(search_request *s)
     return status;
 }
 
-/* Set the cursor of the next page, which goes on behind PLACE of NAME. */
-static void set_cursor(search_request *s, const char *name, mdl_place place)
+/* Set the cursor of the next page, which goes on behind PLACE of FROM. */
+static void set_cursor(search_request *s, const source *from, mdl_place place)
 {
     s->cursor = mdl_page_next(
         s->q, &s->binding,
-        apr_psprintf(s->q->r->pool, "%" PRId64 " %" PRId32 " %" PRIu64 " %s",
-                     s->state, place.day, place.line, name));
+        apr_psprintf(
+            s->q->r->pool, "%" PRId64 " %" PRId64 " %" PRId32 " %" PRIu64 " %s",
+            s->state, from->range.as_of, place.day, place.line, from->name));
 }
 
 /* --- Finding --------------------------------------------------------------- */
@@ -150,22 +163,37 @@ static bool may_read(void *context, dl_day day)
     return mdl_grant_allows(days->q, &resource, DL_LEVEL_READ);
 }
 
-/* Open the walk over NAME; NULL when there is nothing. */
+/* The state in which the dataset of SNAP is searched first: a commit that is
+ * under way may have its time already, and be seen by a later page alone. */
+static dl_time first_state(const search_request *s, dl_lake_snapshot *snap)
+{
+    dl_time newest = dl_lake_snapshot_totals(snap)->last_commit;
+
+    return newest < s->state ? newest : s->state;
+}
+
+/* Return a walk over FROM that leaves out what the caller may not read. */
+static mdl_walk *walk_over(const source *from, const mdl_walk_range *range,
+                           const mdl_request *q)
+{
+    mdl_walk *walk = mdl_walk_create(from->snap, range, q->r->pool);
+    days_of *days = apr_palloc(q->r->pool, sizeof *days);
+
+    days->q = q;
+    days->name = from->name;
+    mdl_walk_allow(walk, may_read, days);
+    return walk;
+}
+
+/* Set *MADE to the lines of NAME; NULL when there is nothing. */
 static dl_status open_source(source **made, const search_request *s,
                              const char *name, dl_error *err)
 {
     mdl_request *q = s->q;
     bool first = strcmp(name, s->from) == 0;
-    mdl_walk_range range = {
-        .first = q->values[DATE].given ? q->values[DATE].day : INT32_MIN + 1,
-        .last = INT32_MAX,
-        .behind = first ? s->behind : (mdl_place){DL_DAY_NONE, 0},
-        .as_of = s->state,
-        .with_coords = q->values[META].flag};
-    days_of *days = apr_palloc(q->r->pool, sizeof *days);
-    dl_lake_snapshot *snap;
+    source *from = apr_pcalloc(q->r->pool, sizeof *from);
     dl_status status =
-        mdl_lake_snapshot(&snap, q->site->lake, name, err, q->r->pool);
+        mdl_lake_snapshot(&from->snap, q->site->lake, name, err, q->r->pool);
 
     *made = NULL;
     if (status == DL_NOT_FOUND) {
@@ -174,44 +202,60 @@ static dl_status open_source(source **made, const search_request *s,
     if (status != DL_OK) {
         return status;
     }
-    *made = apr_palloc(q->r->pool, sizeof **made);
-    (*made)->name = name;
-    (*made)->walk = mdl_walk_create(snap, &range, q->r->pool);
-    days->q = q;
-    days->name = name;
-    mdl_walk_allow((*made)->walk, may_read, days);
+    from->name = name;
+    from->range = (mdl_walk_range){
+        .first = q->values[DATE].given ? q->values[DATE].day : INT32_MIN + 1,
+        .last = INT32_MAX,
+        .behind = first ? s->behind : (mdl_place){DL_DAY_NONE, 0},
+        .as_of = first ? s->from_state : first_state(s, from->snap),
+        .hint = s->search->hint};
+    *made = from;
     return DL_OK;
 }
 
-/* Find what the page still takes in SOURCE; *DONE: the page is full or the
- * time is over. */
-static dl_status find_in(bool *done, search_request *s, const source *from,
+/* Take MATCH of FROM to the page. */
+static void take(search_request *s, source *from, const mdl_match *match)
+{
+    found *item = &s->items[s->n++];
+    dl_error err;
+
+    *item = (found){.source = from, .place = match->place};
+    if (!s->q->values[META].flag) {
+        item->at = s->kept->len;
+        if (dl_buf_append(s->kept, match->text, match->len, &err) == DL_OK) {
+            item->len = match->len;
+        }
+    }
+}
+
+/* Find what the page still takes in FROM; *DONE: the page is full or the time
+ * is over. */
+static dl_status find_in(bool *done, search_request *s, source *from,
                          dl_error *err)
 {
     int limit = (int)s->q->values[LIMIT].number;
+    mdl_match match;
 
+    mdl_search_walk(s->search, walk_over(from, &from->range, s->q),
+                    from->range.behind);
     for (;;) {
-        mdl_place before = mdl_walk_place(from->walk);
-        dl_lake_line line;
-        dl_day day;
-
-        DL_TRY(mdl_search_next(&line, &day, s->search, from->walk, err));
-        if (s->search->cut) {
-            set_cursor(s, from->name, mdl_walk_place(from->walk));
-            *done = true;
-            return DL_OK;
+        DL_TRY(mdl_search_next(&match, s->search, err));
+        if (match.text == NULL || s->n == limit) {
+            break;
         }
-        if (line.text == NULL) {
-            return DL_OK;
-        }
+        take(s, from, &match);
         if (s->n == limit) {
-            /* The last record of the page, or what was read over since. */
-            set_cursor(s, from->name, before);
-            *done = true;
-            return DL_OK;
+            mdl_search_full(s->search);
         }
-        s->items[s->n++] = (found){from, {day, line.line}};
     }
+    if (match.text != NULL || !s->search->ended) {
+        mdl_place place = s->search->place;
+
+        place.line -= match.text != NULL ? 1 : 0;
+        set_cursor(s, from, place);
+        *done = true;
+    }
+    return DL_OK;
 }
 
 /* Whether NAME is to be searched. */
@@ -243,6 +287,7 @@ static dl_status find_all(search_request *s, dl_error *err)
             DL_TRY(find_in(&done, s, from, err));
         }
     }
+    mdl_search_end(s->search);
     return DL_OK;
 }
 
@@ -279,6 +324,28 @@ static dl_status flush(search_request *s, dl_error *err)
     return status;
 }
 
+/* Set *LINE to the record ITEM: the one that was kept, or read again. */
+static dl_status load_record(dl_lake_line *line, const search_request *s,
+                             const found *item, dl_error *err)
+{
+    source *from = item->source;
+
+    if (item->len > 0) {
+        *line = (dl_lake_line){.text = s->kept->data + item->at,
+                               .len = item->len,
+                               .line = item->place.line};
+        return DL_OK;
+    }
+    if (from->again == NULL) {
+        mdl_walk_range range = from->range;
+
+        range.hint = NULL;
+        range.with_coords = s->q->values[META].flag;
+        from->again = walk_over(from, &range, s->q);
+    }
+    return mdl_walk_read(line, from->again, item->place, err);
+}
+
 static dl_status send_records(search_request *s, dl_error *err)
 {
     int i;
@@ -289,7 +356,7 @@ static dl_status send_records(search_request *s, dl_error *err)
                            .meta = s->q->values[META].flag};
         dl_lake_line line;
 
-        DL_TRY(mdl_walk_read(&line, item->source->walk, item->place, err));
+        DL_TRY(load_record(&line, s, item, err));
         if (i > 0) {
             DL_TRY(dl_buf_append(s->buf, ",", 1, err));
         }
@@ -359,11 +426,13 @@ int mdl_api_search(mdl_request *q)
         status = mdl_grant_load(q);
     }
     if (status == OK) {
-        status = mdl_search_begin(&s.search, q, q->values[TEXT].text, true);
+        status = mdl_search_begin(&s.search, q, q->values[TEXT].text, true,
+                                  (int)q->values[LIMIT].number);
     }
     if (status != OK) {
         return status;
     }
+    s.kept = dl_buf_create(KEPT_MAX, q->r->pool);
     s.items = apr_palloc(q->r->pool,
                          sizeof *s.items * (size_t)q->values[LIMIT].number);
     if (find_all(&s, &err) != DL_OK) {

@@ -55,6 +55,12 @@ static const number_rule rule_quota_windows = {
 static const number_rule rule_read_limit = {
     offsetof(mdl_config, read_limit_s), 1, 300, true,
     "a time from 1 s to 300 s, such as 30s"};
+static const number_rule rule_search_limit = {
+    offsetof(mdl_config, search_limit_s), 0, 60, true,
+    "a time from 0 s to 60 s, such as 10s"};
+static const number_rule rule_search_threads = {
+    offsetof(mdl_config, search_threads), 1, 16, false,
+    "a whole number from 1 to 16"};
 
 static const number_rule rule_audit_buffer = {
     offsetof(mdl_config, audit_buffer), 1048576, 1073741824, false,
@@ -386,6 +392,11 @@ const command_rec mdl_directives[] = {
         RSRC_CONF, "Bytes of answers that one child keeps"),
     AP_INIT_TAKE1("DataLakeReadLimit", set_number, RULE(rule_read_limit),
         RSRC_CONF, "How long one request may take"),
+    AP_INIT_TAKE1("DataLakeSearchLimit", set_number, RULE(rule_search_limit),
+        RSRC_CONF, "How long a search looks before it answers what it has"),
+    AP_INIT_TAKE1("DataLakeSearchThreads", set_number,
+        RULE(rule_search_threads), RSRC_CONF,
+        "How many threads of a child work on one search"),
     AP_INIT_TAKE1("DataLakeAuditDir", set_path, MEMBER(audit_dir), RSRC_CONF,
         "Folder of the audit log's files"),
     AP_INIT_TAKE1("DataLakeAuditKeyFile", set_path, MEMBER(audit_key_file),
@@ -426,6 +437,8 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->cache_bytes = MDL_UNSET;
     config->consent_policy = MDL_UNSET;
     config->read_limit_s = MDL_UNSET;
+    config->search_limit_s = MDL_UNSET;
+    config->search_threads = MDL_UNSET;
     config->audit_buffer = MDL_UNSET;
     config->quota_windows = MDL_UNSET;
     config->n_metrics_allow = MDL_UNSET;
@@ -470,6 +483,8 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_number(&config->cache_bytes, base->cache_bytes);
     take_number(&config->consent_policy, base->consent_policy);
     take_number(&config->read_limit_s, base->read_limit_s);
+    take_number(&config->search_limit_s, base->search_limit_s);
+    take_number(&config->search_threads, base->search_threads);
     take_text(&config->audit_dir, base->audit_dir);
     take_text(&config->audit_key_file, base->audit_key_file);
     take_number(&config->audit_buffer, base->audit_buffer);
@@ -529,6 +544,8 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_number(&config->cache_bytes, 16777216);
     take_number(&config->consent_policy, 1);
     take_number(&config->read_limit_s, 30);
+    take_number(&config->search_limit_s, 10);
+    take_number(&config->search_threads, 2);
     take_text(&config->audit_dir, "/var/lib/datalake/audit");
     take_text(&config->audit_key_file, "/etc/datalake/audit.key");
     take_number(&config->audit_buffer, 4194304);

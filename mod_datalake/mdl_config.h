@@ -59,6 +59,8 @@ typedef struct mdl_config {
     int cache_bytes;            /* DataLakeAnswerCache, per child */
     int consent_policy;         /* DataLakeConsentPolicy: 1 given, 0 not */
     int read_limit_s;           /* DataLakeReadLimit: deadline of a request */
+    int search_limit_s;         /* DataLakeSearchLimit: time of a search */
+    int search_threads;         /* DataLakeSearchThreads: of one search */
     const char *audit_dir;      /* DataLakeAuditDir: folder of the log */
     const char *audit_key_file; /* DataLakeAuditKeyFile: signs its chains */
     int audit_buffer;           /* DataLakeAuditBuffer, bytes per child */

@@ -4,6 +4,7 @@
 #include "mdl_walk.h"
 
 #include "dl_lake.h"
+#include "dl_lake_stretch.h"
 
 /* Lines that are read over rather than looked up. */
 #define NEAR_LINES 64
@@ -194,6 +195,29 @@ dl_status mdl_walk_next(dl_lake_line *line, dl_day *day, mdl_walk *walk,
         if (line->text != NULL) {
             *day = dl_lake_day_at(walk->snap, walk->i)->day;
             walk->place = (mdl_place){*day, line->line};
+            return DL_OK;
+        }
+        leave_day(walk);
+    }
+}
+
+dl_status mdl_walk_plan(dl_lake_stretch *stretch, dl_day *day, mdl_walk *walk,
+                        dl_error *err)
+{
+    for (;;) {
+        bool open = walk->scan != NULL;
+
+        if (!open) {
+            DL_TRY(open_next(&open, walk, err));
+        }
+        if (!open) {
+            stretch->lines = 0;
+            return DL_OK;
+        }
+        DL_TRY(dl_lake_scan_plan(stretch, walk->scan, err));
+        if (stretch->lines > 0) {
+            *day = dl_lake_day_at(walk->snap, walk->i)->day;
+            walk->place = (mdl_place){*day, stretch->line + stretch->lines - 1};
             return DL_OK;
         }
         leave_day(walk);

@@ -22,6 +22,8 @@
 #include "dl_lake_reader.h"
 #include "dl_time.h"
 
+struct dl_lake_stretch;
+
 /* One line of a dataset. */
 typedef struct mdl_place {
     dl_day day;    /* its day */
@@ -55,6 +57,14 @@ void mdl_walk_allow(mdl_walk *walk, bool (*may)(void *context, dl_day day),
  * the next call.  Fails as dl_lake_scan_next. */
 DL_MUSTCHECK dl_status mdl_walk_next(dl_lake_line *line, dl_day *day,
                                      mdl_walk *walk, dl_error *err);
+
+/* Set *STRETCH and *DAY to the lines that come next, which are not read yet;
+ * stretch->lines is 0 at the end.  The place of WALK is then their last line.
+ * Not to be mixed with mdl_walk_next without a seek between.  Fails as
+ * dl_lake_scan_plan. */
+DL_MUSTCHECK dl_status mdl_walk_plan(struct dl_lake_stretch *stretch,
+                                     dl_day *day, mdl_walk *walk,
+                                     dl_error *err);
 
 /* Pass N lines over without reading them, as far as there are so many; set *N
  * to how many were not there. */

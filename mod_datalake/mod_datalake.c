@@ -94,9 +94,15 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
  * begin here.  Their clean-ups hang under the child's pool. */
 static void start_child(apr_pool_t *pchild, server_rec *main_server)
 {
+    dl_error err;
+
     mdl_log_install(main_server);
     mdl_request_id_start();
     mdl_sites_open(main_server, pchild);
+    if (mdl_search_start(main_server, &err, pchild) != DL_OK) {
+        ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_NOERRNO, 0, main_server,
+                     "DL1240 searches go on without helpers: %s", err.text);
+    }
 }
 
 static void register_hooks(apr_pool_t *pool)

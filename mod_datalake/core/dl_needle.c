@@ -120,14 +120,14 @@ static size_t forms_of(piece_byte bytes[4], bool *odd, uint32_t code)
     return len;
 }
 
-/* Return the place of the rarest byte of P, but for place NOT. */
-static size_t rarest(const piece *p, size_t not )
+/* Return the place of the rarest byte of P, but for place OTHER. */
+static size_t rarest(const piece *p, size_t other)
 {
-    size_t best = not == 0 ? 1 : 0;
+    size_t best = other == 0 ? 1 : 0;
     size_t i;
 
     for (i = best + 1; i < p->len; i++) {
-        if (i != not &&p->bytes[i].common < p->bytes[best].common) {
+        if (i != other && p->bytes[i].common < p->bytes[best].common) {
             best = i;
         }
     }
@@ -194,17 +194,21 @@ static void choose_piece(dl_needle *needle, bool whole)
 /* Note the form ODD of LEN bytes, once. */
 static void add_odd(dl_needle *needle, const char *odd, size_t len)
 {
-    dl_anchors anchors = {.at = {0, len - 1},
-                          .value = {(uint8_t)odd[0], (uint8_t)odd[len - 1]}};
+    uint8_t first = (uint8_t)odd[0];
+    uint8_t last = (uint8_t)odd[len - 1];
     uint32_t i;
 
     for (i = 0; i < needle->n_odd && i < ODD_MAX; i++) {
-        if (memcmp(&needle->odd[i], &anchors, sizeof anchors) == 0) {
+        const dl_anchors *known = &needle->odd[i];
+
+        if (known->at[1] == len - 1 && known->value[0] == first &&
+            known->value[1] == last) {
             return;
         }
     }
     if (i < ODD_MAX) {
-        needle->odd[i] = anchors;
+        needle->odd[i] =
+            (dl_anchors){.at = {0, len - 1}, .value = {first, last}};
     }
     needle->n_odd++;
 }
@@ -293,7 +297,7 @@ dl_status dl_needle_create(dl_needle **needle, const char *text, size_t len,
     }
     made = apr_pcalloc(result_pool, sizeof *made + len * sizeof made->code[0]);
     while (at < len) {
-        uint32_t code;
+        uint32_t code = 0;
         size_t step = dl_utf8_check(bytes + at, len - at);
 
         if (step == 0) {
@@ -333,7 +337,7 @@ static bool match_on(size_t *to, const dl_needle *needle, const haystack *in,
         return false;
     }
     for (i = first; i < needle->n; i++) {
-        uint32_t code;
+        uint32_t code = 0;
         size_t step;
 
         if (at >= in->len) {
@@ -358,7 +362,7 @@ static bool match_back(size_t *begin, const dl_needle *needle,
     uint32_t i;
 
     for (i = needle->pivot; i > 0; i--) {
-        uint32_t code;
+        uint32_t code = 0;
         size_t end = at;
 
         do {

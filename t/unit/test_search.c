@@ -201,6 +201,7 @@ static bool record_holds(const record *r, const bytes *wanted, bool values)
 static char *join(size_t *len)
 {
     char *all = malloc((size_t)LINES * ROOM);
+    char *exact;
     size_t at = 0;
     int i;
 
@@ -210,7 +211,12 @@ static char *join(size_t *len)
         all[at++] = '\n';
     }
     *len = at;
-    return all == NULL ? NULL : realloc(all, at);
+    exact = malloc(at + 1);
+    if (all != NULL && exact != NULL) {
+        memcpy(exact, all, at);
+    }
+    free(all);
+    return exact;
 }
 
 /* Return whether the lines found for WANTED are those that hold it. */
