@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_gram.h"
 
+#include <endian.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -36,33 +37,38 @@ static inline uint32_t row_of(const char *text)
     return gram * 0x9E3779B1u >> 17;
 }
 
+/* Return the ASCII character C in lower case. */
+static inline char lower(char c)
+{
+    bool upper = c >= 'A' && c <= 'Z';
+
+    return (char)((unsigned char)c | (upper ? 0x20u : 0u));
+}
+
 /* --- Folding --------------------------------------------------------------- */
 
-/* Fold the WIDE bytes at TEXT to OUT, if they are ASCII without backslash. */
-static inline bool fold_wide(char *out, const char *text)
+/* Fold the WIDE bytes at TEXT to OUT as ASCII; return how many of them are
+ * that, up to the first backslash. */
+static inline unsigned fold_wide(char *out, const char *text)
 {
 #ifdef __SSE2__
     __m128i x = _mm_loadu_si128((const __m128i_u *)text);
     __m128i upper = _mm_and_si128(_mm_cmpgt_epi8(x, _mm_set1_epi8('A' - 1)),
                                   _mm_cmplt_epi8(x, _mm_set1_epi8('Z' + 1)));
     __m128i slash = _mm_cmpeq_epi8(x, _mm_set1_epi8('\\'));
+    unsigned other = (unsigned)_mm_movemask_epi8(_mm_or_si128(x, slash));
 
-    if (_mm_movemask_epi8(_mm_or_si128(x, slash)) != 0) {
-        return false;
-    }
     upper = _mm_and_si128(upper, _mm_set1_epi8(0x20));
     _mm_storeu_si128((__m128i_u *)out, _mm_or_si128(x, upper));
-    return true;
+    return (unsigned)__builtin_ctz(other | 1u << WIDE);
 #else
-    unsigned bad = 0;
+    unsigned n = 0;
 
-    for (int i = 0; i < WIDE; i++) {
-        unsigned char c = (unsigned char)text[i];
-
-        bad |= (c & 0x80u) | (c == '\\');
-        out[i] = (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+    while (n < WIDE && (unsigned char)text[n] < 0x80 && text[n] != '\\') {
+        out[n] = lower(text[n]);
+        n++;
     }
-    return bad == 0;
+    return n;
 #endif
 }
 
@@ -138,13 +144,13 @@ static size_t fold_one(char **out, const char *text, size_t left, bool escapes)
             if (c >= 0x80) {
                 return 1;
             }
-            *(*out)++ = (char)dl_fold(c);
+            *(*out)++ = lower((char)c);
             return 2;
         }
         used = read_escape(&code, text, left);
     }
     if (used == 0) {
-        *(*out)++ = c < 0x80 ? (char)dl_fold(c) : (char)c;
+        *(*out)++ = lower((char)c);
         return 1;
     }
     *out += dl_utf8_encode(*out, dl_fold(code));
@@ -157,17 +163,16 @@ size_t dl_gram_fold(char *out, const char *line, size_t len)
     char *first = out;
 
     while (end - line >= WIDE) {
-        const char *stop;
+        unsigned n = fold_wide(out, line);
 
-        if (fold_wide(out, line)) {
+        if (n == WIDE) { /* a guess, where a sum would have to wait */
             line += WIDE;
             out += WIDE;
             continue;
         }
-        stop = line + WIDE;
-        while (line < stop) {
-            line += fold_one(&out, line, (size_t)(end - line), true);
-        }
+        line += n;
+        out += n;
+        line += fold_one(&out, line, (size_t)(end - line), true);
     }
     while (line < end) {
         line += fold_one(&out, line, (size_t)(end - line), true);
@@ -177,12 +182,39 @@ size_t dl_gram_fold(char *out, const char *line, size_t len)
 
 /* --- Rows ------------------------------------------------------------------ */
 
-void dl_gram_mark(uint64_t bits[DL_GRAM_WORDS], const char *text, size_t len)
+void dl_gram_mark(uint8_t marks[DL_GRAM_ROWS], const char *text, size_t len)
 {
-    for (size_t i = 0; i + DL_GRAM <= len; i++) {
-        uint32_t row = row_of(text + i);
+    size_t i = 0;
 
-        bits[row >> 6] |= UINT64_C(1) << (row & 63);
+    for (; i + DL_GRAM + 3 <= len; i += 4) {
+        uint32_t a = row_of(text + i);
+        uint32_t b = row_of(text + i + 1);
+        uint32_t c = row_of(text + i + 2);
+        uint32_t d = row_of(text + i + 3);
+
+        marks[a] = 1;
+        marks[b] = 1;
+        marks[c] = 1;
+        marks[d] = 1;
+    }
+    for (; i + DL_GRAM <= len; i++) {
+        marks[row_of(text + i)] = 1;
+    }
+}
+
+void dl_gram_pack(uint64_t bits[DL_GRAM_WORDS],
+                  const uint8_t marks[DL_GRAM_ROWS])
+{
+    for (size_t word = 0; word < DL_GRAM_WORDS; word++) {
+        uint64_t eight;
+
+        bits[word] = 0;
+        for (size_t i = 0; i < 8; i++) {
+            memcpy(&eight, marks + word * 64 + i * 8, sizeof eight);
+            /* Byte k, 0 or 1, moves to bit 56 + k; none meets another. */
+            eight = le64toh(eight) * UINT64_C(0x0102040810204080) >> 56;
+            bits[word] |= eight << (8 * i);
+        }
     }
 }
 

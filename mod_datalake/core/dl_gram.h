@@ -27,9 +27,13 @@ size_t dl_gram_room(size_t len);
  * its length.  Bytes that are not UTF-8 stay. */
 size_t dl_gram_fold(char *out, const char *line, size_t len);
 
-/* Set in BITS the rows of the grams of the LEN bytes of folded text at TEXT.
- */
-void dl_gram_mark(uint64_t bits[DL_GRAM_WORDS], const char *text, size_t len);
+/* Set to 1 in MARKS, a byte a row, the rows of the grams of the LEN bytes of
+ * folded text at TEXT. */
+void dl_gram_mark(uint8_t marks[DL_GRAM_ROWS], const char *text, size_t len);
+
+/* Set in BITS the rows that are 1 in MARKS, and clear the others. */
+void dl_gram_pack(uint64_t bits[DL_GRAM_WORDS],
+                  const uint8_t marks[DL_GRAM_ROWS]);
 
 /* Write to ROWS, which has room for MAX, rows that every line has whose text,
  * or a value in which, holds the LEN bytes of UTF-8 at TEXT without regard to

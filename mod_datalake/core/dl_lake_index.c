@@ -8,7 +8,6 @@
 #include "dl_crc.h"
 #include "dl_gram.h"
 #include "dl_lake_column.h"
-#include "dl_lake_index_build.h"
 #include "dl_lake_index_file.h"
 #include "dl_lake_index_keys.h"
 #include "dl_lake_index_zone.h"
@@ -18,23 +17,23 @@
 
 /* --- Opening -------------------------------------------------------------- */
 
-/* Open the index of PART with SUFFIX. */
-static dl_status open_one(dl_lake_index **index, const dl_lake_io *io, int meta,
-                          const dl_lake_part *part, const char *suffix,
-                          dl_error *err, apr_pool_t *pool)
+/* Open the index at PLACE, which is to be one of PART. */
+static dl_status open_one(dl_lake_index **index,
+                          const dl_lake_index_place *place,
+                          const dl_lake_part *part, dl_error *err,
+                          apr_pool_t *pool)
 {
-    char name[DL_LAKE_PATH_MAX];
     const dl_lake_index_segment *last;
     dl_lake_index *made;
     uint64_t bytes;
 
-    dl_lake_index_name(name, part->uid, suffix);
-    DL_TRY(dl_lake_index_load(&made, io, meta, name, part->uid, err, pool));
+    DL_TRY(dl_lake_index_load(&made, place, err, pool));
     last = &made->segments[made->n - 1];
     bytes = last->at + last->bytes;
     if ((bytes == part->bytes && last->crc != part->crc) ||
         (bytes > part->bytes && part->state != DL_LAKE_PART_OPEN)) {
-        return dl_fail(err, DL_CORRUPT, 0, "%s is of another part", name);
+        return dl_fail(err, DL_CORRUPT, 0, "the %s is of another part",
+                       place->suffix);
     }
     *index = made;
     return DL_OK;
@@ -44,12 +43,14 @@ dl_status dl_lake_index_open(dl_lake_index **index, const dl_lake_io *io,
                              int meta, const dl_lake_part *part, dl_error *err,
                              apr_pool_t *result_pool)
 {
-    dl_status status =
-        open_one(index, io, meta, part, "index", err, result_pool);
+    dl_lake_index_place place = {
+        .io = io, .meta = meta, .uid = part->uid, .suffix = "index"};
+    dl_status status = open_one(index, &place, part, err, result_pool);
     dl_error other;
 
+    place.suffix = "grow";
     if (status != DL_OK &&
-        open_one(index, io, meta, part, "grow", &other, result_pool) == DL_OK) {
+        open_one(index, &place, part, &other, result_pool) == DL_OK) {
         return DL_OK;
     }
     return status;

@@ -1,8 +1,9 @@
 /* dl_lake_index_build.c - From lines to blocks to segments.
  *
- * The grams of a block are marked in one of 64 bitmaps of 4 KiB, which stays
- * in the nearest cache; 64 of them become one plane of rows, a word for each
- * row; up to 16 planes become the rows of a segment.
+ * The grams of a block are marked in 32 KiB, a byte a row, which is a store and
+ * no more; packed they are one of 64 bitmaps of 4 KiB, 64 of which become one
+ * plane of rows, a word for each row; up to 16 planes become the rows of a
+ * segment.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_index_build.h"
@@ -32,7 +33,8 @@ typedef struct room {
 
 struct dl_lake_index_builder {
     dl_lake_index_plan plan;    /* what to make; bytes, lines, crc move on */
-    uint64_t *marks;            /* bitmaps of the blocks of a plane */
+    uint8_t *marks;             /* rows of the block being filled */
+    uint64_t *maps;             /* bitmaps of the blocks of a plane */
     uint64_t *planes[PLANES];   /* rows of earlier blocks; made as needed */
     int n;                      /* complete blocks of the segment */
     uint64_t bytes;             /* of them and the block being filled */
@@ -66,6 +68,7 @@ static apr_status_t free_builder(void *data)
     }
     dl_lake_keys_free(&b->sorted);
     free(b->marks);
+    free(b->maps);
     free(b->folded.data);
     free(b->scratch.data);
     return APR_SUCCESS;
@@ -79,6 +82,12 @@ static void *need(void *memory)
     return memory;
 }
 
+/* Return the zones of column I of B, one for each block. */
+static dl_lake_zone *zones_of(const dl_lake_index_builder *b, int i)
+{
+    return b->zones + (size_t)i * (size_t)b->plan.blocks;
+}
+
 /* Let the block that begins now hold nothing. */
 static void begin_block(dl_lake_index_builder *b)
 {
@@ -87,10 +96,9 @@ static void begin_block(dl_lake_index_builder *b)
     b->block_at = (uint32_t)b->bytes;
     b->block_line = b->lines;
     b->block_crc = 0;
-    memset(b->marks + (size_t)(b->n % PLANE) * STRIDE, 0,
-           DL_GRAM_WORDS * sizeof *b->marks);
+    memset(b->marks, 0, DL_GRAM_ROWS);
     for (int i = 0; i < n; i++) {
-        dl_lake_zone_clear(&b->zones[i * b->plan.blocks + b->n]);
+        dl_lake_zone_clear(&zones_of(b, i)[b->n]);
     }
 }
 
@@ -110,7 +118,8 @@ void dl_lake_index_builder_create(dl_lake_index_builder **builder,
         apr_palloc(result_pool, (columns * blocks + 1) * sizeof *b->zones);
     b->keys = apr_pcalloc(result_pool, (columns + 1) * sizeof *b->keys);
     b->slots = apr_pcalloc(result_pool, (slots + 1) * sizeof *b->slots);
-    b->marks = need(malloc(PLANE * STRIDE * sizeof *b->marks));
+    b->marks = need(malloc(DL_GRAM_ROWS));
+    b->maps = need(malloc((size_t)PLANE * STRIDE * sizeof *b->maps));
     dl_lake_bytes_own(&b->out, result_pool);
     apr_pool_cleanup_register(result_pool, b, free_builder,
                               apr_pool_cleanup_null);
@@ -155,7 +164,7 @@ static void make_plane(dl_lake_index_builder *b, int n)
         uint64_t *rows = *plane + word * PLANE;
 
         for (int i = 0; i < PLANE; i++) {
-            rows[i] = i < n ? b->marks[(size_t)i * STRIDE + word] : 0;
+            rows[i] = i < n ? b->maps[(size_t)i * STRIDE + word] : 0;
         }
         transpose(rows);
     }
@@ -169,8 +178,9 @@ static void add_rows(dl_lake_index_builder *b)
     unsigned unit;
     unsigned width = dl_lake_index_width(&unit, b->n);
     unsigned words = (width + 7) / 8;
-    uint8_t *p = dl_lake_bytes_room(&b->out, (size_t)DL_GRAM_ROWS * width +
-                                                 DL_GRAM_ROWS / unit * 4 + 8);
+    uint8_t *p =
+        dl_lake_bytes_room(&b->out, (size_t)DL_GRAM_ROWS * width +
+                                        (size_t)DL_GRAM_ROWS / unit * 4 + 8);
     uint8_t *first = p;
 
     for (unsigned row = 0; row < DL_GRAM_ROWS; row += unit) {
@@ -207,8 +217,7 @@ static uint32_t add_columns(dl_lake_index_builder *b)
             dl_lake_keys_add(&b->out, &b->keys[i], &b->sorted);
         }
         else {
-            dl_lake_zones_add(&b->out, column->kind,
-                              b->zones + i * b->plan.blocks, b->n);
+            dl_lake_zones_add(&b->out, column->kind, zones_of(b, i), b->n);
         }
         dl_lake_add_u8(&directory, (uint8_t)column->kind);
         dl_lake_add_text(&directory, column->name, strlen(column->name));
@@ -289,6 +298,7 @@ static dl_status end_block(dl_lake_index_builder *b, dl_error *err)
     entry->line = b->block_line;
     entry->crc = b->block_crc;
     b->crc = dl_lake_crc_join(b->crc, b->block_crc, b->bytes - b->block_at);
+    dl_gram_pack(b->maps + (size_t)(b->n % PLANE) * STRIDE, b->marks);
     b->n++;
     if (b->n % PLANE == 0) {
         make_plane(b, PLANE);
@@ -322,7 +332,7 @@ static void add_value(dl_lake_index_builder *b, int i, dl_json_slice slice)
     size_t len = slice.len;
 
     if (column->kind != DL_LAKE_COLUMN_KEYS) {
-        dl_lake_zone_widen(&b->zones[i * b->plan.blocks + b->n], column, slice);
+        dl_lake_zone_widen(&zones_of(b, i)[b->n], column, slice);
         return;
     }
     if (slice.kind != DL_JSON_STRING) {
@@ -344,8 +354,7 @@ static void add_line(dl_lake_index_builder *b, const char *line, size_t len)
     char *folded = make_room(&b->folded, dl_gram_room(len));
     dl_json_result result;
 
-    dl_gram_mark(b->marks + (size_t)(b->n % PLANE) * STRIDE, folded,
-                 dl_gram_fold(folded, line, len));
+    dl_gram_mark(b->marks, folded, dl_gram_fold(folded, line, len));
     if (columns == NULL || len > DL_JSON_MAX_BYTES ||
         dl_json_scan(&result, b->slots, columns->shape,
                      make_room(&b->scratch, len + DL_JSON_SLACK), line,

@@ -14,6 +14,7 @@
 #include "dl_crc.h"
 #include "dl_fold.h"
 #include "dl_gram.h"
+#include "dl_lake_index_build.h"
 
 /* Most columns of a segment, most bytes of their directory. */
 #define COLUMNS_MAX   256
@@ -137,7 +138,8 @@ static dl_status place_parts(dl_lake_index_segment *s, const header *h,
         return dl_fail(err, DL_CORRUPT, 0, "a header out of bounds");
     }
     table = (size_t)s->n * DL_LAKE_INDEX_ENTRY;
-    rows = (uint64_t)DL_GRAM_ROWS * s->width + DL_GRAM_ROWS / s->unit * 4;
+    rows = (uint64_t)DL_GRAM_ROWS * s->width +
+           (uint64_t)DL_GRAM_ROWS / s->unit * 4;
     s->rows = s->data + DL_LAKE_INDEX_HEADER + table;
     if (h->directory < DL_LAKE_INDEX_HEADER + table + rows ||
         h->len > DIRECTORY_MAX || (uint64_t)h->directory + h->len != s->size ||
@@ -253,22 +255,24 @@ static dl_status read_segments(dl_lake_index *index, uint64_t uid,
     return index->n > 0 ? DL_OK : status;
 }
 
-dl_status dl_lake_index_load(dl_lake_index **index, const dl_lake_io *io,
-                             int meta, const char *name, uint64_t uid,
-                             dl_error *err, apr_pool_t *result_pool)
+dl_status dl_lake_index_load(dl_lake_index **index,
+                             const dl_lake_index_place *place, dl_error *err,
+                             apr_pool_t *result_pool)
 {
+    char name[DL_LAKE_PATH_MAX];
     char path[sizeof DL_LAKE_IDX + DL_LAKE_PATH_MAX];
     dl_lake_index *made = apr_pcalloc(result_pool, sizeof *made);
     dl_status status;
     int fd;
 
+    dl_lake_index_name(name, place->uid, place->suffix);
     apr_snprintf(path, sizeof path, DL_LAKE_IDX "/%s", name);
-    DL_TRY(dl_lake_file_open(&fd, io, meta, path, O_RDONLY, err));
+    DL_TRY(dl_lake_file_open(&fd, place->io, place->meta, path, O_RDONLY, err));
     apr_pool_cleanup_register(result_pool, made, unmap, apr_pool_cleanup_null);
-    status = map_file(made, io, fd, err);
-    io->close(fd);
+    status = map_file(made, place->io, fd, err);
+    place->io->close(fd);
     DL_TRY(status);
-    DL_TRY(read_segments(made, uid, err, result_pool));
+    DL_TRY(read_segments(made, place->uid, err, result_pool));
     *index = made;
     return DL_OK;
 }

@@ -58,11 +58,18 @@ struct dl_lake_index {
     dl_lake_index_segment *segments; /* the segments */
 };
 
-/* Set *INDEX to the file NAME in the folder idx/ of META, as far as it is one
- * of the part UID; it lives in RESULT_POOL.  Fails as dl_lake_index_open. */
+/* Where an index lies. */
+typedef struct dl_lake_index_place {
+    const dl_lake_io *io; /* system calls */
+    int meta;             /* folder _lake/DATASET */
+    uint64_t uid;         /* of the part */
+    const char *suffix;   /* "index" or "grow" */
+} dl_lake_index_place;
+
+/* Set *INDEX to the file at PLACE, as far as it is right; it lives in
+ * RESULT_POOL.  Fails as dl_lake_index_open. */
 DL_MUSTCHECK dl_status dl_lake_index_load(dl_lake_index **index,
-                                          const dl_lake_io *io, int meta,
-                                          const char *name, uint64_t uid,
+                                          const dl_lake_index_place *place,
                                           dl_error *err,
                                           apr_pool_t *result_pool);
 

@@ -111,8 +111,8 @@ dl_status dl_lake_index_reading_next(const char **data, size_t *len,
 
     *data = NULL;
     *len = 0;
-    if (r->walk.bytes >= r->asked + ASKED) {
-        r->asked = r->walk.bytes;
+    if (r->walk.bytes >= r->ask_at) {
+        r->ask_at = r->walk.bytes + ASKED;
         if (job->go_on != NULL && !job->go_on(job->context, r->walk.bytes)) {
             return dl_fail(err, DL_BUSY, 0, "stopped");
         }
@@ -162,17 +162,17 @@ static dl_status make_all(output *out, const dl_lake_index_job *job,
                                .columns = job->columns,
                                .sink = put_segment,
                                .context = out};
-    dl_lake_index_reading reading;
+    dl_lake_index_reading *reading = apr_palloc(pool, sizeof *reading);
     dl_lake_index_builder *builder;
     const char *data;
     uint64_t lines;
     size_t len;
     uint32_t crc;
 
-    DL_TRY(dl_lake_index_reading_begin(&reading, job, 0, err, pool));
+    DL_TRY(dl_lake_index_reading_begin(reading, job, 0, err, pool));
     dl_lake_index_builder_create(&builder, &plan, pool);
     do {
-        DL_TRY(dl_lake_index_reading_next(&data, &len, &reading, err));
+        DL_TRY(dl_lake_index_reading_next(&data, &len, reading, err));
         DL_TRY(dl_lake_index_builder_add(builder, data, len, err));
     } while (len > 0);
     DL_TRY(dl_lake_index_builder_end(builder, err));
@@ -253,6 +253,10 @@ static dl_status resume(dl_lake_index_plan *plan, uint64_t *at,
                         const dl_lake_index_job *job, int idx, dl_error *err,
                         apr_pool_t *pool)
 {
+    dl_lake_index_place place = {.io = job->io,
+                                 .meta = job->meta,
+                                 .uid = job->part->uid,
+                                 .suffix = "grow"};
     const dl_lake_index_segment *last;
     char name[DL_LAKE_PATH_MAX];
     dl_lake_index *index;
@@ -260,8 +264,7 @@ static dl_status resume(dl_lake_index_plan *plan, uint64_t *at,
 
     *at = 0;
     dl_lake_index_name(name, job->part->uid, "grow");
-    status = dl_lake_index_load(&index, job->io, job->meta, name,
-                                job->part->uid, err, pool);
+    status = dl_lake_index_load(&index, &place, err, pool);
     if (status == DL_CORRUPT || status == DL_UNSUPPORTED) {
         return dl_lake_remove(job->io, idx, name, 0, err);
     }
@@ -288,18 +291,18 @@ static dl_status grow_by_lines(dl_lake_index_builder *builder,
                                apr_pool_t *pool)
 {
     uint64_t enough = (uint64_t)DL_LAKE_INDEX_GROWTH * job->block_bytes + SPARE;
-    dl_lake_index_reading reading;
+    dl_lake_index_reading *reading = apr_palloc(pool, sizeof *reading);
     uint64_t lines;
     uint32_t crc;
 
-    DL_TRY(dl_lake_index_reading_begin(&reading, job, plan->lines, err, pool));
+    DL_TRY(dl_lake_index_reading_begin(reading, job, plan->lines, err, pool));
     while (job->part->bytes -
                dl_lake_index_builder_done(&lines, &crc, builder) >=
            enough) {
         const char *data;
         size_t len;
 
-        DL_TRY(dl_lake_index_reading_next(&data, &len, &reading, err));
+        DL_TRY(dl_lake_index_reading_next(&data, &len, reading, err));
         if (len == 0) {
             break;
         }

@@ -17,13 +17,14 @@ typedef struct dl_lake_index_reading {
     int trail_fd;                 /* its trail */
     dl_lake_trail_walk walk;      /* over it */
     uint64_t skip;                /* lines that are not wanted */
-    uint64_t asked;               /* bytes when go_on was asked last */
+    uint64_t ask_at;              /* bytes at which go_on is asked next */
     char *buffer;                 /* an entry's lines, malloc */
     size_t size;                  /* bytes of buffer */
 } dl_lake_index_reading;
 
-/* Begin in *R to read the lines of the part of JOB behind the first LINES; its
- * memory and descriptor are given back with POOL. */
+/* Begin in *R, which lives in POOL or longer, to read the lines of the part of
+ * JOB behind the first LINES; its memory and descriptor are given back with
+ * POOL. */
 DL_MUSTCHECK dl_status dl_lake_index_reading_begin(dl_lake_index_reading *r,
                                                    const dl_lake_index_job *job,
                                                    uint64_t lines,

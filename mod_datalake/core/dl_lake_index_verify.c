@@ -162,14 +162,14 @@ static bool same_plan(const dl_lake_index_segment *s,
 static dl_status check_part(check *c, dl_lake_index_builder *builder,
                             dl_error *err, apr_pool_t *pool)
 {
-    dl_lake_index_reading reading;
+    dl_lake_index_reading *reading = apr_palloc(pool, sizeof *reading);
     const char *data;
     size_t len;
 
-    DL_TRY(dl_lake_index_reading_begin(&reading, c->job, 0, err, pool));
+    DL_TRY(dl_lake_index_reading_begin(reading, c->job, 0, err, pool));
     begin_block(c);
     do {
-        DL_TRY(dl_lake_index_reading_next(&data, &len, &reading, err));
+        DL_TRY(dl_lake_index_reading_next(&data, &len, reading, err));
         DL_TRY(check_lines(c, data, len, err));
         if (builder != NULL) {
             DL_TRY(dl_lake_index_builder_add(builder, data, len, err));
@@ -219,27 +219,26 @@ static dl_status check_index(bool *rebuilt, check *c, bool grows, dl_error *err,
 dl_status dl_lake_index_verify(bool *rebuilt, const dl_lake_index_job *job,
                                dl_error *err, apr_pool_t *scratch_pool)
 {
-    char name[DL_LAKE_PATH_MAX];
+    dl_lake_index_place place = {.io = job->io,
+                                 .meta = job->meta,
+                                 .uid = job->part->uid,
+                                 .suffix = "index"};
     check c = {.job = job};
-    bool grows = false;
     dl_lake_index *index;
     dl_status status;
     apr_pool_t *own;
 
     *rebuilt = false;
     apr_pool_create(&own, scratch_pool);
-    dl_lake_index_name(name, job->part->uid, "index");
-    status = dl_lake_index_load(&index, job->io, job->meta, name,
-                                job->part->uid, err, own);
+    status = dl_lake_index_load(&index, &place, err, own);
     if (status == DL_NOT_FOUND) {
-        grows = true;
-        dl_lake_index_name(name, job->part->uid, "grow");
-        status = dl_lake_index_load(&index, job->io, job->meta, name,
-                                    job->part->uid, err, own);
+        place.suffix = "grow";
+        status = dl_lake_index_load(&index, &place, err, own);
     }
     if (status == DL_OK) {
         c.index = index;
-        status = check_index(rebuilt, &c, grows, err, own);
+        status = check_index(rebuilt, &c, strcmp(place.suffix, "grow") == 0,
+                             err, own);
     }
     apr_pool_destroy(own);
     return status;

@@ -130,6 +130,7 @@ static void report(const char *name, const dl_lake_index_plan *plan,
 /* Print the share of rows that a block of BYTES has. */
 static void report_density(const char *data, size_t len, size_t bytes)
 {
+    static uint8_t marks[DL_GRAM_ROWS];
     static uint64_t bits[DL_GRAM_WORDS];
     char *folded = malloc(dl_gram_room(len < bytes ? len : bytes));
     int set = 0;
@@ -138,7 +139,8 @@ static void report_density(const char *data, size_t len, size_t bytes)
         abort();
     }
     bytes = len < bytes ? len : bytes;
-    dl_gram_mark(bits, folded, dl_gram_fold(folded, data, bytes));
+    dl_gram_mark(marks, folded, dl_gram_fold(folded, data, bytes));
+    dl_gram_pack(bits, marks);
     for (int i = 0; i < DL_GRAM_WORDS; i++) {
         set += __builtin_popcountll(bits[i]);
     }

@@ -237,13 +237,14 @@ static void test_bytes(void)
     static const char third[] = "{\"id\":\"a\\/b\",\"sum\":\"no\",\"x\":"
                                 "\"b\\u0075sh oaks\"}";
     char line[5000];
-    size_t len = strlen(second);
+    size_t len = sizeof second - 1;
     index_fixture f;
 
     index_begin(&f);
+    memset(line, 'p', sizeof line);
     memcpy(line, second, len);
-    memset(line + len, 'p', 4100);
-    memcpy(line + len + 4100, "\"}", 2);
+    line[len + 4100] = '"';
+    line[len + 4101] = '}';
     index_line(&f, first, strlen(first));
     index_line(&f, line, len + 4102);
     index_line(&f, third, strlen(third));
