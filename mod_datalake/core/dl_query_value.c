@@ -3,7 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_query_value.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -74,6 +76,17 @@ static bool read_needle(dl_query_operand *operand,
                   "UTF-8 text of 1 to 1024 bytes with __contains");
 }
 
+/* A number that no double holds is no number to ask for (contract 14). */
+static bool read_number(const dl_query_operand *operand,
+                        const dl_query_member *member, dl_query_fault *fault)
+{
+    if (!operand->number) {
+        return refuse(fault, "not-a-number", member, "a number");
+    }
+    return isfinite(strtod(operand->text, NULL)) ||
+           refuse(fault, "out-of-range", member, "a number below 1e308");
+}
+
 bool dl_query_operand_read(dl_query_operand *operand,
                            const dl_query_member *member, const char *text,
                            size_t len, dl_query_fault *fault, apr_pool_t *pool)
@@ -88,8 +101,7 @@ bool dl_query_operand_read(dl_query_operand *operand,
     case DL_FIELD_INT:
     case DL_FIELD_DEC:
     case DL_FIELD_NUM:
-        return operand->number ||
-               refuse(fault, "not-a-number", member, "a number");
+        return read_number(operand, member, fault);
     case DL_FIELD_BOOL:
         return read_bool(operand, member, fault);
     case DL_FIELD_TIME:

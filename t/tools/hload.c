@@ -1,4 +1,4 @@
-/* hload - asks one URL of 127.0.0.1 again and again and says how long it took.
+/* hload - asks URLs of 127.0.0.1 again and again and says how long it took.
  *
  * usage: hload [-c CONNECTIONS] [-r RATE] [-s SECONDS] [-H HEADER]... PORT PATH
  *
@@ -6,7 +6,8 @@
  * each is counted from the moment it was due, so a server that stalls is not
  * spared (no coordinated omission).  Without it each connection asks again as
  * soon as it was answered.  -H adds a header line; @FILE takes the value of an
- * Authorization: Bearer header from FILE.  Prints one line:
+ * Authorization: Bearer header from FILE.  A PATH of the form @FILE stands for
+ * the lines of FILE, which are asked for in turn.  Prints one line:
  *
  *   requests=N errors=N seconds=S p50_us=N p99_us=N max_us=N bytes=N
  *
@@ -46,8 +47,9 @@ typedef struct line {
 /* The whole run. */
 typedef struct load {
     struct sockaddr_in address;
-    char request[HEAD_MAX];
-    size_t request_len;
+    char **requests; /* what is asked for in turn, whole requests */
+    size_t n_requests;
+    size_t next_request;
     int connections;
     double rate;
     double seconds;
@@ -89,12 +91,15 @@ static void line_open(load *run, line *l)
 /* Send the request that was due at DUE_US on L. */
 static void line_ask(load *run, line *l, int64_t due_us)
 {
+    const char *request = run->requests[run->next_request];
+    size_t len = strlen(request);
+
+    run->next_request = (run->next_request + 1) % run->n_requests;
     l->busy = true;
     l->due_us = due_us;
     l->head_len = 0;
     l->body_left = -1;
-    if (send(l->fd, run->request, run->request_len, MSG_NOSIGNAL) !=
-        (ssize_t)run->request_len) {
+    if (send(l->fd, request, len, MSG_NOSIGNAL) != (ssize_t)len) {
         run->errors++;
         line_open(run, l);
     }
@@ -253,6 +258,41 @@ static void add_header(char *headers, size_t size, const char *text)
     snprintf(headers + len, size - len, "Authorization: Bearer %s\r\n", token);
 }
 
+static void add_request(load *run, const char *path, const char *headers)
+{
+    size_t size = strlen(path) + strlen(headers) + 64;
+
+    run->requests =
+        realloc(run->requests, (run->n_requests + 1) * sizeof *run->requests);
+    if (run->requests == NULL ||
+        (run->requests[run->n_requests] = malloc(size)) == NULL) {
+        die("hload");
+    }
+    snprintf(run->requests[run->n_requests++], size,
+             "GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n", path, headers);
+}
+
+/* Add a request for each line of FILE. */
+static void add_requests(load *run, const char *name, const char *headers)
+{
+    FILE *file = fopen(name, "r");
+    char *path = NULL;
+    size_t room = 0;
+
+    if (file == NULL) {
+        die(name);
+    }
+    while (getline(&path, &room, file) > 0) {
+        path[strcspn(path, "\r\n")] = '\0';
+        add_request(run, path, headers);
+    }
+    free(path);
+    fclose(file);
+    if (run->n_requests == 0) {
+        die("no path");
+    }
+}
+
 int main(int argc, char **argv)
 {
     static load run = {.connections = 4, .seconds = 10};
@@ -287,10 +327,12 @@ int main(int argc, char **argv)
     run.address.sin_family = AF_INET;
     run.address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     run.address.sin_port = htons((uint16_t)strtol(argv[optind], NULL, 10));
-    run.request_len =
-        (size_t)snprintf(run.request, sizeof run.request,
-                         "GET %.1000s HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
-                         argv[optind + 1], headers);
+    if (argv[optind + 1][0] == '@') {
+        add_requests(&run, argv[optind + 1] + 1, headers);
+    }
+    else {
+        add_request(&run, argv[optind + 1], headers);
+    }
     run.samples = malloc(SAMPLES_MAX * sizeof *run.samples);
     run.epoll = epoll_create1(EPOLL_CLOEXEC);
     if (run.samples == NULL || run.epoll < 0) {

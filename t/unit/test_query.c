@@ -75,6 +75,10 @@ static void test_numbers(void)
            "what is equal is not unequal");
     is_str(fault("amount", DL_QUERY_EQ, "abc"), "not-a-number",
            "a word is no number");
+    is_str(fault("amount", DL_QUERY_EQ, "1e400"), "out-of-range",
+           "nor what no double holds");
+    is_str(fault("amount", DL_QUERY_IN, "1,-1e400"), "out-of-range",
+           "in a list neither");
     is_str(fault("amount", DL_QUERY_IN, "1,,2"), "empty",
            "nor is an empty item");
     is_str(fault("amount", DL_QUERY_CONTAINS, "4"), "not-a-text",
