@@ -11,58 +11,40 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
+#include "dl_csv_walk.h"
 #include "dl_json.h"
 
-/* Bytes of a flattened name, at most. */
-#define NAME_MAX_BYTES 1024
+/* Bytes that a row may have beyond twice those of its object: a column's
+ * comma, two quotation marks and the guard, and the line's end. */
+#define COLUMN_MORE 4
+#define ROW_MORE    2
 
-/* A value: a part of the object's text. */
-typedef struct cell {
-    const char *text; /* NULL: empty */
-    size_t len;       /* its bytes, quotation marks included */
-} cell;
+/* Bytes that are copied at once. */
+#define COPY_STEP 16
 
 struct dl_csv {
     apr_pool_t *pool;          /* of the names */
     apr_array_header_t *names; /* const char *, in order */
     apr_hash_t *places;        /* name to its cell, int * */
-    cell *cells;               /* DL_CSV_COLUMNS of them */
+    dl_csv_cell *cells;        /* DL_CSV_COLUMNS of them */
     bool learned;              /* columns are of the objects' own */
+    dl_csv_walker *walker;     /* finds their values */
     dl_buf *scratch;           /* a text without escapes */
 };
 
-/* A walk over one object. */
-typedef struct walk {
-    dl_csv *csv;               /* the table */
-    bool learning;             /* add columns; else fill cells */
-    const char *at;            /* next byte */
-    const char *end;           /* behind the last */
-    char name[NAME_MAX_BYTES]; /* of the value at hand */
-} walk;
-
-dl_csv *dl_csv_create(apr_pool_t *pool)
-{
-    dl_csv *csv = apr_pcalloc(pool, sizeof *csv);
-
-    csv->pool = pool;
-    csv->names = apr_array_make(pool, 32, sizeof(const char *));
-    csv->places = apr_hash_make(pool);
-    csv->cells = apr_pcalloc(pool, sizeof *csv->cells * DL_CSV_COLUMNS);
-    csv->scratch = dl_buf_create(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
-    return csv;
-}
-
 /* The place of the column NAME of LEN bytes, or -1. */
-static int find_column(const dl_csv *csv, const char *name, size_t len)
+static int find_column(void *context, const char *name, size_t len)
 {
+    const dl_csv *csv = context;
     const int *place = apr_hash_get(csv->places, name, (apr_ssize_t)len);
 
     return place == NULL ? -1 : *place;
 }
 
-static dl_status add_column(dl_csv *csv, const char *name, size_t len,
+static dl_status add_column(void *context, const char *name, size_t len,
                             dl_error *err)
 {
+    dl_csv *csv = context;
     int *place;
 
     if (find_column(csv, name, len) >= 0) {
@@ -80,115 +62,31 @@ static dl_status add_column(dl_csv *csv, const char *name, size_t len,
     return DL_OK;
 }
 
+dl_csv *dl_csv_create(apr_pool_t *pool)
+{
+    dl_csv *csv = apr_pcalloc(pool, sizeof *csv);
+    const dl_csv_columns columns = {find_column, add_column, csv};
+
+    csv->pool = pool;
+    csv->names = apr_array_make(pool, 32, sizeof(const char *));
+    csv->places = apr_hash_make(pool);
+    csv->cells = apr_pcalloc(pool, sizeof *csv->cells * DL_CSV_COLUMNS);
+    csv->scratch = dl_buf_create(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
+    csv->walker = dl_csv_walker_create(&columns, pool);
+    return csv;
+}
+
 dl_status dl_csv_column(dl_csv *csv, const char *name, dl_error *err)
 {
     return add_column(csv, name, strlen(name), err);
 }
 
-/* --- Walking -------------------------------------------------------------- */
-
-/* Move WALK behind the string it stands on. */
-static void skip_string(walk *w)
-{
-    for (w->at++; w->at < w->end && *w->at != '"'; w->at++) {
-        w->at += *w->at == '\\' ? 1 : 0;
-    }
-    w->at += w->at < w->end ? 1 : 0;
-}
-
-/* Move WALK behind the value it stands on. */
-static void skip_value(walk *w)
-{
-    int depth = 0;
-
-    while (w->at < w->end) {
-        char c = *w->at;
-
-        if (depth == 0 && (c == ',' || c == '}' || c == ']')) {
-            return;
-        }
-        if (c == '"') {
-            skip_string(w);
-            continue;
-        }
-        depth += c == '{' || c == '[' ? 1 : 0;
-        depth -= c == '}' || c == ']' ? 1 : 0;
-        w->at++;
-    }
-}
-
-/* Take the value WALK stands on, named by the first LEN bytes of its name. */
-static dl_status take_value(walk *w, size_t len, dl_error *err)
-{
-    const char *begin = w->at;
-    int place;
-
-    if (w->learning) {
-        DL_TRY(add_column(w->csv, w->name, len, err));
-    }
-    place = find_column(w->csv, w->name, len);
-    skip_value(w);
-    if (place >= 0 && *begin != 'n') {
-        w->csv->cells[place] = (cell){begin, (size_t)(w->at - begin)};
-    }
-    return DL_OK;
-}
-
-/* Append the name WALK stands on to the LEN bytes it has; set *MORE to the
- * bytes with it. */
-static dl_status take_name(walk *w, size_t len, size_t *more, dl_error *err)
-{
-    dl_json_slice slice = {.kind = DL_JSON_STRING, .escaped = 1};
-    const char *begin = w->at + 1;
-
-    skip_string(w);
-    slice.text = begin;
-    slice.len = (uint32_t)(w->at - begin - 1);
-    if (len + slice.len + 2 > sizeof w->name) {
-        return dl_fail(err, DL_LIMIT, 0, "a name is too long for a column");
-    }
-    if (len > 0) {
-        w->name[len++] = '.';
-    }
-    *more = len + dl_json_unescape(w->name + len, slice);
-    w->at++; /* the colon */
-    return DL_OK;
-}
-
-/* Whether WALK stands on an object with members, to be taken apart. */
-static bool opens(const walk *w, size_t len)
-{
-    return w->at + 1 < w->end && *w->at == '{' && w->at[1] != '}' &&
-           (w->csv->learned || find_column(w->csv, w->name, len) < 0);
-}
-
-/* Walk through the object WALK stands on; its name has LEN bytes.  Depth is
- * bounded by what the scanner let pass (dl_json.h). */
-static dl_status walk_object(walk *w, size_t len, dl_error *err)
-{
-    size_t more = 0;
-
-    w->at++;
-    while (w->at < w->end && *w->at == '"') {
-        DL_TRY(take_name(w, len, &more, err));
-        if (opens(w, more)) {
-            DL_TRY(walk_object(w, more, err)); /* NOLINT(misc-no-recursion) */
-        }
-        else {
-            DL_TRY(take_value(w, more, err));
-        }
-        w->at += w->at < w->end && *w->at == ',' ? 1 : 0;
-    }
-    w->at += w->at < w->end ? 1 : 0;
-    return DL_OK;
-}
-
 dl_status dl_csv_learn(dl_csv *csv, const char *json, size_t len, dl_error *err)
 {
-    walk w = {.csv = csv, .learning = true, .at = json, .end = json + len};
+    const dl_csv_object object = {.json = json, .len = len, .whole = true};
 
     csv->learned = true;
-    return len > 0 && *json == '{' ? walk_object(&w, 0, err) : DL_OK;
+    return dl_csv_walk(csv->walker, &object, err);
 }
 
 /* --- Writing -------------------------------------------------------------- */
@@ -233,37 +131,94 @@ dl_status dl_csv_header(dl_buf *out, const dl_csv *csv, dl_error *err)
 }
 
 /* Append the value of CELL. */
-static dl_status put_value(dl_buf *out, const dl_csv *csv, const cell *value,
-                           dl_error *err)
+static dl_status put_value(dl_buf *out, const dl_csv *csv,
+                           const dl_csv_cell *cell, dl_error *err)
 {
     dl_json_slice slice = {.kind = DL_JSON_STRING, .escaped = 1};
 
-    if (value->text == NULL) {
+    if (cell->kind == DL_CSV_NOTHING) {
         return DL_OK;
     }
-    if (*value->text != '"') {
-        return put_cell(out, value->text, value->len, false, err);
+    if (cell->kind != DL_CSV_TEXT) {
+        return put_cell(out, cell->text, cell->len, false, err);
     }
-    slice.text = value->text + 1;
-    slice.len = (uint32_t)(value->len - 2);
+    slice.text = cell->text;
+    slice.len = (uint32_t)cell->len;
     csv->scratch->len = 0;
-    DL_TRY(dl_buf_reserve(csv->scratch, value->len, err));
+    DL_TRY(dl_buf_reserve(csv->scratch, cell->len + DL_JSON_SLACK, err));
     return put_cell(out, csv->scratch->data,
                     dl_json_unescape(csv->scratch->data, slice), true, err);
 }
 
-dl_status dl_csv_row(dl_buf *out, dl_csv *csv, const char *json, size_t len,
-                     dl_error *err)
+/* Append the row of the cells of CSV, byte for byte as much room as it
+ * takes. */
+static dl_status put_row(dl_buf *out, const dl_csv *csv, dl_error *err)
 {
-    walk w = {.csv = csv, .at = json, .end = json + len};
-
-    memset(csv->cells, 0, sizeof *csv->cells * (size_t)csv->names->nelts);
-    if (len > 0 && *json == '{') {
-        DL_TRY(walk_object(&w, 0, err));
-    }
     for (int i = 0; i < csv->names->nelts; i++) {
         DL_TRY(dl_buf_append(out, ",", i > 0 ? 1 : 0, err));
         DL_TRY(put_value(out, csv, &csv->cells[i], err));
     }
     return dl_buf_append(out, "\r\n", 2, err);
+}
+
+/* Copy the text of CELL to TO, behind which there is room for COPY_STEP bytes
+ * more; the text lies before END.  Return where the next one goes. */
+static char *copy(char *to, const dl_csv_cell *cell, const char *end)
+{
+    if (cell->len <= COPY_STEP && end - cell->text >= COPY_STEP) {
+        memcpy(to, cell->text, COPY_STEP);
+    }
+    else {
+        memcpy(to, cell->text, cell->len);
+    }
+    return to + cell->len;
+}
+
+/* As put_row for an object that ends at END, where OUT has room for
+ * whatever the row may take. */
+static dl_status put_row_fast(dl_buf *out, const dl_csv *csv, const char *end,
+                              dl_error *err)
+{
+    char *to = out->data + out->len;
+
+    for (int i = 0; i < csv->names->nelts; i++) {
+        const dl_csv_cell *cell = &csv->cells[i];
+
+        if (cell->kind == DL_CSV_AS_IS) {
+            to = copy(to, cell, end);
+        }
+        else if (cell->kind == DL_CSV_QUOTED) {
+            *to++ = '"';
+            to = copy(to, cell, end);
+            *to++ = '"';
+        }
+        else if (cell->kind != DL_CSV_NOTHING) {
+            out->len = (size_t)(to - out->data);
+            DL_TRY(put_value(out, csv, cell, err));
+            to = out->data + out->len;
+        }
+        *to++ = ',';
+    }
+    to -= csv->names->nelts > 0 ? 1 : 0;
+    *to++ = '\r';
+    *to++ = '\n';
+    out->len = (size_t)(to - out->data);
+    return DL_OK;
+}
+
+dl_status dl_csv_row(dl_buf *out, dl_csv *csv, const char *json, size_t len,
+                     dl_error *err)
+{
+    const dl_csv_object object = {
+        .json = json, .len = len, .cells = csv->cells, .whole = csv->learned};
+    size_t columns = (size_t)csv->names->nelts;
+
+    memset(csv->cells, 0, sizeof *csv->cells * columns);
+    DL_TRY(dl_csv_walk(csv->walker, &object, err));
+    if (dl_buf_reserve(out,
+                       2 * len + COLUMN_MORE * columns + ROW_MORE + COPY_STEP,
+                       err) != DL_OK) {
+        return put_row(out, csv, err); /* it may yet be enough */
+    }
+    return put_row_fast(out, csv, json + len, err);
 }
