@@ -99,21 +99,42 @@ const char *mdl_answer_url(mdl_request *q, const char *name, const char *value);
  * cursor replaced by CURSOR.  Returns the URL (path and query), in r->pool. */
 const char *mdl_answer_link_next(mdl_request *q, const char *cursor);
 
-/* A body of unknown length, sent in brigades of 64 KB. */
+/* A body that is sent bit by bit.  Each bit is with the network when the call
+ * returns, so memory is one block of 64 KB and what the caller holds; a client
+ * that is gone is noticed at the next bit, a client that takes nothing for
+ * httpd's Timeout is cut off, and one that takes its time is waited for. */
 typedef struct mdl_stream mdl_stream;
+
+/* Some bytes of a body. */
+typedef struct mdl_piece {
+    const char *data; /* the bytes */
+    size_t len;       /* how many */
+    int fd;           /* a file that has the same bytes, -1: none */
+    apr_off_t at;     /* where they begin in it */
+} mdl_piece;
 
 /* Begin to stream a 200 in the format of Q.  CONTENT_TYPE as in mdl_answer.
  * Lives in r->pool. */
 mdl_stream *mdl_stream_open(mdl_request *q, const char *content_type);
 
+/* Let the body of STREAM, of which nothing was sent yet, have LEN bytes: they
+ * are announced, and a body of another length counts as broken. */
+void mdl_stream_expect(mdl_stream *stream, apr_off_t len);
+
 /* Return whether anybody will read the body: false for HEAD, where nothing
  * need be read or written. */
 bool mdl_stream_wanted(const mdl_stream *stream);
 
-/* Send LEN bytes of DATA, copied at once; for HEAD they are dropped.  DL_IO:
- * the client is gone, the handler stops and returns mdl_stream_close(). */
+/* Send LEN bytes of DATA, which may change afterwards; for HEAD they are
+ * dropped.  DL_IO: the client is gone, the handler stops and returns
+ * mdl_stream_close(). */
 DL_MUSTCHECK dl_status mdl_stream_write(mdl_stream *stream, const void *data,
                                         size_t len, dl_error *err);
+
+/* As mdl_stream_write for PIECE, a large one: nothing is copied, and where the
+ * connection lets the kernel do it the bytes go out of the file. */
+DL_MUSTCHECK dl_status mdl_stream_pass(mdl_stream *stream,
+                                       const mdl_piece *piece, dl_error *err);
 
 /* Send what is left and end the body; returns OK.  FAILED true: something
  * broke in the middle; the connection is cut, so that no client takes the

@@ -14,6 +14,7 @@
 #include <http_request.h>
 
 #include "mdl_config.h"
+#include "mdl_day.h"
 #include "mdl_filter_error.h"
 #include "mdl_gate.h"
 #include "mdl_log.h"
@@ -76,6 +77,7 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
     mdl_metrics_attach(metrics, mdl_route_count);
     if (mdl_password_open(main_server, &err) != DL_OK ||
         mdl_search_open(main_server, &err) != DL_OK ||
+        mdl_day_open(main_server, &err) != DL_OK ||
         mdl_throttle_open(main_server, &err, pconf) != DL_OK) {
         return refuse_start(main_server, &err);
     }

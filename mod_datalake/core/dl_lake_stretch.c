@@ -215,6 +215,21 @@ dl_status dl_lake_stretch_read(const char **data, size_t *len,
                : read_by_trail(data, len, stretch, room, err);
 }
 
+int dl_lake_stretch_file(uint64_t *at, const dl_lake_stretch *stretch,
+                         const dl_lake_room *room, const char *data)
+{
+    dl_error ignored;
+    int fd;
+
+    /* What was read by the trail after all lies elsewhere in the room. */
+    if (stretch->lines == 0 || stretch->by_block ||
+        dl_lake_opened_data(&fd, stretch->part, &ignored) != DL_OK) {
+        return -1;
+    }
+    *at = stretch->at + (uint64_t)(data - room->data);
+    return fd;
+}
+
 void dl_lake_stretch_release(dl_lake_stretch *stretch)
 {
     if (stretch->lines > 0) {

@@ -74,6 +74,14 @@ DL_MUSTCHECK dl_status dl_lake_stretch_read(const char **data, size_t *len,
                                             const dl_lake_stretch *stretch,
                                             dl_lake_room *room, dl_error *err);
 
+/* Return the file that has the bytes which dl_lake_stretch_read gave at DATA
+ * for STRETCH and ROOM, and set *AT to where they begin in it; open until the
+ * stretch is released.  -1: no file has them as they are.  Bytes of a part
+ * never change below its committed length, so what was verified may be sent
+ * from the file.  Thread: as dl_lake_stretch_read. */
+int dl_lake_stretch_file(uint64_t *at, const dl_lake_stretch *stretch,
+                         const dl_lake_room *room, const char *data);
+
 /* Give back what STRETCH keeps open.  Thread: any. */
 void dl_lake_stretch_release(dl_lake_stretch *stretch);
 
