@@ -35,6 +35,9 @@ static const dlc_ctl_command COMMANDS[] = {
      "drop [DATASET...]",
      "Make, check or remove the indexes that searches and filters use",
      dlc_ctl_index},
+    {"job", "list [--state STATE] [--kind KIND] | show ID | watch ID | "
+     "cancel ID",
+     "Look at long work, wait for it, or ask for its end", dlc_ctl_job},
     {"ls", "[DATASET[/DATE]] [--long]", "List datasets, or the days of one",
      dlc_ctl_ls},
     {"migrate", "", "Bring the warehouse to the schema of this program",
@@ -45,6 +48,8 @@ static const dlc_ctl_command COMMANDS[] = {
     {"resume", "DATASET...",
      "Let the daemons go on with a topic that was cut or made anew",
      dlc_ctl_resume},
+    {"schedule", "list | run NAME",
+     "Show what is done again and again, or do it now", dlc_ctl_schedule},
     {"schema", "duckdb|spark|trino DATASET",
      "Print the table definition of a dataset for another engine",
      dlc_ctl_schema},

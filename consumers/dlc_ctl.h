@@ -137,6 +137,12 @@ int dlc_ctl_ls(dlc_ctl *ctl, int argc, const char *const *argv);
  * name. */
 int dlc_ctl_index(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* List, show, watch or cancel jobs; watch: 0 when the job succeeded. */
+int dlc_ctl_job(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* List the schedules, or run one: 0 when it succeeded. */
+int dlc_ctl_schedule(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Bring the warehouse to the schema of this program. */
 int dlc_ctl_migrate(dlc_ctl *ctl, int argc, const char *const *argv);
 

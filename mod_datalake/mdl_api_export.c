@@ -13,14 +13,13 @@
 #include <apr_strings.h>
 
 #include "dl_grant_store.h"
-#include "dl_job.h"
+#include "dl_job_write.h"
 #include "dl_log.h"
 #include "dl_wh_audit.h"
 #include "mdl_access.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
-#include "mdl_job.h"
 #include "mdl_me.h"
 #include "mdl_quota.h"
 #include "mdl_site.h"
@@ -108,7 +107,7 @@ static dl_status write_job(void *context, const dl_job *job, dl_error *err)
     export *x = context;
 
     (void)err;
-    mdl_job_write(&x->w, job);
+    dl_job_write(&x->w, job);
     apr_cpystrn(x->after, job->id, sizeof x->after);
     x->n++;
     return DL_OK;

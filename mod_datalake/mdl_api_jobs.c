@@ -11,10 +11,10 @@
 
 #include <apr_strings.h>
 
+#include "dl_job_write.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
-#include "mdl_job.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
@@ -80,7 +80,7 @@ static dl_status write_row(void *context, const dl_job *job, dl_error *err)
     (void)err;
     list->more = list->n == list->page.max - 1;
     if (!list->more) {
-        mdl_job_write(&list->w, job);
+        dl_job_write(&list->w, job);
         list->last = job->created_at;
         apr_cpystrn(list->last_id, job->id, sizeof list->last_id);
         list->n++;
@@ -194,7 +194,7 @@ static dl_status write_one(void *context, const dl_job *job, dl_error *err)
         found->mine && !is_over(job) && strcmp(job->kind, "erase") != 0;
     found->buf->len = 0;
     dl_json_writer_begin(&w, found->buf);
-    mdl_job_write(&w, job);
+    dl_job_write(&w, job);
     return dl_json_writer_finish(&w, err);
 }
 

@@ -8,7 +8,7 @@
 
 #include <apr_strings.h>
 
-#include "dl_json_write.h"
+#include "dl_job_write.h"
 #include "dl_schedule.h"
 #include "dl_token.h"
 #include "mdl_answer.h"
@@ -44,53 +44,14 @@ typedef struct schedule_list {
     dl_json_writer w;           /* into it */
 } schedule_list;
 
-static void write_run(dl_json_writer *w, const dl_schedule_run *run)
-{
-    dl_json_write_object_begin(w);
-    dl_json_write_key(w, "run_id");
-    dl_json_write_int(w, run->run_id);
-    dl_json_write_key(w, "state");
-    dl_json_write_text(w, run->state);
-    dl_json_write_key(w, "trigger");
-    dl_json_write_text(w, run->trigger);
-    dl_json_write_key(w, "started_at");
-    dl_json_write_time(w, run->started_at);
-    dl_json_write_key(w, "finished_at");
-    dl_json_write_time(w, run->finished_at);
-    dl_json_write_key(w, "detail");
-    dl_json_write_text(w, run->detail[0] != '\0' ? run->detail : NULL);
-    dl_json_write_key(w, "job_id");
-    dl_json_write_text(w, run->job_id[0] != '\0' ? run->job_id : NULL);
-    dl_json_write_object_end(w);
-}
-
 static dl_status write_schedule(dl_json_writer *w, struct dl_wh *wh,
                                 const dl_schedule *schedule, dl_error *err)
 {
     dl_schedule_run runs[DL_SCHEDULE_RUNS];
     int n;
-    int i;
 
     DL_TRY(dl_schedule_runs(runs, &n, wh, schedule->name, err));
-    dl_json_write_object_begin(w);
-    dl_json_write_key(w, "name");
-    dl_json_write_text(w, schedule->name);
-    dl_json_write_key(w, "calendar");
-    dl_json_write_text(w, schedule->calendar);
-    dl_json_write_key(w, "time_zone");
-    dl_json_write_text(w, schedule->time_zone);
-    dl_json_write_key(w, "enabled");
-    dl_json_write_bool(w, schedule->enabled);
-    dl_json_write_key(w, "next_run");
-    dl_json_write_time(w,
-                       schedule->enabled ? schedule->next_run : DL_TIME_NONE);
-    dl_json_write_key(w, "runs");
-    dl_json_write_array_begin(w);
-    for (i = 0; i < n; i++) {
-        write_run(w, &runs[i]);
-    }
-    dl_json_write_array_end(w);
-    dl_json_write_object_end(w);
+    dl_schedule_write(w, schedule, runs, n);
     return DL_OK;
 }
 

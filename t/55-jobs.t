@@ -191,6 +191,28 @@ subtest 'a schedule runs when it is due, once' => sub {
     is(schedule('compact')->{next_run}, undef, 'one that is off is never due');
 };
 
+subtest 'the operator does the same without httpd' => sub {
+    my ($status, $out) = $stack->try_ctl(qw(schedule run retention));
+    is($status, 0, 'a run') or diag $out;
+    like($out, qr/^$UUID  schedule +succeeded/m, '... is waited for');
+    is(last_run('retention')->{trigger}, 'ctl', '... and recorded');
+    my $list = JSON::PP::decode_json($stack->ctl(qw(--json schedule list)));
+    is_deeply([ map { $_->{name} } @$list ], [qw(compact retention)], 'schedules are listed');
+    is_deeply($list->[1], schedule('retention'), '... as the route does');
+    like($stack->ctl(qw(schedule list)), qr/^retention .* last \S+ Succeeded: 0 jobs removed$/m,
+        '... for people, too');
+    my $id = job();
+    my $jobs = JSON::PP::decode_json($stack->ctl(qw(--json job list --kind train --state queued)));
+    is_deeply([ grep { $_->{id} eq $id } @$jobs ],
+        [ $client{admin}->get("/api/jobs/$id/")->{json} ], 'jobs are listed as the route does');
+    like($stack->ctl('job', 'cancel', $id), qr/^$id  train +cancelled/, 'one is cancelled');
+    is(($stack->try_ctl('job', 'watch', $id))[0], 1, 'which is no success');
+    is(($stack->try_ctl(qw(job show none)))[0], 1, 'what is not there is 1');
+    is(($stack->try_ctl(qw(schedule run nothing)))[0], 1, '... as a schedule, too');
+    is(($stack->try_ctl(@$_))[0], 2, "datalakectl @$_ is 2")
+      for [qw(job)], [qw(job show)], [qw(job list x)], [qw(job end x)], [qw(schedule run)];
+};
+
 subtest 'a killed program leaves its job to another' => sub {
     my $jobs = $stack->daemon('datalake-jobs');
     $jobs->kill_now;

@@ -1,7 +1,7 @@
-/* mdl_job.c - The members of a job.
+/* dl_job_write.c - Jobs, schedules and runs as JSON objects.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include "mdl_job.h"
+#include "dl_job_write.h"
 
 #include <string.h>
 
@@ -47,7 +47,7 @@ static void write_error(dl_json_writer *w, const dl_job *job)
     dl_json_write_object_end(w);
 }
 
-void mdl_job_write(dl_json_writer *w, const dl_job *job)
+void dl_job_write(dl_json_writer *w, const dl_job *job)
 {
     dl_json_write_object_begin(w);
     dl_json_write_key(w, "id");
@@ -68,5 +68,51 @@ void mdl_job_write(dl_json_writer *w, const dl_job *job)
     write_json(w, "parameters", job->parameters);
     write_json(w, "result", job->result);
     write_error(w, job);
+    dl_json_write_object_end(w);
+}
+
+static void write_run(dl_json_writer *w, const dl_schedule_run *run)
+{
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "run_id");
+    dl_json_write_int(w, run->run_id);
+    dl_json_write_key(w, "state");
+    dl_json_write_text(w, run->state);
+    dl_json_write_key(w, "trigger");
+    dl_json_write_text(w, run->trigger);
+    dl_json_write_key(w, "started_at");
+    dl_json_write_time(w, run->started_at);
+    dl_json_write_key(w, "finished_at");
+    dl_json_write_time(w, run->finished_at);
+    dl_json_write_key(w, "detail");
+    dl_json_write_text(w, run->detail[0] != '\0' ? run->detail : NULL);
+    dl_json_write_key(w, "job_id");
+    dl_json_write_text(w, run->job_id[0] != '\0' ? run->job_id : NULL);
+    dl_json_write_object_end(w);
+}
+
+void dl_schedule_write(dl_json_writer *w, const dl_schedule *schedule,
+                       const dl_schedule_run *runs, int n)
+{
+    int i;
+
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "name");
+    dl_json_write_text(w, schedule->name);
+    dl_json_write_key(w, "calendar");
+    dl_json_write_text(w, schedule->calendar);
+    dl_json_write_key(w, "time_zone");
+    dl_json_write_text(w, schedule->time_zone);
+    dl_json_write_key(w, "enabled");
+    dl_json_write_bool(w, schedule->enabled);
+    dl_json_write_key(w, "next_run");
+    dl_json_write_time(w,
+                       schedule->enabled ? schedule->next_run : DL_TIME_NONE);
+    dl_json_write_key(w, "runs");
+    dl_json_write_array_begin(w);
+    for (i = 0; i < n; i++) {
+        write_run(w, &runs[i]);
+    }
+    dl_json_write_array_end(w);
     dl_json_write_object_end(w);
 }
