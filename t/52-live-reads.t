@@ -23,7 +23,7 @@ use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
 
 my $REQUESTS = $ENV{DL_REQUESTS} // 2000;
-my $FIRST    = full_size() ? 55_000 : 800;     # records before the first request
+my $FIRST    = full_size() ? 55_000 : 1500;    # records before the first request
 my $EACH     = 1.3;                            # records produced a request
 my $TOP      = $DataLake::Stack::TOP;
 my %TYPE     = %DataLake::LiveRecords::TYPE;
@@ -31,8 +31,9 @@ printf "# DL_RUN=%s\n", run_number();
 srand hex run_number();
 
 my $records = DataLake::LiveRecords->new(
-    count => @ARGV ? 600 : int($FIRST + $REQUESTS * $EACH * 2),
-    long  => full_size() ? 0.5 : 0.01,
+    count => @ARGV ? 600 : int($FIRST + $REQUESTS * $EACH * 1.1 + 50),
+    days  => full_size() ? 4 : 2,
+    long  => full_size() ? 0.5 : 0.2,
 );
 my $judge = DataLake::LiveJudge->new(records => $records);
 
@@ -239,9 +240,10 @@ sub page_size {
 # Some filters: (text of the query, which records match).
 sub filters {
     my %seen;
-    my @filters = grep { !$seen{ $_->{key} }++ } map { filter() } 1 .. int rand 4;
+    my @filters = grep { !$seen{ $_->{key} }++ } map { filter() } 1 .. any(0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3);
+    my @tests = map { $records->matcher($_) } @filters;
     return (join('&', map { $_->{text} } @filters),
-        sub { my ($record) = @_; $records->matches($record, $_) || return 0 for @filters; return 1; });
+        sub { my ($record) = @_; $_->($record) || return 0 for @tests; return 1; });
 }
 
 sub meta_of {

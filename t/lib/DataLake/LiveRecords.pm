@@ -72,28 +72,28 @@ our @PIECES = (
 # points that a reader does not print.
 my $HIDDEN = qr/[\x00-\x1f\x7f-\x9f\x{ad}\x{200b}\x{2028}\x{202e}]/;
 
-my $folds = all_casefolds();
-my %folded;
+# Characters that fold to another one.
+my $folds  = all_casefolds();
+my %folded = map { chr $_ => chr hex $folds->{$_}{simple} }
+  grep { ($folds->{$_}{simple} // '') ne '' } keys %$folds;
+my $folding = join '', map { quotemeta } sort keys %folded;
+$folding = qr/([$folding])/;
 
 sub any { return $_[ rand @_ ]; }
 
 # Simple case folding, character by character.
 sub fold {
     my ($text) = @_;
-    return join '', map {
-        $folded{$_} //= do {
-            my $simple = $folds->{ ord $_ } && $folds->{ ord $_ }{simple};
-            defined $simple && $simple ne '' ? chr hex $simple : $_;
-        }
-    } split //, $text;
+    $text =~ s/$folding/$folded{$1}/g;
+    return $text;
 }
 
 # --- Making them ---------------------------------------------------------------
 
-# Options: count, days (4), long (share of records with 10 KB, 0.01).
+# Options: count, days (4), long (share of records with 10 KB, 0.1).
 sub new {
     my ($class, %option) = @_;
-    my $self = bless { days => 4, long => 0.01, list => [], lines => {}, %option }, $class;
+    my $self = bless { days => 4, long => 0.1, list => [], lines => {}, %option }, $class;
     $self->{amounts} = [ map { sprintf '%d.%02d', rand 1000, rand 100 } 1 .. 200 ];
     $self->add($self->record($_)) for 0 .. $self->{count} - 1;
     $self->rank_numbers;
@@ -121,10 +121,13 @@ sub unit {
 }
 
 # TEXT as JSON: (as sent, as stored, as the full text search sees it).
-sub quoted {
+sub quoted { return map { qq("$_") } inside($_[0]); }
+
+# The same without quotation marks.
+sub inside {
     my ($text) = @_;
-    return map { qq("$text") } 1 .. 3 if $text =~ /^[\x20\x21\x23-\x2e\x30-\x5b\x5d-\x7e]*\z/;
-    my ($sent, $kept, $seen) = ('"', '"', '"');
+    return ($text, $text, $text) if $text =~ /^[\x20\x21\x23-\x2e\x30-\x5b\x5d-\x7e]*\z/;
+    my ($sent, $kept, $seen) = ('', '', '');
     for my $char (split //, $text) {
         my ($s, $k, $v) = ($char) x 3;
         if ($char eq '"' || $char eq '\\') {
@@ -147,19 +150,28 @@ sub quoted {
         $kept .= $k;
         $seen .= $v;
     }
-    return map { "$_\"" } $sent, $kept, $seen;
+    return ($sent, $kept, $seen);
 }
 
 sub phrase { return join '', map { any(@PIECES) } 1 .. 1 + int rand $_[0]; }
 
 # 10 KB that hold what looks like a beginning of the text looked for again and
-# again.
+# again: the text, and what quoted() says of it.
 sub long_text {
     my $piece = any('aaaaaaab', 'lalalamp', 'Straße', "\x{1f600}", 'é', 'abaabaab', "\\\"");
-    return phrase(2) . $piece x (10240 / length $piece) . phrase(2);
+    my $times = int(10240 / length $piece);
+    my @ends  = (phrase(2), phrase(2));
+    my @form  = ([ inside($ends[0]) ], [ map { $_ x $times } inside($piece) ], [ inside($ends[1]) ]);
+    return ($ends[0] . $piece x $times . $ends[1],
+        map { my $i = $_; '"' . join('', map { $_->[$i] } @form) . '"' } 0 .. 2);
 }
 
-# (sent, stored, seen, microseconds) of a time on day D.
+sub short_text {
+    my $text = phrase(6) . ' filler' x (30 + rand 30);
+    return ($text, quoted($text));
+}
+
+# (microseconds, text) of a time on day D.
 sub time_of {
     my ($d) = @_;
     my ($s, $u) = (FIRST + 86_400 * $d + int rand 86_400, any(0, 0, int rand 1e6));
@@ -210,9 +222,9 @@ sub record {
         push @members, [ location => [ map { object($_, @parts) } 0 .. 2 ] ];
         $text{"location.$_"} = $nested{$_} for keys %nested;
     }
-    my $extra = rand() < $self->{long} ? long_text() : phrase(6) . ' filler' x (30 + rand 30);
-    my $flag  = any('true', 'false', 'null');
-    push @members, [ extra => [ map { qq([$_,$flag,{"deep":-7.50}]) } quoted($extra) ] ];
+    my ($extra, @forms) = rand() < $self->{long} ? long_text() : short_text();
+    my $flag = any('true', 'false', 'null');
+    push @members, [ extra => [ map { qq([$_,$flag,{"deep":-7.50}]) } @forms ] ];
     $record{id} = $text{transaction_id};
     delete $text{$_} for grep { !/\./ && !$form{$_} } keys %text;
     $record{word} = { map { $_ => $text{$_} } grep { defined $text{$_} } keys %text };
@@ -268,7 +280,8 @@ sub rank_numbers {
 
 sub operand_numbers { return qw(0 1 1.00 9.99 10 49.9 100 1e2 12.5 0.001 -1 3 4 500 999.99 7); }
 
-# What RECORD has at PATH, as something to compare, or undef.
+# What RECORD has at PATH, as something to compare, or undef: texts as they
+# are, times as microseconds, numbers as their place.
 sub value {
     my ($self, $record, $path) = @_;
     my $type = $TYPE{$path};
@@ -284,21 +297,37 @@ sub order {
     return $TYPE{$path} eq 'text' ? $x cmp $y : $x <=> $y;
 }
 
-# Whether RECORD matches FILTER {path, op, value}.
-sub matches {
-    my ($self, $record, $filter) = @_;
+# How each operator looks at what there is, $_[0], for a value.
+my %NUMBER = (
+    ''  => sub { my ($y) = @_; sub { $_[0] == $y } },
+    ne  => sub { my ($y) = @_; sub { $_[0] != $y } },
+    gt  => sub { my ($y) = @_; sub { $_[0] > $y } },
+    gte => sub { my ($y) = @_; sub { $_[0] >= $y } },
+    lt  => sub { my ($y) = @_; sub { $_[0] < $y } },
+    lte => sub { my ($y) = @_; sub { $_[0] <= $y } },
+    in  => sub { my %y = map { $_ => 1 } @{ $_[0] }; sub { $y{ $_[0] } } },
+);
+my %TEXT = (
+    ''       => sub { my ($y) = @_; sub { $_[0] eq $y } },
+    ne       => sub { my ($y) = @_; sub { $_[0] ne $y } },
+    gt       => sub { my ($y) = @_; sub { $_[0] gt $y } },
+    gte      => sub { my ($y) = @_; sub { $_[0] ge $y } },
+    lt       => sub { my ($y) = @_; sub { $_[0] lt $y } },
+    lte      => sub { my ($y) = @_; sub { $_[0] le $y } },
+    in       => sub { my %y = map { $_ => 1 } @{ $_[0] }; sub { $y{ $_[0] } } },
+    contains => sub { my ($y) = @_; sub { index(fold($_[0]), $y) >= 0 } },
+);
+
+# What says whether a record matches FILTER {path, op, value}.
+sub matcher {
+    my ($self, $filter) = @_;
     my ($path, $op) = @$filter{qw(path op)};
-    my $have = $self->value($record, $path);
-    return $op eq 'ne' if !defined $have;
-    return index($record->{low}{$path} //= fold($have), $filter->{value}) >= 0 if $op eq 'contains';
-    return !!grep { order($path, $have, $_) == 0 } @{ $filter->{value} } if $op eq 'in';
-    my $order = order($path, $have, $filter->{value});
-    return $op eq '' ? $order == 0
-      : $op eq 'ne'  ? $order != 0
-      : $op eq 'gt'  ? $order > 0
-      : $op eq 'gte' ? $order >= 0
-      : $op eq 'lt'  ? $order < 0
-      :                $order <= 0;
+    my $test = ($TYPE{$path} eq 'text' ? \%TEXT : \%NUMBER)->{$op}->($filter->{value});
+    my $missing = $op eq 'ne';
+    return sub {
+        my $have = $_[0]{cmp}{$path} //= [ $self->value($_[0], $path) ];
+        return defined $have->[0] ? $test->($have->[0]) : $missing;
+    };
 }
 
 # Of the first N records those that CODE likes, in the order of arrival.
