@@ -28,6 +28,7 @@ my %SCENARIO = (
     'stats'       => 1,
     'lake-write'  => 1,
     'lake-keep'   => 1,
+    'index'       => 1,
 );
 my @BAD = qw(wrong crash leak);
 

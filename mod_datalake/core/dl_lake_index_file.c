@@ -232,9 +232,8 @@ static dl_status add_segment(dl_lake_index *index, uint64_t uid, dl_error *err,
     return DL_OK;
 }
 
-/* Read the segments of INDEX up to the first that is not right. */
-static dl_status read_segments(dl_lake_index *index, uint64_t uid,
-                               dl_error *err, apr_pool_t *pool)
+dl_status dl_lake_index_read(dl_lake_index *index, uint64_t uid, dl_error *err,
+                             apr_pool_t *result_pool)
 {
     int size = 0;
     dl_status status = DL_OK;
@@ -244,13 +243,13 @@ static dl_status read_segments(dl_lake_index *index, uint64_t uid,
             dl_lake_index_segment *more;
 
             size = size == 0 ? 16 : 2 * size;
-            more = apr_palloc(pool, (size_t)size * sizeof *more);
+            more = apr_palloc(result_pool, (size_t)size * sizeof *more);
             if (index->n > 0) {
                 memcpy(more, index->segments, (size_t)index->n * sizeof *more);
             }
             index->segments = more;
         }
-        status = add_segment(index, uid, err, pool);
+        status = add_segment(index, uid, err, result_pool);
     }
     return index->n > 0 ? DL_OK : status;
 }
@@ -272,7 +271,7 @@ dl_status dl_lake_index_load(dl_lake_index **index,
     status = map_file(made, place->io, fd, err);
     place->io->close(fd);
     DL_TRY(status);
-    DL_TRY(read_segments(made, place->uid, err, result_pool));
+    DL_TRY(dl_lake_index_read(made, place->uid, err, result_pool));
     *index = made;
     return DL_OK;
 }

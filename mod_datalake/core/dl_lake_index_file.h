@@ -73,6 +73,12 @@ DL_MUSTCHECK dl_status dl_lake_index_load(dl_lake_index **index,
                                           dl_error *err,
                                           apr_pool_t *result_pool);
 
+/* Read the segments of INDEX, whose map and size are set and stay, as far as
+ * they are right and of the part UID.  Fails as dl_lake_index_open. */
+DL_MUSTCHECK dl_status dl_lake_index_read(dl_lake_index *index, uint64_t uid,
+                                          dl_error *err,
+                                          apr_pool_t *result_pool);
+
 /* Return the bytes of a row over N blocks, and set *UNIT to how many rows have
  * one crc. */
 unsigned dl_lake_index_width(unsigned *unit, int n);

@@ -78,6 +78,7 @@ const torture_row torture_rows[] = {{"token", torture_token},
                                     {"stats", torture_stats},
                                     {"lake-write", torture_lake_write},
                                     {"lake-keep", torture_lake_keep},
+                                    {"index", torture_index},
                                     {NULL, NULL}};
 
 /* Names that LeakSanitizer and the linker's --wrap prescribe. */

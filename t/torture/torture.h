@@ -50,9 +50,10 @@ void torture_go(void);
  * without a sentence in ERR is WRONG. */
 torture_verdict torture_judge(dl_status status, const dl_error *err, int holds);
 
-/* The scenarios of the lake, and of keys, texts and settings. */
+/* The scenarios of the lake and its indexes, of keys, texts and settings. */
 torture_scenario torture_lake_write;
 torture_scenario torture_lake_keep;
+torture_scenario torture_index;
 torture_scenario torture_audit_file;
 torture_scenario torture_token;
 torture_scenario torture_key_file;
