@@ -1,5 +1,5 @@
-# 48-walk.t - the commands of README.md, section "Who may do what", do what
-# stands below each.
+# 48-walk.t - the commands of README.md, sections "Reading the lake" and "Who
+# may do what", do what stands below each.
 #
 # A line "#> TEXT" tells what the command above prints, line by line; "..."
 # stands for anything.
@@ -23,61 +23,86 @@ my $stack = DataLake::Stack->new(
 my $dir = $stack->{dir};
 spit("$dir/token", $stack->token('admin') . "\n");
 spit("$dir/env",
-    "DATALAKE_URL='@{[$stack->httpd->url]}'\nDATALAKE_TOKEN_FILE='$dir/token'\n");
+    "DATALAKE_URL='@{[$stack->httpd->url]}'\nDATALAKE_TOKEN_FILE='$dir/token'\n"
+      . "DATALAKE_KAFKA='@{[$stack->brokers]}'\n"
+      . "DATALAKE_CTL='$DataLake::Stack::BUILD/bin/datalakectl -c @{[$stack->ini_file]}'\n");
 
-my ($section) = slurp("$stack->{top}/README.md") =~
-  /^## Who may do what\n(.*?)(?=^## )/ms;
-ok(defined $section, 'README.md has the section');
-my ($block) = ($section // '') =~ /^```sh\n(.*?)^```/ms;
-ok(defined $block, '... and a block of commands');
-$block =~ s{build/stack/env}{$dir/env}g;
+my $readme = slurp("$stack->{top}/README.md");
 
-# A reader waits two seconds; a busy machine, until the entries are there.
-$block =~ s{^sleep 2;}{settle;}mg;
+# The commands of the section HEADING, their files those of this stack.
+sub block_of {
+    my ($heading) = @_;
+    my ($section) = $readme =~ /^## \Q$heading\E\n(.*?)(?=^## )/ms;
+    my ($block) = ($section // '') =~ /^```sh\n(.*?)^```/ms;
+    ok(defined $block, "README.md, $heading: a block of commands");
+    return ($block // '') =~ s{build/stack/env}{$dir/env}gr;
+}
+
+# A reader waits two seconds; a busy machine, until what was sent is there.
 my $settle = <<'SH';
-settle() {
+settle_audit() {
   for _ in $(seq 300); do
-    n=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/audit/?resource=transaction_log&format=csv" | wc -l)
+    n=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/audit/?resource=transaction_log&method=GET&user=alice&format=csv" | wc -l)
     m=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/audit/?method=POST&format=csv" | wc -l)
-    [ "$n" -lt 5 ] || [ "$m" -lt 4 ] || return 0
+    [ "$n" -lt 4 ] || [ "$m" -lt 4 ] || return 0
+    sleep 0.1
+  done
+}
+settle_lake() {
+  for _ in $(seq 300); do
+    n=$(curl -s -H "$T" "$DATALAKE_URL/api/data/?resource=transaction_log/2026-05-18.json&format=ndjson" | wc -l)
+    [ "$n" -lt 3 ] || return 0
     sleep 0.1
   done
 }
 SH
 
-# [command, lines it prints]... of the block.
-my @steps;
-for my $line (split /\n/, $block // '') {
-    if ($line =~ /^#> (.*)/) {
-        push @{ $steps[-1][1] }, $1;
+# [command, lines it prints]... of BLOCK.
+sub steps_of {
+    my ($block) = @_;
+    my @steps;
+    for my $line (split /\n/, $block) {
+        if ($line =~ /^#> (.*)/) {
+            push @{ $steps[-1][1] }, $1;
+        }
+        elsif (@steps && !@{ $steps[-1][1] }) {
+            $steps[-1][0] .= "\n$line";
+        }
+        else {
+            push @steps, [ $line, [] ];
+        }
     }
-    elsif (@steps && !@{ $steps[-1][1] }) {
-        $steps[-1][0] .= "\n$line";
-    }
-    else {
-        push @steps, [ $line, [] ];
-    }
+    return @steps;
 }
-cmp_ok(scalar @steps, '>=', 8, 'there are steps');
 
 chdir $stack->{top} or die "$!\n";
 
-# One shell runs all of them; a mark stands between their outputs.
-my $mark = '--- next ---';
-spit("$dir/walk.sh", join '', $settle, map { "$_->[0]\necho; echo '$mark'\n" } @steps);
-my @printed = split /\n*\Q$mark\E\n/, qx(bash '$dir/walk.sh' 2>&1);
-
-for my $i (0 .. $#steps) {
-    my ($command, $wanted) = @{ $steps[$i] };
-    my @lines = split /\r?\n/, $printed[$i] // '';
-    my ($last) = $command =~ /([^\n]*)\z/;
-    my $same = @lines == @$wanted;
-    for my $j (0 .. $#$wanted) {
-        my $pattern = join '.*?', map { quotemeta } split /\.\.\./, $wanted->[$j], -1;
-        $same &&= $lines[$j] =~ /^$pattern\r?$/;
+# One shell runs all commands of HEADING, SETTLE instead of its pause; a mark
+# stands between their outputs.
+sub walk {
+    my ($heading, $wait) = @_;
+    my @steps = steps_of(block_of($heading) =~ s{^sleep 2;}{$wait;}mgr);
+    cmp_ok(scalar @steps, '>=', 6, 'there are steps');
+    my $mark = '--- next ---';
+    spit("$dir/walk.sh", join '', $settle,
+        map { "$_->[0]\necho; echo '$mark'\n" } @steps);
+    my @printed = split /\n*\Q$mark\E\n/, qx(bash '$dir/walk.sh' 2>&1);
+    for my $i (0 .. $#steps) {
+        my ($command, $wanted) = @{ $steps[$i] };
+        my @lines = split /\r?\n/, $printed[$i] // '';
+        my ($last) = $command =~ /([^\n]*)\z/;
+        my $same = @lines == @$wanted;
+        for my $j (0 .. $#$wanted) {
+            my $pattern = join '.*?', map { quotemeta } split /\.\.\./, $wanted->[$j], -1;
+            $same &&= $lines[$j] =~ /^$pattern\r?$/;
+        }
+        ok($same, substr($last, 0, 100))
+          or diag("printed:\n$printed[$i]\nwanted:\n" . join "\n", @$wanted);
     }
-    ok($same, substr($last, 0, 100))
-      or diag("printed:\n$printed[$i]\nwanted:\n" . join "\n", @$wanted);
+    return;
 }
+
+walk('Reading the lake', 'settle_lake');
+walk('Who may do what', 'settle_audit');
 
 done_testing;
