@@ -20,6 +20,7 @@
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_data.h"
+#include "mdl_grant.h"
 #include "mdl_http.h"
 #include "mdl_lake.h"
 #include "mdl_page.h"
@@ -189,9 +190,10 @@ static bool unchanged(const data_request *d)
     const dl_lake_totals *totals = dl_lake_snapshot_totals(d->find.snap);
     const char *args = d->q->r->args;
     char etag[MDL_ETAG_TEXT];
-    const char *text = apr_psprintf(
-        d->q->r->pool, "%s %" PRIu64 " %" PRIu64 " %s", d->what.ds->name,
-        totals->commits, totals->records, args != NULL ? args : "");
+    const char *text =
+        apr_psprintf(d->q->r->pool, "%s %" PRIu64 " %" PRIu64 " %" PRIx64 " %s",
+                     d->what.ds->name, totals->commits, totals->records,
+                     mdl_grant_mark(d->q), args != NULL ? args : "");
 
     mdl_answer_etag(etag, text, strlen(text));
     return mdl_answer_unchanged(d->q, etag);

@@ -12,15 +12,17 @@
 
 #include <httpd.h>
 
-/* Lines between two looks at clock and connection. */
+#include "mdl_client.h"
+
+/* Lines between two looks at clock and connection, under a megabyte. */
 #define LOOK_EVERY 1024
 
 dl_status mdl_data_look(const mdl_data_find *find, uint64_t n, dl_error *err)
 {
-    if (n % LOOK_EVERY != 0) {
+    if (n == 0 || n % LOOK_EVERY != 0) {
         return DL_OK;
     }
-    if (find->q->r->connection->aborted) {
+    if (mdl_client_gone(find->q)) {
         return dl_fail(err, DL_IO, 0, "the client is gone");
     }
     return apr_time_now() > find->q->deadline

@@ -275,7 +275,10 @@ int mdl_data_send(mdl_request *q, const mdl_data_sent *sent)
         next = mdl_answer_link_next(q, sent->cursor);
     }
     if (sent->page->count < 0 && sent->find->count == MDL_DATA_COUNT_AUTO) {
+        /* A moment later the count may be known: this answer has no
+           validator. */
         mdl_answer_header(q, "X-Count", "unknown");
+        apr_table_unset(q->r->headers_out, "ETag");
     }
     q->rows = (uint64_t)sent->page->n;
     s.out = mdl_stream_open(q, NULL);

@@ -401,6 +401,8 @@ subtest 'counts and depth' => sub {
         is($on->{status}, 200, '... which works');
         is_deeply($on->{json}{results}, [], '... and goes on behind all there is');
     }
+    my $counted = $alice->get('/api/data/?status=pending&count=auto');
+    ok(defined $counted->{headers}{etag}, 'a counted page has an ETag');
     is($alice->get('/api/data/?page=2&cursor=x')->{json}{errors}[0]{code}, 'exclusive', 'page and cursor exclude each other');
 };
 
