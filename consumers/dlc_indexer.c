@@ -20,6 +20,9 @@
 /* A dataset in which something failed rests so long. */
 #define REST_US (60 * (int64_t)DL_SECOND_US)
 
+/* What lines may make a segment longer. */
+#define SPARE 65536u
+
 /* Parts whose index cannot be made that are remembered, a dataset. */
 #define BAD_MAX 64
 
@@ -116,11 +119,11 @@ static dl_status use_declaration(watch *w, const dl_dataset *ds, dl_error *err)
     if (w->ds == ds) {
         return DL_OK;
     }
+    w->ds = ds;
     dl_lake_indexing_columns(w->x, NULL);
     apr_pool_clear(w->ds_pool);
     DL_TRY(dl_lake_columns_create(&columns, ds, err, w->ds_pool));
     dl_lake_indexing_columns(w->x, columns);
-    w->ds = ds;
     return DL_OK;
 }
 
@@ -209,7 +212,7 @@ static dl_status grow_part(dlc_indexer *ix, watch *w, grown *g,
 
     g->uid = part->uid;
     g->bytes = grown_before(w, part->uid);
-    if (part->bytes < g->bytes + segment || is_bad(w, part->uid)) {
+    if (part->bytes < g->bytes + segment + SPARE || is_bad(w, part->uid)) {
         return DL_OK;
     }
     status = dl_lake_indexing_grow(&bytes, w->x, part, err, pool);
@@ -322,11 +325,14 @@ static void step(void *data)
 /* Whether there may be something to do for W. */
 static bool is_due(const watch *w, const dl_dataset *ds)
 {
+    /* An operator who says SIGHUP wants to see it now. */
+    if (w->x != NULL && w->ds != ds) {
+        return true;
+    }
     if (dl_time_monotonic_us() < w->rest_us) {
         return false;
     }
-    return w->x == NULL || w->unfinished || w->ds != ds ||
-           dl_lake_indexing_changed(w->x);
+    return w->x == NULL || w->unfinished || dl_lake_indexing_changed(w->x);
 }
 
 static int64_t turn(void *context, dlc_chore *chore, apr_pool_t *scratch_pool)

@@ -269,6 +269,9 @@ static void check_index(dl_lake_checking *c, int data_fd,
     dl_error err = {.status = DL_OK};
     bool rebuilt;
 
+    if (c->alive && part->state == DL_LAKE_PART_OPEN) {
+        return; /* it may be growing now */
+    }
     if (dl_lake_index_verify(&rebuilt, &job, &err, pool) == DL_OK ||
         err.status == DL_NOT_FOUND || err.status == DL_UNSUPPORTED) {
         return;

@@ -90,7 +90,7 @@ void dl_lake_indexing_columns(dl_lake_indexing *x,
 
 bool dl_lake_indexing_changed(const dl_lake_indexing *x)
 {
-    return !x->has_view || !dl_lake_head_same(x->head, &x->view);
+    return !x->has_list || !dl_lake_head_same(x->head, &x->listed);
 }
 
 /* --- What is published ---------------------------------------------------- */
@@ -102,9 +102,7 @@ dl_status dl_lake_indexing_read(dl_lake_manifest **m, dl_lake_indexing *x,
 
     /* The head first: what it no longer has, the manifest has. */
     apr_pool_clear(x->view_pool);
-    x->has_view = false;
     DL_TRY(dl_lake_head_read(&x->view, x->head, err, x->view_pool));
-    x->has_view = true;
     *m = apr_palloc(pool, sizeof **m);
     dl_lake_manifest_begin(*m, pool);
     DL_TRY(dl_lake_manifest_current(&number, &x->place, err));
@@ -193,6 +191,8 @@ dl_status dl_lake_indexing_list(dl_lake_indexed **all, int *n,
 
     /* The files last: an index that is made meanwhile is seen. */
     DL_TRY(dl_lake_indexing_read(&m, x, err, result_pool));
+    x->listed = x->view;
+    x->has_list = true;
     DL_TRY(dl_lake_idx_read(&idx, x->io, x->meta, err, result_pool));
     *all = apr_pcalloc(result_pool, (size_t)(m->n_parts + x->view.n_parts + 1) *
                                         sizeof **all);

@@ -19,8 +19,9 @@ struct dl_lake_indexing {
     dl_lake_manifest_place place; /* its m/ */
     dl_lake_head *head;           /* mapped */
     apr_pool_t *view_pool;        /* holds the view */
-    bool has_view;                /* the view was read */
     dl_lake_view view;            /* newest state that was read */
+    bool has_list;                /* parts were listed */
+    dl_lake_view listed;          /* as what; its arrays are gone */
 };
 
 /* Read the head into x->view, then the newest manifest into *M. */
