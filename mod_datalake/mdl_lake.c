@@ -8,9 +8,13 @@
 #include "dl_lake.h"
 #include "dl_match_cache.h"
 #include "dl_time.h"
+#include "mdl_turns.h"
 
 /* Between two attempts to open a lake that fails. */
 #define AGAIN_US 1000000
+
+/* Between two looks at files that nobody reads any more. */
+#define TIDY_MS 15000
 
 struct mdl_lake {
     int dirfd;               /* the lake's root, -1: was not there */
@@ -41,6 +45,30 @@ mdl_lake *mdl_lake_create(int dirfd, apr_pool_t *child_pool)
     apr_pool_cleanup_register(child_pool, lake, lake_cleanup,
                               apr_pool_cleanup_null);
     return lake;
+}
+
+static void tidy(void *context)
+{
+    mdl_lake *lake = context;
+    dl_lake *open;
+
+    pthread_mutex_lock(&lake->mutex);
+    open = lake->lake;
+    pthread_mutex_unlock(&lake->mutex);
+    if (open != NULL) {
+        dl_lake_tidy(open);
+    }
+}
+
+dl_status mdl_lake_keep_tidy(mdl_lake *lake, dl_error *err,
+                             apr_pool_t *child_pool)
+{
+    mdl_turns_work work = {.name = "closes files of the lake",
+                           .every_ms = TIDY_MS,
+                           .turn = tidy,
+                           .context = lake};
+
+    return mdl_turns_start(&work, err, child_pool);
 }
 
 /* Try to open LAKE, if it is time to.  The mutex is held. */

@@ -31,6 +31,13 @@ typedef struct mdl_lake mdl_lake;
  * yet.  Closed with CHILD_POOL.  Thread: child start only. */
 mdl_lake *mdl_lake_create(int dirfd, apr_pool_t *child_pool);
 
+/* Start a thread that closes the files of LAKE that nobody reads any more, so
+ * that a child without requests does not hold the space of removed ones;
+ * stopped and joined before CHILD_POOL goes.  DL_INTERNAL: no thread.  Thread:
+ * child start only. */
+DL_MUSTCHECK dl_status mdl_lake_keep_tidy(mdl_lake *lake, dl_error *err,
+                                          apr_pool_t *child_pool);
+
 /* Set *SNAP to the committed state of DATASET at this moment, in RESULT_POOL.
  * DL_NOT_FOUND: no such dataset in the lake, or nothing committed yet;
  * DL_UNAVAILABLE: the lake cannot be read, which is 503 lake-unavailable.

@@ -60,11 +60,12 @@ struct dl_lake_opened {
 };
 
 struct dl_lake_cache {
-    const dl_lake_io *io;                        /* system calls */
-    atomic_int_fast64_t tidied_us;               /* last look */
-    pthread_mutex_t mutex;                       /* guards all below */
-    int n;                                       /* used of the table */
-    uint64_t uids[DL_LAKE_OPENED_MAX];           /* of the entries */
+    const dl_lake_io *io;              /* system calls */
+    dl_lake_kept *kept;                /* blocks read last; their own mutex */
+    atomic_int_fast64_t tidied_us;     /* last look */
+    pthread_mutex_t mutex;             /* guards all below */
+    int n;                             /* used of the table */
+    uint64_t uids[DL_LAKE_OPENED_MAX]; /* of the entries */
     dl_lake_opened *entries[DL_LAKE_OPENED_MAX]; /* the table */
 };
 
@@ -422,6 +423,13 @@ static dl_status get_file(int *fd, atomic_int *kept, dl_lake_opened *part,
     return status;
 }
 
+dl_lake_kept *dl_lake_opened_kept(dl_lake_kept_key *key,
+                                  const dl_lake_opened *part)
+{
+    *key = (dl_lake_kept_key){.dataset = part->dataset, .uid = part->part.uid};
+    return part->cache->kept;
+}
+
 const dl_lake_io *dl_lake_opened_calls(const dl_lake_opened *part)
 {
     return part->cache->io;
@@ -493,6 +501,7 @@ dl_lake_cache *dl_lake_cache_create(const dl_lake_io *io)
     }
     cache->io = io;
     atomic_init(&cache->tidied_us, dl_time_monotonic_us());
+    cache->kept = dl_lake_kept_create();
     pthread_mutex_init(&cache->mutex, NULL);
     return cache;
 }
@@ -500,6 +509,7 @@ dl_lake_cache *dl_lake_cache_create(const dl_lake_io *io)
 void dl_lake_cache_destroy(dl_lake_cache *cache)
 {
     forget_unused(cache, INT64_MAX);
+    dl_lake_kept_destroy(cache->kept);
     pthread_mutex_destroy(&cache->mutex);
     free(cache);
 }

@@ -7,6 +7,8 @@
  * (FORMAT.md 14); a state has its own entry because its index is another
  * file.
  *
+ * It also has the few blocks that were read last (dl_lake_kept.h).
+ *
  * Bound: DL_LAKE_OPENED_MAX parts, two descriptors each, least recently used
  * ones closed.  A part that a newer manifest no longer names, or that nobody
  * read for a minute, is closed, and no part stays open longer than a minute
@@ -19,6 +21,7 @@
 #define DL_LAKE_OPENED_H
 
 #include "dl_lake_index.h"
+#include "dl_lake_kept.h"
 #include "dl_lake_reading.h"
 
 /* Most parts that are kept open by one handle. */
@@ -61,6 +64,11 @@ void dl_lake_opened_release(dl_lake_opened *part);
 
 /* The system calls of PART. */
 const dl_lake_io *dl_lake_opened_calls(const dl_lake_opened *part);
+
+/* Return the blocks that are kept of the cache of PART, and set in *KEY what
+ * names PART there. */
+dl_lake_kept *dl_lake_opened_kept(dl_lake_kept_key *key,
+                                  const dl_lake_opened *part);
 
 /* Set *FD to the file of PART, open as long as the reference lives.
  * DL_NOT_FOUND: it has moved on (FORMAT.md 14, step 5). */

@@ -174,6 +174,7 @@ static void plan_block(dl_lake_stretch *stretch, dl_lake_scan *scan,
                        const dl_lake_block *block)
 {
     stretch->by_block = true;
+    stretch->keep = scan->blocks < FIRST_BLOCKS;
     stretch->at = block->at;
     stretch->bytes = block->bytes;
     stretch->before = block->line;

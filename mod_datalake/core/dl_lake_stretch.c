@@ -6,6 +6,7 @@
 #include "dl_lake_stretch.h"
 
 #include "dl_crc.h"
+#include "dl_lake_kept.h"
 #include "dl_lake_opened.h"
 #include "dl_lake_trail.h"
 
@@ -34,8 +35,16 @@ static void need_room(dl_lake_room *room, size_t size, size_t keep)
     room->size = size;
 }
 
+/* Let ROOM have no block. */
+static void empty_room(dl_lake_room *room)
+{
+    dl_lake_kept_release(room->kept);
+    room->kept = NULL;
+}
+
 void dl_lake_room_free(dl_lake_room *room)
 {
+    empty_room(room);
     free(room->data);
     room->data = NULL;
     room->size = 0;
@@ -59,14 +68,14 @@ static const char *behind_lines(const char *from, const char *end, uint64_t n)
     return from;
 }
 
-/* Set *DATA and *LEN to the lines that STRETCH asks for, whose bytes are in
- * ROOM and end with a newline. */
+/* Set *DATA and *LEN to the lines that STRETCH asks for, whose bytes are at
+ * FROM and end with a newline. */
 static dl_status cut(const char **data, size_t *len,
-                     const dl_lake_stretch *stretch, const dl_lake_room *room,
+                     const dl_lake_stretch *stretch, const char *from,
                      dl_error *err)
 {
-    const char *end = room->data + stretch->bytes;
-    const char *first = behind_lines(room->data, end, stretch->skip);
+    const char *end = from + stretch->bytes;
+    const char *first = behind_lines(from, end, stretch->skip);
 
     if (first != NULL && stretch->skip + stretch->lines < stretch->all) {
         end = behind_lines(first, end, stretch->lines);
@@ -157,7 +166,7 @@ static dl_status read_by_trail(const char **data, size_t *len,
     status = read_entries(&by_entries, room, &walk, err);
     apr_pool_destroy(pool);
     DL_TRY(status);
-    return cut(data, len, &by_entries, room, err);
+    return cut(data, len, &by_entries, room->data, err);
 }
 
 /* --- As planned ------------------------------------------------------------ */
@@ -181,19 +190,58 @@ static dl_status check_sums(const dl_lake_stretch *stretch, const char *data,
     return DL_OK;
 }
 
+/* Read the bytes of STRETCH to TO. */
+static dl_status read_bytes(char *to, const dl_lake_stretch *stretch,
+                            dl_error *err)
+{
+    int fd;
+
+    DL_TRY(dl_lake_opened_data(&fd, stretch->part, err));
+    DL_TRY(dl_lake_file_read(dl_lake_opened_calls(stretch->part), fd, to,
+                             (size_t)stretch->bytes, stretch->at, err));
+    return check_sums(stretch, to, err);
+}
+
 static dl_status read_as_planned(const char **data, size_t *len,
                                  const dl_lake_stretch *stretch,
                                  dl_lake_room *room, dl_error *err)
 {
-    size_t size = (size_t)stretch->bytes;
-    int fd;
+    need_room(room, (size_t)stretch->bytes, 0);
+    DL_TRY(read_bytes(room->data, stretch, err));
+    return cut(data, len, stretch, room->data, err);
+}
 
-    need_room(room, size, 0);
-    DL_TRY(dl_lake_opened_data(&fd, stretch->part, err));
-    DL_TRY(dl_lake_file_read(dl_lake_opened_calls(stretch->part), fd,
-                             room->data, size, stretch->at, err));
-    DL_TRY(check_sums(stretch, room->data, err));
-    return cut(data, len, stretch, room, err);
+/* Let ROOM have the block of STRETCH, from those that are kept or read into
+ * them; without one it does not fit there. */
+static dl_status keep_block(dl_lake_room *room, const dl_lake_stretch *stretch,
+                            dl_error *err)
+{
+    dl_lake_kept_key key;
+    dl_lake_kept *kept = dl_lake_opened_kept(&key, stretch->part);
+
+    key.at = stretch->at;
+    key.bytes = stretch->bytes;
+    room->kept = dl_lake_kept_find(kept, &key);
+    if (room->kept != NULL || !stretch->keep) {
+        return DL_OK;
+    }
+    room->kept = dl_lake_kept_take(kept, &key);
+    if (room->kept == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(read_bytes(dl_lake_kept_data(room->kept), stretch, err));
+    dl_lake_kept_ready(room->kept);
+    return DL_OK;
+}
+
+static dl_status read_block(const char **data, size_t *len,
+                            const dl_lake_stretch *stretch, dl_lake_room *room,
+                            dl_error *err)
+{
+    DL_TRY(keep_block(room, stretch, err));
+    return room->kept == NULL
+               ? read_as_planned(data, len, stretch, room, err)
+               : cut(data, len, stretch, dl_lake_kept_data(room->kept), err);
 }
 
 dl_status dl_lake_stretch_read(const char **data, size_t *len,
@@ -202,6 +250,7 @@ dl_status dl_lake_stretch_read(const char **data, size_t *len,
 {
     dl_error ignored;
 
+    empty_room(room);
     if (stretch->lines == 0) {
         *data = NULL;
         *len = 0;
@@ -210,9 +259,11 @@ dl_status dl_lake_stretch_read(const char **data, size_t *len,
     if (!stretch->by_block) {
         return read_as_planned(data, len, stretch, room, err);
     }
-    return read_as_planned(data, len, stretch, room, &ignored) == DL_OK
-               ? DL_OK
-               : read_by_trail(data, len, stretch, room, err);
+    if (read_block(data, len, stretch, room, &ignored) == DL_OK) {
+        return DL_OK;
+    }
+    empty_room(room);
+    return read_by_trail(data, len, stretch, room, err);
 }
 
 int dl_lake_stretch_file(uint64_t *at, const dl_lake_stretch *stretch,

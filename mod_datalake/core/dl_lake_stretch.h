@@ -31,6 +31,7 @@
 #define DL_LAKE_STRETCH_SUMS 256
 
 struct dl_lake_opened;
+struct dl_lake_kept_block;
 
 /* A checksum over some of the bytes. */
 typedef struct dl_lake_checksum {
@@ -50,14 +51,17 @@ typedef struct dl_lake_stretch {
     uint64_t all;                /* lines in BYTES */
     uint64_t line;               /* number in the day of the first that is */
     bool by_block;               /* the checksum is the index's */
+    bool keep;                   /* the block may be asked for again soon */
     int n_sums;                  /* checksums */
     dl_lake_checksum sums[DL_LAKE_STRETCH_SUMS]; /* one behind another */
 } dl_lake_stretch;
 
 /* Room for the bytes of a stretch; all 0 at first. */
 typedef struct dl_lake_room {
-    char *data;  /* malloc */
-    size_t size; /* bytes of it */
+    char *data;                      /* malloc */
+    size_t size;                     /* bytes of it */
+    struct dl_lake_kept_block *kept; /* the bytes are there instead; a
+                                        reference, or NULL */
 } dl_lake_room;
 
 /* Set *STRETCH to what comes next in SCAN, without reading it;
