@@ -136,6 +136,11 @@ DL_MUSTCHECK dl_status mdl_stream_write(mdl_stream *stream, const void *data,
 DL_MUSTCHECK dl_status mdl_stream_pass(mdl_stream *stream,
                                        const mdl_piece *piece, dl_error *err);
 
+/* Return whether a bit of the body is with the network.  While it is not, a
+ * handler whose work broke answers a problem (mdl_http_fail) and forgets
+ * STREAM. */
+bool mdl_stream_began(const mdl_stream *stream);
+
 /* Send what is left and end the body; returns OK.  FAILED true: something
  * broke in the middle; the connection is cut, so that no client takes the
  * part for the whole. */

@@ -361,6 +361,9 @@ int mdl_day_send(const mdl_day *day)
     s->out = mdl_stream_open(day->q, NULL);
     status = send_all(s, &err);
     if (status != DL_OK && r->connection->aborted == 0) {
+        if (!mdl_stream_began(s->out)) {
+            return mdl_http_fail(day->q, MDL_LAKE, &err);
+        }
         dl_log(DL_LOG_ERROR, "DL1120: %s: %s", day->name, err.text);
     }
     return mdl_stream_close(s->out, status != DL_OK);

@@ -184,6 +184,11 @@ dl_status mdl_stream_pass(mdl_stream *stream, const mdl_piece *piece,
     return flush(stream, err);
 }
 
+bool mdl_stream_began(const mdl_stream *stream)
+{
+    return stream->sent > 0;
+}
+
 int mdl_stream_close(mdl_stream *stream, bool failed)
 {
     request_rec *r = stream->q->r;
@@ -194,10 +199,10 @@ int mdl_stream_close(mdl_stream *stream, bool failed)
                    !r->header_only)) {
         /* No EOS with a chunk of length 0: the connection is cut instead. */
         r->connection->keepalive = AP_CONN_CLOSE;
-        (void)pass_on(
-            stream,
-            ap_bucket_error_create(HTTP_BAD_GATEWAY, NULL, r->pool, alloc),
-            NULL);
+        (void)pass_on(stream,
+                      ap_bucket_error_create(HTTP_SERVICE_UNAVAILABLE, NULL,
+                                             r->pool, alloc),
+                      NULL);
     }
     (void)pass_on(stream, apr_bucket_eos_create(alloc), NULL);
     return OK;
