@@ -8,11 +8,11 @@
 
 #include "dl_calendar.h"
 #include "dl_json_values.h"
-#include "dl_lake_compact.h"
 #include "dl_log.h"
 #include "dl_schedule.h"
 #include "dl_statements.h"
 #include "dl_zone.h"
+#include "dlc_compact.h"
 
 /* Schedules that are looked after. */
 #define SCHEDULES 64
@@ -117,43 +117,6 @@ dl_status dlc_schedule_tick(dl_wh *wh, const dl_config *cfg, dl_error *err,
 
 /* --- What ----------------------------------------------------------------- */
 
-/* Join the parts of past days, dataset by dataset. */
-static dl_status compact(dlc_work *work, dlc_work_outcome *outcome,
-                         dl_error *err, apr_pool_t *scratch_pool)
-{
-    const dl_config *cfg = dlc_work_config(work);
-    dl_lake_compaction job = {
-        .root = cfg->lake.path, .before = DL_DAY_NONE, .only = DL_DAY_NONE};
-    dl_lake_compacted all = {.days = 0};
-    const char *const *names;
-    dl_lake *lake;
-    int n;
-    int i;
-
-    DL_TRY(dl_lake_open(&lake, cfg->lake.path, err, scratch_pool));
-    DL_TRY(dl_lake_datasets(&names, &n, lake, err, scratch_pool));
-    for (i = 0; i < n; i++) {
-        dl_lake_compacted one = {.days = 0};
-
-        dlc_work_tell(work, i, n);
-        if (dlc_work_ends(work)) {
-            return DL_OK;
-        }
-        job.dataset = names[i];
-        DL_TRY(dl_lake_compact(&one, &job, err, scratch_pool));
-        all.days += one.days;
-        all.parts += one.parts;
-        all.bytes += one.bytes;
-    }
-    dlc_work_tell(work, n, n);
-    snprintf(outcome->result, sizeof outcome->result,
-             "{\"days\":%d,\"parts\":%d,\"bytes\":%llu}", all.days, all.parts,
-             (unsigned long long)all.bytes);
-    snprintf(outcome->detail, sizeof outcome->detail, "%d days of %d datasets",
-             all.days, n);
-    return DL_OK;
-}
-
 /* Remove what has been kept for long enough. */
 static dl_status retention(dlc_work *work, dlc_work_outcome *outcome,
                            dl_error *err, apr_pool_t *scratch_pool)
@@ -200,7 +163,7 @@ dl_status dlc_schedule_run(dlc_work *work, dlc_work_outcome *outcome,
     static const struct {
         const char *name;
         dlc_work_run *run;
-    } runs[] = {{"compact", compact}, {"retention", retention}};
+    } runs[] = {{"compact", dlc_compact_run}, {"retention", retention}};
     const char *name = name_of(dlc_work_claim(work)->parameters, scratch_pool);
     size_t i;
 

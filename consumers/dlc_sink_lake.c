@@ -14,7 +14,6 @@
 #include "dl_stats.h"
 #include "dl_time.h"
 #include "dlc_indexer.h"
-#include "dlc_night.h"
 #include "dlc_sink.h"
 
 #include <string.h>
@@ -47,7 +46,6 @@ typedef struct sink_lake {
     apr_pool_t *pool;           /* of the sink */
     ware *wares;                /* datasets opened so far */
     dlc_indexer *indexer;       /* makes indexes, or NULL */
-    dlc_night *night;           /* joins past days, or NULL */
     int64_t committed_us;       /* monotonic time of the last commit */
     int64_t tick_us;            /* monotonic time of the next tick */
     dl_stats_value *free_bytes; /* datalake_lake_free_bytes */
@@ -104,7 +102,6 @@ static dl_status open_writer(sink_lake *s, ware *wa, dl_error *err,
 /* Tell the background about WA and its declaration. */
 static void look_after(const sink_lake *s, const ware *wa)
 {
-    dlc_night_add(s->night, wa->name, wa->dataset);
     dlc_indexer_add(s->indexer, wa->name, wa->dataset);
 }
 
@@ -427,7 +424,6 @@ dl_status dlc_sink_lake_create(dlc_sink **sink, const dl_config *cfg,
     s->free_bytes =
         dl_stats_slot(stats, DL_STATS_GAUGE, "datalake_lake_free_bytes", "");
     DL_TRY(dlc_indexer_create(&s->indexer, cfg, stats, err, pool));
-    DL_TRY(dlc_night_create(&s->night, cfg, stats, err, pool));
     *sink = &s->base;
     return DL_OK;
 }

@@ -22,7 +22,7 @@ my $stack = DataLake::Stack->new(
     later => 1,
     ini   => {
         kafka => { brokers => "file:$DataLake::Stack::TOP/build/t/54-index/source" },
-        lake  => { seal_age => '1h', index => 'dense', compact_at => 'off' },
+        lake  => { seal_age => '1h', index => 'dense' },
     },
 );
 my $idx  = "$stack->{dir}/lake/_lake/$TOPIC/idx";

@@ -56,10 +56,6 @@ static const row rows[] = {
   "How sharp the indexes are that searches and filters use: about 4, 7 or 9 % "
   "of the data."},
  DL_SETTING_INDEX, MEMBER(lake.index_bytes), 0, 0},
-{{"lake", "compact_at", "02:00",
-  "a time of the day, UTC, such as 02:00 or 02:00:30, or off",
-  "When the sealed parts of past days are joined, each day to one file."},
- DL_SETTING_CLOCK, MEMBER(lake.compact_s), 0, 0},
 {{"warehouse", "host", "127.0.0.1",
   "a host name or address",
   "Server of the warehouse; not used with a socket."},

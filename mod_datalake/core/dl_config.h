@@ -47,8 +47,6 @@ typedef struct dl_config_lake {
     int64_t backlog_ms;    /* between commits, under backlog */
     int64_t backlog_bytes; /* ... or when this many bytes wait */
     int64_t index_bytes;   /* bytes of a block of an index; 0: none is made */
-    int64_t compact_s;     /* past days are joined at this second of the day,
-                              UTC; -1: never */
 } dl_config_lake;
 
 /* [warehouse] */

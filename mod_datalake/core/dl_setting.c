@@ -97,40 +97,6 @@ static bool parse_number(int64_t *member, const dl_setting *setting,
     return true;
 }
 
-/* Read the two digits at *S, below LIMIT, and step behind them. */
-static bool get_pair(int64_t *value, const char **s, int64_t limit)
-{
-    const char *at = *s;
-
-    return at[0] >= '0' && at[0] <= '9' && get_digits(value, s) &&
-           *s == at + 2 && *value < limit;
-}
-
-/* Read "02:00", "02:00:30" or "off". */
-static bool parse_clock(int64_t *member, const char *text)
-{
-    int64_t hours;
-    int64_t minutes;
-    int64_t seconds = 0;
-
-    if (strcmp(text, "off") == 0) {
-        *member = -1;
-        return true;
-    }
-    if (!get_pair(&hours, &text, 24) || *text++ != ':' ||
-        !get_pair(&minutes, &text, 60)) {
-        return false;
-    }
-    if (*text == ':') {
-        text++;
-        if (!get_pair(&seconds, &text, 60)) {
-            return false;
-        }
-    }
-    *member = hours * 3600 + minutes * 60 + seconds;
-    return *text == '\0';
-}
-
 /* How sharp an index is. */
 static const unit indexes[] = {
     {"off", 0},
@@ -256,8 +222,6 @@ bool dl_setting_parse(void *member, const dl_setting *setting, const char *text,
     case DL_SETTING_SECONDS:
     case DL_SETTING_MILLIS:
         return parse_number(member, setting, text);
-    case DL_SETTING_CLOCK:
-        return parse_clock(member, text);
     case DL_SETTING_INDEX:
         return parse_index(member, text);
     case DL_SETTING_SWITCH:

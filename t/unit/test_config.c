@@ -36,7 +36,6 @@ static void test_defaults(void)
     is_str(cfg->lake.path, "/var/lib/datalake/lake", "a path");
     is_int(cfg->lake.seal_age_s, 900, "15 min are 900 s");
     is_int(cfg->lake.seal_size, 1073741824, "1 GiB");
-    is_int(cfg->lake.compact_s, 7200, "02:00");
     is_int(cfg->lake.index_bytes, 81920, "blocks of a normal index");
     is_int(cfg->lake.commit_ms, 100, "100 ms");
     is_int(cfg->warehouse.port, 3306, "a port");
@@ -128,12 +127,6 @@ static void test_refused(void)
     ok(refuses("lake", "seal_size", ""), "no size");
     ok(refuses("lake", "index", "on"), "an index that is on");
     ok(refuses("lake", "index", ""), "no word for the index");
-    ok(refuses("lake", "compact_at", "24:00"), "an hour past the last");
-    ok(refuses("lake", "compact_at", "2:00"), "an hour of one digit");
-    ok(refuses("lake", "compact_at", "02:60"), "a minute past the last");
-    ok(refuses("lake", "compact_at", "02:00:60"), "a second past the last");
-    ok(refuses("lake", "compact_at", "02:00 x"), "more than a clock");
-    ok(refuses("lake", "compact_at", "on"), "a clock that is on");
     ok(refuses("warehouse", "port", "3306x"), "a letter behind a number");
     ok(refuses("warehouse", "port", "65536"), "a port past its bound");
     ok(refuses("warehouse", "host", ""), "no host");
