@@ -86,6 +86,9 @@ subtest 'figures' => sub {
     my @listed = slurp('t/FIGURES.md') =~ /\]\(((?:bench\/)?[fp]\d\d-[^)]+)\)/g;
     same('t/FIGURES.md lists every figure, and no other',
         \@scripts, \@listed);
+    my @programs = map { s{^t/}{}r } tracked('t/tools/*.c', 't/bench/*.c');
+    my @told = slurp('t/FIGURES.md') =~ /\]\(((?:tools|bench)\/[^)]+\.c)\)/g;
+    same('and every program of the tests', \@programs, \@told);
 };
 
 subtest 'make targets' => sub {

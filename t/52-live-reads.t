@@ -1,7 +1,7 @@
 # 52-live-reads.t - every way to read the lake while it grows: generated
 # filters, searches, pages and versions over hostile texts, against an
 # evaluator of its own, while a producer sends, parts are sealed, days
-# compacted, and indexes built, dropped and damaged.
+# compacted, indexes built, dropped and damaged, and the daemon is killed.
 #
 # DL_REQUESTS says how many requests (2000; S: the same over 300 MB).
 # --self-test: the judge finds every kind of planted damage.
@@ -414,22 +414,28 @@ sub damage_index {
         syswrite $out, chr(ord($byte) ^ 1 << int rand 8);
         close $out;
     }
-    $did{'index damages'}++;
+    $did{ $file =~ /grow$/ ? 'growing indexes damaged' : 'indexes damaged' }++;
     return;
 }
 
 sub meanwhile {
     my ($n) = @_;
     reap(WNOHANG);
-    if ($n % 40 == 0) {
+    if ($n % 400 == 390) {
+        $stack->daemon('datalake-lake')->kill_now;
+        $stack->start_daemon('datalake-lake', wait => 0);
+        $did{kills}++;
+    }
+    # Not at first, so that an open part becomes large enough for an index.
+    elsif ($n % 60 == 0 && $n > 200) {
         $stack->daemon('datalake-lake')->signal('USR1');
         $did{'seal signals'}++;
     }
-    beside('compactions', 'compact') if $n % 150 == 100;
+    beside('compactions', 'compact') if $n % 150 == 0;
     return unless $has_index;
     beside('index builds', 'index', 'build') if $n % 100 == 60;
     beside('index drops', 'index', 'drop') if $n % 500 == 450;
-    damage_index() if $n % 25 == 20;
+    damage_index() if $n % 20 == 10;
     return;
 }
 

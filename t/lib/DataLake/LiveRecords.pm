@@ -194,7 +194,7 @@ sub amount {
 # Record number N.
 sub record {
     my ($self, $n) = @_;
-    my $d = int rand $self->{days};
+    my $d = rand() < 0.8 ? 0 : int rand $self->{days};    # one day is large
     my ($us, $time) = time_of($d);
     my %text = (
         transaction_id => sprintf('TX-%06d-%04x', $n, rand 65536),
