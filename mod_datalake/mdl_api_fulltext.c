@@ -100,7 +100,7 @@ static void write_hit(dl_json_writer *w, const mdl_match *match)
     dl_json_write_key(w, "line");
     dl_json_write_int(w, (int64_t)match->place.line);
     dl_json_write_key(w, "match");
-    dl_json_write_string(w, match->text, match->len);
+    dl_json_write_raw(w, match->text, match->len);
     dl_json_write_object_end(w);
 }
 

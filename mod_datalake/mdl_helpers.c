@@ -10,10 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dl_json_write.h"
 #include "mdl_thread.h"
 
 /* Most helpers of a child. */
 #define HELPERS 16
+
+/* Most bytes of texts that a unit keeps: of a stretch, or of one long line, all
+ * of it escaped. */
+#define UNIT_TEXTS ((size_t)8 * 1048576)
 
 struct mdl_team {
     mdl_team *next;               /* another team that may be helped */
@@ -67,41 +72,53 @@ static void *grown(void *memory, size_t *room, size_t wanted)
     return memory;
 }
 
-/* Append LINE of the LEN bytes at TEXT to what U has found. */
-static void add_found(mdl_unit *u, uint64_t line, const char *text, size_t len)
+/* Append the excerpt of the line found last to OUT, as a JSON string. */
+static dl_status add_excerpt(dl_buf *out, const dl_search *search,
+                             dl_error *err)
 {
+    char excerpt[DL_SEARCH_EXCERPT];
+    dl_json_writer w;
+
+    dl_json_writer_begin(&w, out);
+    dl_json_write_string(&w, excerpt, dl_search_excerpt(excerpt, search));
+    return dl_json_writer_finish(&w, err);
+}
+
+/* Append LINE to what U has found. */
+static dl_status add_found(mdl_unit *u, const dl_search_line *line,
+                           const dl_search *search, bool values)
+{
+    size_t at = u->texts->len;
     mdl_found *found;
 
+    if (values) {
+        DL_TRY(dl_buf_append(u->texts, line->text, line->len, &u->err));
+    }
+    else {
+        DL_TRY(add_excerpt(u->texts, search, &u->err));
+    }
     u->found =
         grown(u->found, &u->found_room, (u->n_found + 1) * sizeof *u->found);
-    u->texts = grown(u->texts, &u->texts_room, u->n_texts + len);
-    memcpy(u->texts + u->n_texts, text, len);
     found = &u->found[u->n_found++];
-    found->line = line;
-    found->at = u->n_texts;
-    found->len = len;
-    u->n_texts += len;
+    found->line = line->line;
+    found->at = at;
+    found->len = u->texts->len - at;
+    return DL_OK;
 }
 
 /* Search the LEN bytes at DATA, the lines of U. */
-static void search_lines(mdl_unit *u, dl_search *search, const char *data,
-                         size_t len, const mdl_sought *sought)
+static dl_status search_lines(mdl_unit *u, dl_search *search, const char *data,
+                              size_t len, const mdl_sought *sought)
 {
-    char excerpt[DL_SEARCH_EXCERPT];
     dl_search_lines lines;
     dl_search_line line;
 
     dl_search_lines_begin(&lines, data, len, u->stretch.line);
     while (u->n_found < sought->most &&
            dl_search_lines_next(&line, &lines, search, sought->values)) {
-        if (sought->values) {
-            add_found(u, line.line, line.text, line.len);
-        }
-        else {
-            add_found(u, line.line, excerpt,
-                      dl_search_excerpt(excerpt, search));
-        }
+        DL_TRY(add_found(u, &line, search, sought->values));
     }
+    return DL_OK;
 }
 
 /* Work on U with SEARCH and ROOM. */
@@ -114,7 +131,7 @@ static void work(mdl_unit *u, dl_search *search, dl_lake_room *room,
     u->status = dl_lake_stretch_read(&data, &len, &u->stretch, room, &u->err);
     dl_lake_stretch_release(&u->stretch);
     if (u->status == DL_OK) {
-        search_lines(u, search, data, len, sought);
+        u->status = search_lines(u, search, data, len, sought);
     }
 }
 
@@ -271,7 +288,6 @@ static apr_status_t end_team(void *data)
     mdl_team_clear(team);
     for (i = 0; i < MDL_UNITS; i++) {
         free(team->units[i].found);
-        free(team->units[i].texts);
     }
     dl_lake_room_free(&team->room);
     pthread_cond_destroy(&team->done);
@@ -323,7 +339,10 @@ mdl_unit *mdl_team_next(mdl_team *team)
     if (team->n == MDL_UNITS) {
         return NULL;
     }
-    u->n_found = u->n_texts = 0;
+    if (u->texts == NULL) {
+        u->texts = dl_buf_create(UNIT_TEXTS, team->pool);
+    }
+    u->n_found = u->texts->len = 0;
     return u;
 }
 
@@ -343,9 +362,9 @@ void mdl_team_add(mdl_team *team, bool helped)
     pthread_mutex_unlock(&all.mutex);
 }
 
-bool mdl_team_is_empty(const mdl_team *team)
+unsigned mdl_team_units(const mdl_team *team)
 {
-    return team->n == 0;
+    return (unsigned)team->n;
 }
 
 mdl_unit *mdl_team_first(mdl_team *team)

@@ -26,6 +26,7 @@
 
 #include <apr_pools.h>
 
+#include "dl_buf.h"
 #include "dl_error.h"
 #include "dl_lake_stretch.h"
 #include "dl_search.h"
@@ -60,9 +61,7 @@ typedef struct mdl_unit {
     mdl_found *found;        /* lines found, in order; malloc */
     size_t n_found;          /* how many */
     size_t found_room;       /* bytes allocated */
-    char *texts;             /* their texts; malloc */
-    size_t n_texts;          /* bytes of them */
-    size_t texts_room;       /* bytes allocated */
+    dl_buf *texts;           /* their texts */
 } mdl_unit;
 
 /* What is searched for. */
@@ -70,7 +69,7 @@ typedef struct mdl_sought {
     const char *text;  /* the text */
     dl_search *search; /* the search for it of the request's thread */
     bool values;       /* in values, and keep the lines found; else in the
-                          text of lines, and keep excerpts */
+                          text of lines, and keep excerpts as JSON strings */
     size_t most;       /* lines found after which a unit ends */
 } mdl_sought;
 
@@ -95,8 +94,8 @@ mdl_unit *mdl_team_next(mdl_team *team);
  * too.  Thread: the request's. */
 void mdl_team_add(mdl_team *team, bool helped);
 
-/* Whether TEAM has no units.  Thread: the request's. */
-bool mdl_team_is_empty(const mdl_team *team);
+/* Return how many units TEAM has.  Thread: the request's. */
+unsigned mdl_team_units(const mdl_team *team);
 
 /* Return the first unit of TEAM, done; work on units until it is.  NULL: there
  * is none.  Thread: the request's. */

@@ -13,11 +13,15 @@
 #include "mdl_shm.h"
 #include "mdl_site.h"
 
-/* Bytes between two looks at the connection, bytes the request reads before it
- * is helped, and bytes it reads on when its page is full. */
+/* Bytes between two looks at the connection, bytes without a match that the
+ * request reads before it is helped, and bytes it reads on when its page is
+ * full. */
 #define LOOK_BYTES  UINT64_C(1048576)
-#define ALONE_BYTES UINT64_C(1048576)
+#define ALONE_BYTES UINT64_C(262144)
 #define AHEAD_BYTES UINT64_C(1048576)
+
+/* Units that are worth a helper. */
+#define HELPED_UNITS 3
 
 /* Seconds for which a place is held beyond the time a search may take; then it
  * is taken from its holder. */
@@ -81,6 +85,7 @@ int mdl_search_begin(mdl_search **search, mdl_request *q, const char *text,
                            MDL_SEARCH_PLACES);
     }
     made->q = q;
+    made->limit = (uint64_t)limit;
     made->most = UINT64_MAX;
     made->until_us =
         dl_time_monotonic_us() + INT64_C(1) * limit_s * DL_SECOND_US;
@@ -116,14 +121,30 @@ void mdl_search_full(mdl_search *search)
     search->most = search->bytes + AHEAD_BYTES;
 }
 
-/* Plan units: the next one alone, or as many as fit when helpers share them. */
+/* Return how many units the page will still take, as far as one can tell from
+ * those that were looked at. */
+static uint64_t units_left(const mdl_search *search)
+{
+    if (search->most != UINT64_MAX) {
+        return 1;
+    }
+    if (search->given == 0) {
+        return search->bytes >= ALONE_BYTES ? MDL_UNITS : 1;
+    }
+    return (search->limit + 1 - search->given) * search->units / search->given +
+           1;
+}
+
+/* Plan units: the next one alone, or all that are needed and fit when helpers
+ * share them. */
 static dl_status plan(mdl_search *search, dl_error *err)
 {
-    bool helped = search->bytes >= ALONE_BYTES;
+    uint64_t left = units_left(search);
+    bool helped = left >= HELPED_UNITS;
     mdl_unit *u;
-    int n = 0;
+    uint64_t n = mdl_team_units(search->team);
 
-    while (!search->planned && (helped || n == 0) &&
+    while (!search->planned && (n == 0 || (helped && n < left)) &&
            (u = mdl_team_next(search->team)) != NULL) {
         DL_TRY(mdl_walk_plan(&u->stretch, &u->day, search->walk, err));
         if (u->stretch.lines == 0) {
@@ -162,6 +183,7 @@ static void leave_unit(mdl_search *search)
     search->place =
         (mdl_place){search->unit->day, stretch->line + stretch->lines - 1};
     search->bytes += stretch->bytes;
+    search->units++;
     search->unit = NULL;
     mdl_team_drop(search->team);
 }
@@ -174,10 +196,10 @@ static dl_status next_unit(mdl_search *search, dl_error *err)
     mdl_unit *u;
 
     DL_TRY(look_up(&stop, search, err));
-    if (!stop || mdl_team_is_empty(search->team)) {
+    if (!stop || mdl_team_units(search->team) == 0) {
         DL_TRY(plan(search, err));
     }
-    if (mdl_team_is_empty(search->team)) {
+    if (mdl_team_units(search->team) == 0) {
         search->ended = true;
         search->cut = false;
         return DL_OK;
@@ -211,8 +233,9 @@ dl_status mdl_search_next(mdl_match *match, mdl_search *search, dl_error *err)
     }
     found = &search->unit->found[search->next++];
     match->place = (mdl_place){search->unit->day, found->line};
-    match->text = search->unit->texts + found->at;
+    match->text = search->unit->texts->data + found->at;
     match->len = found->len;
+    search->given++;
     search->place = match->place;
     return DL_OK;
 }

@@ -7,8 +7,9 @@
  * X-Truncated, and its cursor goes on where it stopped; it has always looked at
  * one stretch of lines, so that whoever follows the cursors comes to the end.
  *
- * The first MB of lines is the request's alone; when more have to be read, the
- * child's helpers join in (mdl_helpers.h).  When the page is full a search
+ * The first lines are the request's alone; they tell how many more the page will
+ * take, and when these are some, the child's helpers join in (mdl_helpers.h).
+ * When the page is full a search
  * looks on for at most one MB whether there is another match, and then answers
  * that there may be.
  *
@@ -52,6 +53,9 @@ typedef struct mdl_search {
     const mdl_unit *unit;     /* private: whose matches are being given */
     size_t next;              /* private: the next of them */
     int64_t until_us;         /* private: monotonic time it stops at */
+    uint64_t limit;           /* private: matches of the page */
+    uint64_t given;           /* private: matches given */
+    uint64_t units;           /* private: units they came from */
     uint64_t bytes;           /* private: searched */
     uint64_t looked;          /* private: of them at the last look up */
     uint64_t most;            /* private: at which to stop */
@@ -60,7 +64,8 @@ typedef struct mdl_search {
 /* One match. */
 typedef struct mdl_match {
     mdl_place place;  /* its line */
-    const char *text; /* the excerpt, or the line when looking at values; lives
+    const char *text; /* the excerpt as a JSON string, or the line when looking
+                         at values; lives
                          until the next call; NULL: none is left */
     size_t len;       /* bytes of it */
 } mdl_match;

@@ -94,18 +94,36 @@ void dl_json_write_array_end(dl_json_writer *w)
     close_container(w, "]");
 }
 
-/* Put the escape of C, which cannot stand in a string. */
+/* Bytes of a string that are looked at before they are put. */
+#define PIECE ((size_t)256)
+
+/* Put what LEN, at most PIECE, bytes at TEXT begin with, as far as it is ASCII
+ * without controls; return how many bytes were put. */
+static size_t put_ascii(dl_json_writer *w, const unsigned char *text,
+                        size_t len)
+{
+    char out[2 * PIECE];
+    size_t n = 0;
+    size_t i;
+
+    for (i = 0; i < len && text[i] >= 0x20 && text[i] < 0x80; i++) {
+        if (text[i] == '"' || text[i] == '\\') {
+            out[n++] = '\\';
+        }
+        out[n++] = (char)text[i];
+    }
+    put(w, out, n);
+    return i;
+}
+
+/* Put the escape of the control character C. */
 static void put_escape(dl_json_writer *w, unsigned char c)
 {
     static const char letters[] = "btnvfr";
     static const char digits[] = "0123456789abcdef";
     char escape[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
 
-    if (c == '"' || c == '\\') {
-        escape[1] = (char)c;
-        put(w, escape, 2);
-    }
-    else if (c >= '\b' && c <= '\r' && c != '\v') {
+    if (c >= '\b' && c <= '\r' && c != '\v') {
         escape[1] = letters[c - '\b'];
         put(w, escape, 2);
     }
@@ -118,28 +136,28 @@ static void put_escape(dl_json_writer *w, unsigned char c)
 static void put_string(dl_json_writer *w, const char *text, size_t len)
 {
     const unsigned char *p = (const unsigned char *)text;
-    size_t done = 0;
     size_t i = 0;
 
     put(w, "\"", 1);
     while (i < len) {
-        size_t width = dl_utf8_check(p + i, len - i);
+        size_t width;
 
-        if (width > 1 ||
-            (width == 1 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\')) {
-            i += width;
+        i += put_ascii(w, p + i, len - i < PIECE ? len - i : PIECE);
+        if (i == len || (p[i] >= 0x20 && p[i] < 0x80)) {
             continue;
         }
-        put(w, text + done, i - done);
+        width = dl_utf8_check(p + i, len - i);
         if (width == 0) {
             put(w, "\xEF\xBF\xBD", 3);
         }
-        else {
+        else if (width == 1) {
             put_escape(w, p[i]);
         }
-        done = ++i;
+        else {
+            put(w, text + i, width);
+        }
+        i += width == 0 ? 1 : width;
     }
-    put(w, text + done, len - done);
     put(w, "\"", 1);
 }
 
