@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "dl_time.h"
+#include "mdl_client.h"
 #include "mdl_config.h"
 #include "mdl_http.h"
 #include "mdl_places.h"
@@ -163,7 +164,7 @@ static dl_status look_up(bool *stop, mdl_search *search, dl_error *err)
 {
     if (search->bytes - search->looked >= LOOK_BYTES) {
         search->looked = search->bytes;
-        if (search->q->r->connection->aborted) {
+        if (mdl_client_gone(search->q)) {
             return dl_fail(err, DL_IO, 0, "the client is gone");
         }
     }

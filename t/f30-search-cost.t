@@ -78,6 +78,7 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
 my $lake  = "$TOP/build/t/f30-lake";
 my $bytes = full_size() ? $GIB : 128 * 1048576;
 system('rm', '-rf', $lake);
+mkdir $lake;
 is(system("$TOP/build/tools/lake_make $lake --bytes $bytes --days 4 > $lake.json"), 0, 'the lake is made');
 DataLake::Stack::share_lake($lake) if $> == 0;
 my $stack = DataLake::Stack->new(

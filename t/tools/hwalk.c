@@ -177,10 +177,12 @@ static void add_header(char *headers, size_t size, const char *text)
         return;
     }
     file = fopen(text + 1, "r");
-    if (file == NULL || fgets(token, sizeof token, file) == NULL) {
+    if (file != NULL && fgets(token, sizeof token, file) != NULL) {
+        fclose(file);
+    }
+    else {
         die(text + 1);
     }
-    fclose(file);
     token[strcspn(token, "\r\n")] = '\0';
     snprintf(headers + len, size - len, "Authorization: Bearer %s\r\n", token);
 }
