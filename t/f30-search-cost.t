@@ -102,7 +102,7 @@ my @texts = (
     ('a' x 255) . 'b', 'b' . ('a' x 255), ('ab' x 127) . 'c', ('0' x 200) . 'x', ('{"a":' x 40),
     '.*', '^$', '[a-z]+', '(a|b)*c', '\\\\\\\\', '""""', '////', 'kskskskskskq', 'ssssssssk',
     "\xC3\x9F" x 100, "\xE1\xBA\x9E\xC3\x9F", "\xF0\x9F\x98\x80" x 60, "\xE2\x84\xAA" x 80,
-    '~', "\x7f", '%', '#',
+    '~', '%', '#',
 );
 
 # The smallest seconds of three searches at URL, and what is wrong with them.
@@ -130,7 +130,7 @@ search('/api/fulltext_search/warm-up?limit=1');
 my $before = memory();
 my (%seconds, @wrong);
 for my $text (@texts) {
-    for my $route ('/api/fulltext_search/%s?limit=1000', '/api/search/?limit=1000&q=%s') {
+    for my $route ('/api/fulltext_search/%s?limit=50', '/api/search/?limit=50&q=%s') {
         my $url = sprintf $route, escaped($text);
         next if $url =~ /%2F/ && $route =~ /fulltext/;
         my ($best, @fault) = search($url);

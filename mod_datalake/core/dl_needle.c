@@ -401,14 +401,14 @@ static bool find_by_anchors(dl_hit *hit, const dl_needle *needle,
     return false;
 }
 
-/* Find NEEDLE byte by byte. */
+/* Find a hit of NEEDLE that begins from BEGIN to LAST, looking at each byte. */
 static bool find_by_bytes(dl_hit *hit, const dl_needle *needle,
-                          const haystack *in)
+                          const haystack *in, size_t begin, size_t last)
 {
     size_t at;
     size_t end;
 
-    for (at = in->from; at < in->len; at++) {
+    for (at = begin; at <= last && at < in->len; at++) {
         if (needle->is_start[in->text[at]] &&
             match_on(&end, needle, in, 0, at)) {
             hit->at = at;
@@ -419,17 +419,53 @@ static bool find_by_bytes(dl_hit *hit, const dl_needle *needle,
     return false;
 }
 
-/* Whether an odd form of NEEDLE stands before END. */
-static bool has_odd(const dl_needle *needle, const haystack *in, size_t end)
+/* Where each odd form of a needle stands next. */
+typedef struct odd_places {
+    size_t next[ODD_MAX]; /* by form */
+} odd_places;
+
+/* Return the first place from AT on and before END with an odd form of NEEDLE,
+ * END if there is none; PLACES is kept between calls, all 0 at first. */
+static size_t next_odd(odd_places *places, const dl_needle *needle,
+                       const haystack *in, size_t at, size_t end)
 {
+    size_t first = end;
     uint32_t i;
 
-    for (i = 0; i < needle->n_odd && i < ODD_MAX; i++) {
-        if (dl_anchor_find(&needle->odd[i], in->text, end, in->from) < end) {
+    for (i = 0; i < needle->n_odd; i++) {
+        size_t *next = &places->next[i];
+
+        if (*next < at || at == in->from) {
+            *next = dl_anchor_find(&needle->odd[i], in->text, end, at);
+        }
+        first = *next < first ? *next : first;
+    }
+    return first;
+}
+
+/* Find a hit of NEEDLE around one of its odd forms before END: it begins before
+ * the form, at most so many characters as the needle has. */
+static bool find_by_odd(dl_hit *hit, const dl_needle *needle,
+                        const haystack *in, size_t end)
+{
+    size_t reach = (size_t)4 * needle->n;
+    size_t begin = in->from;
+    size_t at = in->from;
+    odd_places places = {{0}};
+
+    if (needle->n_odd > ODD_MAX) {
+        return find_by_bytes(hit, needle, in, begin, in->len);
+    }
+    while ((at = next_odd(&places, needle, in, at, end)) < end) {
+        if (at > reach && at - reach > begin) {
+            begin = at - reach;
+        }
+        if (find_by_bytes(hit, needle, in, begin, at)) {
             return true;
         }
+        begin = ++at;
     }
-    return needle->n_odd > ODD_MAX;
+    return false;
 }
 
 bool dl_needle_find(dl_hit *hit, const dl_needle *needle, const char *text,
@@ -438,9 +474,13 @@ bool dl_needle_find(dl_hit *hit, const dl_needle *needle, const char *text,
     haystack in = {(const unsigned char *)text, len, from};
     bool found = find_by_anchors(hit, needle, &in);
     size_t end = found ? hit->at + (size_t)4 * needle->n : len;
+    dl_hit odd;
 
-    if (!needle->has_piece && has_odd(needle, &in, end < len ? end : len)) {
-        return find_by_bytes(hit, needle, &in);
+    if (!needle->has_piece &&
+        find_by_odd(&odd, needle, &in, end < len ? end : len) &&
+        (!found || odd.at < hit->at)) {
+        *hit = odd;
+        return true;
     }
     return found;
 }
