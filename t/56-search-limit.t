@@ -20,7 +20,6 @@ my $stack = DataLake::Stack->new(
     mariadb    => 1,
     durable    => 0,
     directives => "DataLakeSearchLimit 0s\nDataLakeSearchThreads 3\n",
-    directives => "DataLakeSearchLimit 0s\nDataLakeSearchThreads 3\n",
     httpd      => 1,
     users      => { alice => 'user' },
     grants     => { alice => ['transaction_log'] },
