@@ -107,9 +107,8 @@ static size_t put_ascii(dl_json_writer *w, const unsigned char *text,
     size_t i;
 
     for (i = 0; i < len && text[i] >= 0x20 && text[i] < 0x80; i++) {
-        if (text[i] == '"' || text[i] == '\\') {
-            out[n++] = '\\';
-        }
+        out[n] = '\\'; /* a jump for each of them would often be wrong */
+        n += text[i] == '"' || text[i] == '\\' ? 1 : 0;
         out[n++] = (char)text[i];
     }
     put(w, out, n);

@@ -137,11 +137,33 @@ static bool is_inner_byte(char c)
     return ((unsigned char)c & 0xC0) == 0x80;
 }
 
+/* Whether the LEN bytes at TEXT are ASCII, each a character. */
+static bool is_ascii(const char *text, size_t len)
+{
+    uint64_t high = 0;
+    size_t i;
+
+    for (i = 0; i + sizeof high <= len; i += sizeof high) {
+        uint64_t eight;
+
+        memcpy(&eight, text + i, sizeof eight);
+        high |= eight;
+    }
+    for (; i < len; i++) {
+        high |= (unsigned char)text[i];
+    }
+    return (high & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* Return the place up to DL_SEARCH_AROUND characters before AT. */
 static size_t step_back(const dl_search *search, size_t at)
 {
     int n;
 
+    if (at >= DL_SEARCH_AROUND &&
+        is_ascii(search->text + at - DL_SEARCH_AROUND, DL_SEARCH_AROUND)) {
+        return at - DL_SEARCH_AROUND;
+    }
     for (n = 0; n < DL_SEARCH_AROUND && at > 0; n++) {
         at--;
         while (at > 0 && is_inner_byte(search->text[at])) {
@@ -156,6 +178,10 @@ static size_t step_on(const dl_search *search, size_t at)
 {
     int n;
 
+    if (search->len - at > DL_SEARCH_AROUND &&
+        is_ascii(search->text + at, DL_SEARCH_AROUND + 1)) {
+        return at + DL_SEARCH_AROUND;
+    }
     for (n = 0; n < DL_SEARCH_AROUND && at < search->len; n++) {
         at++;
         while (at < search->len && is_inner_byte(search->text[at])) {
