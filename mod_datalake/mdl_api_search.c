@@ -411,6 +411,9 @@ static int answer(search_request *s)
         status = send_all(s, &err);
     }
     if (status != DL_OK && q->r->connection->aborted == 0) {
+        if (!mdl_stream_began(s->out)) {
+            return mdl_http_fail(q, MDL_LAKE, &err);
+        }
         dl_log(DL_LOG_ERROR, "DL1231 a search: %s", err.text);
     }
     return mdl_stream_close(s->out, status != DL_OK);
