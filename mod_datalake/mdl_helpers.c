@@ -301,7 +301,8 @@ mdl_team *mdl_team_create(const mdl_sought *sought, apr_pool_t *pool)
     made->sought = *sought;
     made->pool = pool;
     pthread_cond_init(&made->done, NULL);
-    apr_pool_cleanup_register(pool, made, end_team, apr_pool_cleanup_null);
+    /* Before what helpers write to is freed, which was made in POOL later. */
+    apr_pool_pre_cleanup_register(pool, made, end_team);
     return made;
 }
 
