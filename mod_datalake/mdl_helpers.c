@@ -354,6 +354,7 @@ void mdl_team_add(mdl_team *team, bool helped)
     if (helped && !team->listed) {
         list_team(team);
     }
+    u->last = u->stretch.line + u->stretch.lines - 1;
     pthread_mutex_lock(&all.mutex);
     u->state = MDL_UNIT_READY;
     team->n++;

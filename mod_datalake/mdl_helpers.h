@@ -56,6 +56,7 @@ typedef struct mdl_unit {
     mdl_unit_state state;    /* where it stands */
     dl_lake_stretch stretch; /* the lines; released when done */
     dl_day day;              /* their day */
+    uint64_t last;           /* number of the last of them */
     dl_status status;        /* DL_OK, or why they could not be searched */
     dl_error err;            /* the same in words */
     mdl_found *found;        /* lines found, in order; malloc */

@@ -179,11 +179,8 @@ static dl_status look_up(bool *stop, mdl_search *search, dl_error *err)
 /* Go behind the unit whose matches were all given. */
 static void leave_unit(mdl_search *search)
 {
-    const dl_lake_stretch *stretch = &search->unit->stretch;
-
-    search->place =
-        (mdl_place){search->unit->day, stretch->line + stretch->lines - 1};
-    search->bytes += stretch->bytes;
+    search->place = (mdl_place){search->unit->day, search->unit->last};
+    search->bytes += search->unit->stretch.bytes;
     search->units++;
     search->unit = NULL;
     mdl_team_drop(search->team);
