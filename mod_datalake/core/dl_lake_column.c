@@ -118,6 +118,19 @@ static int slot_of(maker *m, const char *path)
     return i;
 }
 
+/* Make the slots of all fields that have a column in order of the
+ * declaration, in which the scanner guesses members. */
+static void add_slots(maker *m)
+{
+    for (int i = 0; i < m->ds->n_fields; i++) {
+        if (has_column(m->ds, i, DL_LAKE_COLUMN_NUMBERS) ||
+            has_column(m->ds, i, DL_LAKE_COLUMN_TIMES) ||
+            has_column(m->ds, i, DL_LAKE_COLUMN_KEYS)) {
+            (void)slot_of(m, m->ds->fields[i].path);
+        }
+    }
+}
+
 /* Add the column of KIND of FIELD, if it has one and there is room. */
 static void add_column(maker *m, int field, dl_lake_column_kind kind)
 {
@@ -158,6 +171,7 @@ dl_status dl_lake_columns_create(const dl_lake_columns **columns,
         paths += 1 + ds->fields[i].n_alternates;
     }
     m.paths = apr_pcalloc(result_pool, (size_t)paths * sizeof *m.paths);
+    add_slots(&m);
     add_column(&m, ds->time_field, DL_LAKE_COLUMN_TIMES);
     for (int i = 0; i < ds->n_fields; i++) {
         add_column(&m, i, DL_LAKE_COLUMN_KEYS);

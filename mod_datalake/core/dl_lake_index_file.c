@@ -20,6 +20,9 @@
 #define COLUMNS_MAX   256
 #define DIRECTORY_MAX 65536
 
+/* Least bytes of a column's entry: kind, no name, offset, length. */
+#define ENTRY_LEAST 4
+
 /* --- Mapping --------------------------------------------------------------- */
 
 static apr_status_t unmap(void *data)
@@ -48,6 +51,8 @@ static dl_status map_file(dl_lake_index *index, const dl_lake_io *io, int fd,
         return dl_fail(err, dl_lake_errno_status(errno), errno,
                        "cannot map an index");
     }
+    /* Rows lie far apart: what the disk would read around one is not wanted. */
+    (void)madvise(map, index->size, MADV_RANDOM);
     index->map = map;
     return DL_OK;
 }
@@ -181,10 +186,13 @@ static dl_status read_directory(dl_lake_index_segment *s, const header *h,
                                 dl_error *err, apr_pool_t *pool)
 {
     dl_lake_in in = dl_lake_in_make(s->data + h->directory, h->len);
+    int most = h->len / ENTRY_LEAST < COLUMNS_MAX
+                   ? (int)(h->len / ENTRY_LEAST) + 1
+                   : COLUMNS_MAX;
     dl_lake_index_column *columns =
-        apr_pcalloc(pool, COLUMNS_MAX * sizeof *columns);
+        apr_pcalloc(pool, (size_t)most * sizeof *columns);
 
-    while (in.p < in.end && !in.bad && s->n_columns < COLUMNS_MAX) {
+    while (in.p < in.end && !in.bad && s->n_columns < most) {
         dl_lake_index_column *column = &columns[s->n_columns++];
         const uint8_t *name;
         uint64_t at;

@@ -84,6 +84,49 @@ static void test_text(void)
            "no more rows than asked for");
 }
 
+/* Whether the marks of TEXT are those of its grams, one by one. */
+static bool marks_right(const char *text, size_t len)
+{
+    static uint8_t marks[DL_GRAM_ROWS];
+    static uint8_t wanted[DL_GRAM_ROWS];
+    uint64_t bits[DL_GRAM_WORDS];
+    bool same;
+
+    memset(marks, 0, sizeof marks);
+    memset(wanted, 0, sizeof wanted);
+    dl_gram_mark(marks, text, len);
+    for (size_t i = 0; i + 4 <= len; i++) {
+        wanted[row(text + i)] = 1;
+    }
+    dl_gram_pack(bits, marks);
+    same = memcmp(marks, wanted, sizeof marks) == 0;
+    for (size_t i = 0; i < DL_GRAM_ROWS; i++) {
+        same = same && (bits[i / 64] >> i % 64 & 1) == wanted[i];
+    }
+    return same;
+}
+
+static void test_marks(void)
+{
+    char text[100];
+    bool right = true;
+
+    for (size_t i = 0; i < sizeof text; i++) {
+        text[i] = (char)(unsigned char)(i * 89 + 7);
+    }
+    for (size_t len = 0; len <= sizeof text; len++) {
+        char *copy = malloc(len + 1);
+
+        if (copy == NULL) {
+            abort();
+        }
+        memcpy(copy, text, len);
+        right = right && marks_right(copy, len);
+        free(copy);
+    }
+    ok(right, "every gram of a text of any length is marked, no other");
+}
+
 /* --- Bytes ----------------------------------------------------------------- */
 
 static void test_header(const index_fixture *f)
@@ -289,6 +332,7 @@ int main(void)
 {
     apr_initialize();
     test_text();
+    test_marks();
     test_bytes();
     test_numbers();
     apr_terminate();
