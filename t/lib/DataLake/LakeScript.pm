@@ -1,7 +1,8 @@
 # DataLake::LakeScript - a script for lake_driver, and what must come of it.
 #
 #   my $script = DataLake::LakeScript->new(batches => 20, records => 10,
-#       pad => 300);                  # characters a record has at most
+#       pad => 300,                   # characters a record has at most
+#       index => 1);                  # make indexes, too
 #   $script->save($file);
 #   $script->judge($dump, $acked);    # '' or what is wrong
 #
@@ -20,7 +21,7 @@ my %NAME = (DAY, '2026-05-18', DAY + 1, '2026-05-19');
 
 sub new {
     my ($class, %o) = @_;
-    my $self = bless { pad => $o{pad} // 300, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
+    my $self = bless { pad => $o{pad} // 300, index => $o{index}, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
     my $state = { next => [ 0, 0, 0 ], now => DAY * US + 3_600_000_000, days => {}, aside => [] };
     for my $batch (1 .. $o{batches}) {
         $self->add_record($state) for 1 .. $o{records};
@@ -61,8 +62,11 @@ sub add_work {
     my ($self, $state, $batch, $batches) = @_;
     my %at = map { $_ => 1 } int($batches * 0.35), int($batches * 0.6);
     push @{ $self->{lines} }, "S $state->{now}" if $at{$batch};
+    push @{ $self->{lines} }, "I $state->{now}" if $at{$batch} && $self->{index};
     push @{ $self->{lines} }, sprintf 'K %d', (DAY + 9) * US
       if $batch == int $batches * 0.7;
+    push @{ $self->{lines} }, "I $state->{now}"
+      if $batch == int $batches * 0.8 && $self->{index};
 }
 
 sub dump_of {
