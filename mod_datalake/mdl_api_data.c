@@ -11,7 +11,7 @@
 #include <httpd.h>
 
 #include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -107,29 +107,46 @@ static void bind_cursor(data_request *d)
     d->binding = (mdl_cursor_binding){"/api/data/", text};
 }
 
+/* Set *NUMBER to the number at *POSITION, which moves behind it and one space;
+ * false: there is none. */
+static bool read_number(int64_t *number, const char **position)
+{
+    char *end;
+
+    *number = strtoll(*position, &end, 10);
+    if (end == *position || (*end != ' ' && *end != '\0')) {
+        return false;
+    }
+    *position = *end == ' ' ? end + 1 : end;
+    return true;
+}
+
 /* Set where the page begins from POSITION, the inside of a cursor: state,
  * count, and the last match before, if there is one. */
 static bool read_position(data_request *d, const char *position)
 {
     mdl_data_find *find = &d->find;
     mdl_data_rank *rank;
-    int at = 0;
+    int64_t day;
+    int64_t line;
 
-    if (sscanf(position, "%" SCNd64 " %" SCNd64 "%n", &find->range.as_of,
-               &find->known, &at) != 2) {
+    if (!read_number(&find->range.as_of, &position) ||
+        !read_number(&find->known, &position)) {
         return false;
     }
-    position += at;
     if (*position == '\0') {
         return true;
     }
     if (d->what.sort < 0) {
-        return sscanf(position, "%" SCNd32 " %" SCNu64, &find->range.behind.day,
-                      &find->range.behind.line) == 2;
+        if (!read_number(&day, &position) || !read_number(&line, &position)) {
+            return false;
+        }
+        find->range.behind = (mdl_place){(dl_day)day, (uint64_t)line};
+        return true;
     }
     rank = apr_palloc(d->q->r->pool, sizeof *rank);
     find->after = rank;
-    return mdl_data_rank_read(rank, position + 1);
+    return mdl_data_rank_read(rank, position);
 }
 
 /* Return the cursor that goes on behind the page. */

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <apr_strings.h>
-#include <sodium.h>
 
 #define VERSION    1
 #define HEAD_BYTES 9 /* version, made at */
@@ -27,10 +26,9 @@ static void sign(unsigned char mac[MAC_BYTES], const mdl_cursor_key *key,
                  const mdl_cursor_binding *binding, const unsigned char *raw,
                  size_t len)
 {
-    crypto_auth_hmacsha256_state state;
+    crypto_auth_hmacsha256_state state = key->begun;
     unsigned char full[crypto_auth_hmacsha256_BYTES];
 
-    crypto_auth_hmacsha256_init(&state, key->bytes, sizeof(key->bytes));
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)"cursor", 7);
     crypto_auth_hmacsha256_update(&state, (const unsigned char *)binding->route,
                                   strlen(binding->route) + 1);
@@ -50,6 +48,7 @@ void mdl_cursor_key_derive(mdl_cursor_key *key, const void *secret, size_t len)
     crypto_auth_hmacsha256_init(&state, secret, len);
     crypto_auth_hmacsha256_update(&state, purpose, sizeof(purpose));
     crypto_auth_hmacsha256_final(&state, key->bytes);
+    crypto_auth_hmacsha256_init(&key->begun, key->bytes, sizeof(key->bytes));
 }
 
 const char *mdl_cursor_encode(const mdl_cursor_key *key,

@@ -21,6 +21,7 @@
 #include <stddef.h>
 
 #include <apr_pools.h>
+#include <sodium.h>
 
 #include "dl_error.h"
 #include "dl_time.h"
@@ -34,6 +35,7 @@
 /* What signs cursors. */
 typedef struct mdl_cursor_key {
     unsigned char bytes[32]; /* derived from the token key, never printed */
+    crypto_auth_hmacsha256_state begun; /* an HMAC by it, of nothing yet */
 } mdl_cursor_key;
 
 /* What a cursor is valid for. */
