@@ -75,8 +75,8 @@ static int compare(mdl_request *q, const attempt *a)
     if (status != OK) {
         return status;
     }
-    if (dl_password_verify(&match, candidate->known ? candidate->hash : NULL,
-                           a->password, a->len, &err) != DL_OK) {
+    if (mdl_password_compare(&match, candidate->known ? candidate->hash : NULL,
+                             a->password, a->len, &err) != DL_OK) {
         mdl_throttle_login_forgive(&a->key);
         return mdl_http_fail(q, MDL_OURSELVES, &err);
     }

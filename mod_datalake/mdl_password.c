@@ -15,6 +15,7 @@
 #include <ap_mpm.h>
 
 #include "dl_time.h"
+#include "mdl_hasher.h"
 #include "mdl_shm.h"
 
 /* How long one sleeps at most before it looks whether a holder has died. */
@@ -128,27 +129,51 @@ dl_status mdl_password_enter(mdl_password_place *place, dl_error *err)
 
 /* --- Hashes --------------------------------------------------------------- */
 
+/* What a thread of mdl_hasher.h is asked for. */
+typedef struct request {
+    char *out;            /* where the hash goes; NULL: compare */
+    const char *hash;     /* to compare with; NULL: nobody's */
+    const char *password; /* LEN bytes */
+    size_t len;           /* of password */
+    bool match;           /* the outcome of a comparison */
+    dl_status status;     /* of the work */
+    dl_error *err;        /* ... and why */
+} request;
+
+static void serve(void *data)
+{
+    request *r = data;
+
+    r->status = r->out != NULL
+                    ? dl_password_hash(r->out, r->password, r->len, r->err)
+                    : dl_password_verify(&r->match, r->hash, r->password,
+                                         r->len, r->err);
+}
+
+void mdl_password_start(apr_pool_t *child_pool)
+{
+    mdl_hasher_start(MDL_PASSWORD_PLACES, child_pool);
+}
+
 dl_status mdl_password_hash(char out[DL_PASSWORD_HASH], const char *password,
                             size_t len, dl_error *err)
 {
     mdl_password_place mine = {{NULL, 0}};
-    dl_status status;
+    request r = {.password = password, .len = len, .err = err};
 
+    r.out = out;
     DL_TRY(mdl_password_enter(&mine, err));
-    status = dl_password_hash(out, password, len, err);
+    mdl_hasher_do(serve, &r);
     mdl_password_leave(&mine);
-    return status;
+    return r.status;
 }
 
-dl_status mdl_password_verify(bool *match, const char *hash,
-                              const char *password, size_t len, dl_error *err)
+dl_status mdl_password_compare(bool *match, const char *hash,
+                               const char *password, size_t len, dl_error *err)
 {
-    mdl_password_place mine = {{NULL, 0}};
-    dl_status status;
+    request r = {.hash = hash, .password = password, .len = len, .err = err};
 
-    *match = false;
-    DL_TRY(mdl_password_enter(&mine, err));
-    status = dl_password_verify(match, hash, password, len, err);
-    mdl_password_leave(&mine);
-    return status;
+    mdl_hasher_do(serve, &r);
+    *match = r.status == DL_OK && r.match;
+    return r.status;
 }

@@ -45,6 +45,10 @@
 DL_MUSTCHECK dl_status mdl_password_open(const server_rec *server,
                                          dl_error *err);
 
+/* Start this child's hashing threads (mdl_hasher.h).  Thread: child start
+ * only. */
+void mdl_password_start(apr_pool_t *child_pool);
+
 /* A place that a request works in; its members are private. */
 typedef struct mdl_password_place {
     mdl_held held; /* the place */
@@ -67,10 +71,11 @@ DL_MUSTCHECK dl_status mdl_password_hash(char out[DL_PASSWORD_HASH],
                                          dl_error *err);
 
 /* Set *MATCH to whether LEN bytes of PASSWORD give HASH; HASH NULL is an
- * unknown account: the same work, the answer is false.  Failures and thread as
- * above. */
-DL_MUSTCHECK dl_status mdl_password_verify(bool *match, const char *hash,
-                                           const char *password, size_t len,
-                                           dl_error *err);
+ * unknown account: the same work, the answer is false.  The caller holds a
+ * place.  DL_INTERNAL as dl_password_verify.  Thread: any; waits for a thread
+ * of mdl_hasher.h to do it. */
+DL_MUSTCHECK dl_status mdl_password_compare(bool *match, const char *hash,
+                                            const char *password, size_t len,
+                                            dl_error *err);
 
 #endif

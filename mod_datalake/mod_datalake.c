@@ -100,6 +100,7 @@ static void start_child(apr_pool_t *pchild, server_rec *main_server)
 
     mdl_log_install(main_server);
     mdl_request_id_start();
+    mdl_password_start(pchild);
     mdl_sites_open(main_server, pchild);
     if (mdl_search_start(main_server, &err, pchild) != DL_OK) {
         ap_log_error(APLOG_MARK, APLOG_ERR | APLOG_NOERRNO, 0, main_server,
