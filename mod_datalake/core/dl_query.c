@@ -274,6 +274,7 @@ dl_status dl_query_prepare(dl_query *query, dl_error *err)
         }
     }
     DL_TRY(dl_json_shape_create(&query->shape, paths, n, err, query->pool));
+    query->walk = dl_member_walk_create(paths, n, query->pool);
     query->slots =
         apr_pcalloc(query->pool, sizeof *query->slots * (size_t)(n + 1));
     query->scratch = malloc((size_t)3 * DL_JSON_MAX_BYTES + DL_JSON_SLACK);
@@ -345,14 +346,30 @@ static bool filter_matches(dl_query *query, const dl_query_condition *f)
     return false;
 }
 
-bool dl_query_match(dl_query *query, const char *text, size_t len)
+/* Fill the slots from the LEN bytes at TEXT; false: they are no record. */
+static bool read_line(dl_query *query, const char *text, size_t len)
 {
     dl_json_result result;
+
+    if (query->walk != NULL &&
+        dl_member_walk_line(query->slots, query->walk, text, len)) {
+        return true;
+    }
+    if (dl_json_scan(&result, query->slots, query->shape, query->scratch, text,
+                     len) != DL_JSON_FINE) {
+        return false;
+    }
+    if (query->walk != NULL && result.line == text && result.line_len == len) {
+        dl_member_walk_learn(query->walk, query->slots, text, len);
+    }
+    return true;
+}
+
+bool dl_query_match(dl_query *query, const char *text, size_t len)
+{
     int i;
 
-    if (query->n_columns > 0 &&
-        dl_json_scan(&result, query->slots, query->shape, query->scratch, text,
-                     len) != DL_JSON_FINE) {
+    if (query->n_columns > 0 && !read_line(query, text, len)) {
         return false;
     }
     for (i = 0; i < query->n_filters; i++) {

@@ -99,9 +99,10 @@ void dl_query_days(dl_day *first, dl_day *last, const dl_query *query);
  * path that JSON cannot have. */
 DL_MUSTCHECK dl_status dl_query_prepare(dl_query *query, dl_error *err);
 
-/* Read the LEN bytes of the stored line at TEXT and return whether all filters
- * match.  The columns' values are those of this line until the next call,
- * whatever is returned.  A line that is no record matches nothing. */
+/* Read the LEN bytes of the line at TEXT, which was scanned before it was
+ * stored, and return whether all filters match.  The columns' values are those
+ * of this line until the next call, whatever is returned.  A line that is no
+ * record matches nothing. */
 bool dl_query_match(dl_query *query, const char *text, size_t len);
 
 /* Return the value of COLUMN in the line that was read last. */

@@ -10,6 +10,7 @@
 #ifndef DL_QUERY_WITHIN_H
 #define DL_QUERY_WITHIN_H
 
+#include "dl_member_walk.h"
 #include "dl_query.h"
 #include "dl_query_value.h"
 
@@ -30,8 +31,9 @@ struct dl_query {
     dl_query_condition filters[DL_QUERY_FILTERS]; /* the filters */
     const dl_json_shape *shape;                   /* of all slots */
     dl_json_slice *slots;                         /* of the line read last */
-    char *scratch; /* two lines, one of which is being unescaped */
-    char *text;    /* half of it */
+    dl_member_walk *walk; /* over lines like those before; NULL: none */
+    char *scratch;        /* two lines, one of which is being unescaped */
+    char *text;           /* half of it */
 };
 
 #endif

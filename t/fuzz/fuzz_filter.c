@@ -160,8 +160,12 @@ static int ask(const char *path, dl_query_op op, const piece *value,
         return -1;
     }
     if (!dl_query_match(query, line->text, line->len)) {
+        fuzz_check(!dl_query_match(query, line->text, line->len),
+                   "what was not found is not found again");
         return 0;
     }
+    fuzz_check(dl_query_match(query, line->text, line->len),
+               "what was found once is found again");
     check_hint(query, path, line, pool);
     return 1;
 }
