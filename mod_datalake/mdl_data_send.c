@@ -286,6 +286,9 @@ int mdl_data_send(mdl_request *q, const mdl_data_sent *sent)
         status = send_all(&s, next, &err);
     }
     if (status != DL_OK && q->r->connection->aborted == 0) {
+        if (!mdl_stream_began(s.out)) {
+            return mdl_http_fail(q, MDL_LAKE, &err);
+        }
         dl_log(DL_LOG_ERROR, "DL1230 %s: %s", sent->what->ds->name, err.text);
     }
     return mdl_stream_close(s.out, status != DL_OK);
