@@ -146,20 +146,39 @@ static dl_status take_line(grepping *g, const dlc_target *day,
     return g->count ? DL_OK : print_line(g, day, line, err);
 }
 
-static dl_status search_day(grepping *g, dl_lake_snapshot *snap,
-                            const dlc_target *day, dl_error *err)
+/* Search SCAN stretch by stretch. */
+static dl_status search_lines(grepping *g, dl_lake_scan *scan,
+                              const dlc_target *day, dl_error *err)
 {
-    dl_lake_range range = {.day = day->day,
-                           .as_of = DL_TIME_NONE,
-                           .with_coords = g->meta,
-                           .hint = g->hint};
-    dl_lake_line line;
-    dl_lake_scan *scan;
-    apr_pool_t *pool;
+    dl_search_lines lines;
+    dl_search_line found;
+    const char *data;
+    size_t len;
 
-    apr_pool_create(&pool, g->ctl->pool);
-    g->in_day = 0;
-    DL_TRY(dl_lake_scan_open(&scan, snap, &range, err, pool));
+    DL_TRY(dl_lake_scan_chunk(&data, &len, scan, err));
+    while (data != NULL) {
+        dl_search_lines_begin(&lines, data, len, dl_lake_scan_chunk_line(scan));
+        while (!is_done(g) &&
+               dl_search_lines_next(&found, &lines, g->search, g->values)) {
+            const dl_lake_line line = {
+                .text = found.text, .len = found.len, .line = found.line};
+
+            DL_TRY(take_line(g, day, &line, err));
+        }
+        if (is_done(g)) {
+            return DL_OK;
+        }
+        DL_TRY(dl_lake_scan_chunk(&data, &len, scan, err));
+    }
+    return DL_OK;
+}
+
+/* Search SCAN line by line, with coordinates. */
+static dl_status search_with_meta(grepping *g, dl_lake_scan *scan,
+                                  const dlc_target *day, dl_error *err)
+{
+    dl_lake_line line;
+
     DL_TRY(dl_lake_scan_next(&line, scan, err));
     while (line.text != NULL && !is_done(g)) {
         if (matches(g, &line)) {
@@ -167,6 +186,24 @@ static dl_status search_day(grepping *g, dl_lake_snapshot *snap,
         }
         DL_TRY(dl_lake_scan_next(&line, scan, err));
     }
+    return DL_OK;
+}
+
+static dl_status search_day(grepping *g, dl_lake_snapshot *snap,
+                            const dlc_target *day, dl_error *err)
+{
+    dl_lake_range range = {.day = day->day,
+                           .as_of = DL_TIME_NONE,
+                           .with_coords = g->meta,
+                           .hint = g->hint};
+    dl_lake_scan *scan;
+    apr_pool_t *pool;
+
+    apr_pool_create(&pool, g->ctl->pool);
+    g->in_day = 0;
+    DL_TRY(dl_lake_scan_open(&scan, snap, &range, err, pool));
+    DL_TRY(g->meta ? search_with_meta(g, scan, day, err)
+                   : search_lines(g, scan, day, err));
     if (g->count && g->in_day > 0) {
         print_count(g, day, g->found == g->in_day);
     }
@@ -232,12 +269,11 @@ static dl_status search_all(grepping *g, const dlc_target *targets, int n,
 
 static dl_status prepare(grepping *g, const char *text, dl_error *err)
 {
-    dl_lake_hint_text wanted = {text, strlen(text)};
     apr_pool_t *pool = g->ctl->pool;
 
-    DL_TRY(dl_search_create(&g->search, text, wanted.len, err, pool));
+    DL_TRY(dl_search_create(&g->search, text, strlen(text), err, pool));
     dl_lake_hint_create(&g->hint, pool);
-    dl_lake_hint_add_texts(g->hint, &wanted, 1);
+    dl_search_hint(g->search, g->hint, g->values);
     dl_json_writer_begin(&g->w, dl_buf_create(ROW_MAX, pool));
     g->row = dl_buf_create(ROW_MAX, pool);
     return DL_OK;
