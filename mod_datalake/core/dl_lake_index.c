@@ -12,8 +12,11 @@
 #include "dl_lake_index_keys.h"
 #include "dl_lake_index_zone.h"
 
-/* Rows that are looked at for one text. */
-#define ROWS_MAX 128
+/* Rows that are looked at for one text, and those of them that are read ahead
+ * when they may still be on the disk: seldom are more needed to leave out all
+ * blocks. */
+#define ROWS_MAX   128
+#define ROWS_AHEAD 8
 
 /* --- Opening -------------------------------------------------------------- */
 
@@ -271,6 +274,30 @@ static void ask(uint64_t *bits, const dl_lake_index_segment *s,
     }
 }
 
+/* Have the disk read what S of INDEX is asked first for HINT. */
+static void read_ahead(const dl_lake_index *index,
+                       const dl_lake_index_segment *s, const dl_lake_hint *hint)
+{
+    uint16_t rows[ROWS_AHEAD];
+
+    if (atomic_load_explicit(index->cold, memory_order_relaxed) <= 0) {
+        return;
+    }
+    atomic_fetch_sub_explicit(index->cold, 1, memory_order_relaxed);
+    for (int i = 0; i < hint->n; i++) {
+        const dl_lake_condition *condition = &hint->conditions[i];
+
+        if (condition->kind == DL_LAKE_HINT_TEXTS_OF) {
+            const dl_lake_hint_text *text = &condition->texts[0];
+
+            dl_lake_index_want_rows(
+                index, s, rows,
+                dl_gram_rows(rows, ROWS_AHEAD, text->text, text->len));
+            return;
+        }
+    }
+}
+
 int dl_lake_index_candidates(uint64_t bits[DL_LAKE_INDEX_WORDS],
                              const dl_lake_index *index, int segment,
                              const dl_lake_hint *hint)
@@ -282,6 +309,7 @@ int dl_lake_index_candidates(uint64_t bits[DL_LAKE_INDEX_WORDS],
     for (int i = 0; i < s->n; i++) {
         bits[i >> 6] |= UINT64_C(1) << (i & 63);
     }
+    read_ahead(index, s, hint);
     for (int i = 0; i < hint->n; i++) {
         ask(bits, s, &hint->conditions[i]);
     }

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include <apr_strings.h>
 
@@ -19,6 +20,14 @@
 /* Most columns of a segment, most bytes of their directory. */
 #define COLUMNS_MAX   256
 #define DIRECTORY_MAX 65536
+
+/* Bytes of header and block table of a full segment. */
+#define HEAD_BYTES                                                             \
+    (DL_LAKE_INDEX_HEADER + (size_t)DL_LAKE_INDEX_BLOCKS * DL_LAKE_INDEX_ENTRY)
+
+/* Questions to each segment that find an index cold which the disk had to be
+ * waited for when it was opened. */
+#define COLD 16
 
 /* Least bytes of a column's entry: kind, no name, offset, length. */
 #define ENTRY_LEAST 4
@@ -214,6 +223,38 @@ static dl_status read_directory(dl_lake_index_segment *s, const header *h,
     return DL_OK;
 }
 
+/* Have the LEN bytes at DATA of INDEX, which may lie beyond its end, read from
+ * the disk at once: nobody waits for them yet. */
+static void want(const dl_lake_index *index, const uint8_t *data, size_t len)
+{
+    const size_t page = 4096;
+    size_t from = (size_t)(data - index->map) / page * page;
+    size_t left = (size_t)index->size - from;
+
+    len += (size_t)(data - index->map) - from;
+    (void)madvise((void *)(uintptr_t)(index->map + from),
+                  len < left ? len : left, MADV_WILLNEED);
+}
+
+void dl_lake_index_want_rows(const dl_lake_index *index,
+                             const dl_lake_index_segment *segment,
+                             const uint16_t *rows, int n)
+{
+    size_t len = (size_t)segment->unit * segment->width + 4;
+
+    for (int i = 0; i < n; i++) {
+        want(index, segment->rows + rows[i] / segment->unit * len, len);
+    }
+}
+
+/* Return how often this thread has waited for a page from the disk. */
+static long waits(void)
+{
+    struct rusage use;
+
+    return getrusage(RUSAGE_THREAD, &use) == 0 ? use.ru_majflt : 0;
+}
+
 /* Add to INDEX the segment behind the last one. */
 static dl_status add_segment(dl_lake_index *index, uint64_t uid, dl_error *err,
                              apr_pool_t *pool)
@@ -228,6 +269,7 @@ static dl_status add_segment(dl_lake_index *index, uint64_t uid, dl_error *err,
         return dl_fail(err, DL_CORRUPT, 0, "a segment is cut off");
     }
     DL_TRY(read_header(s, &h, uid, left, err));
+    want(index, s->data, HEAD_BYTES);
     DL_TRY(place_parts(s, &h, err));
     DL_TRY(read_table(s, err, pool));
     DL_TRY(read_directory(s, &h, err, pool));
@@ -243,6 +285,7 @@ static dl_status add_segment(dl_lake_index *index, uint64_t uid, dl_error *err,
 dl_status dl_lake_index_read(dl_lake_index *index, uint64_t uid, dl_error *err,
                              apr_pool_t *result_pool)
 {
+    long before = waits();
     int size = 0;
     dl_status status = DL_OK;
 
@@ -259,6 +302,8 @@ dl_status dl_lake_index_read(dl_lake_index *index, uint64_t uid, dl_error *err,
         }
         status = add_segment(index, uid, err, result_pool);
     }
+    index->cold = apr_palloc(result_pool, sizeof *index->cold);
+    atomic_init(index->cold, waits() > before ? COLD * index->n : 0);
     return index->n > 0 ? DL_OK : status;
 }
 

@@ -10,6 +10,7 @@
 #ifndef DL_LAKE_INDEX_FILE_H
 #define DL_LAKE_INDEX_FILE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +56,8 @@ struct dl_lake_index {
     uint64_t size;                   /* bytes mapped */
     uint64_t used;                   /* bytes of its segments */
     int n;                           /* segments */
+    atomic_int *cold;                /* questions before which the disk is to
+                                        be asked for rows ahead */
     dl_lake_index_segment *segments; /* the segments */
 };
 
@@ -82,6 +85,12 @@ DL_MUSTCHECK dl_status dl_lake_index_read(dl_lake_index *index, uint64_t uid,
 /* Return the bytes of a row over N blocks, and set *UNIT to how many rows have
  * one crc. */
 unsigned dl_lake_index_width(unsigned *unit, int n);
+
+/* Have the N ROWS of SEGMENT of INDEX read from the disk, all at once and
+ * without waiting. */
+void dl_lake_index_want_rows(const dl_lake_index *index,
+                             const dl_lake_index_segment *segment,
+                             const uint16_t *rows, int n);
 
 /* Set *ROW to the bytes of row NUMBER of SEGMENT; false: they are damaged. */
 bool dl_lake_index_row(const uint8_t **row,
