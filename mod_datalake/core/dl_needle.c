@@ -450,7 +450,7 @@ static bool find_by_odd(dl_hit *hit, const dl_needle *needle,
 {
     size_t reach = (size_t)4 * needle->n;
     size_t begin = in->from;
-    size_t at = in->from;
+    size_t at = begin;
     odd_places places = {{0}};
 
     if (needle->n_odd > ODD_MAX) {
