@@ -277,7 +277,7 @@ static int run_verb(job_request *request, const job_verb *verbs,
     dl_error err = {.status = DL_OK};
     int exit_status = find_verb(&verb, request, verbs, rest);
 
-    if (exit_status >= 0) {
+    if (exit_status >= 0 || verb == NULL) {
         return exit_status;
     }
     exit_status = DLC_CTL_OK;
