@@ -27,14 +27,14 @@ typedef struct job_request {
     const char *state; /* --state */
     const char *kind;  /* --kind */
     dl_json_writer w;  /* with --json */
+    int exit_status;   /* what the program returns */
 } job_request;
 
 /* One verb. */
 typedef struct job_verb {
     const char *name; /* as it is typed */
     bool wants_word;  /* an id or a name follows */
-    dl_status (*run)(job_request *request, int *exit_status,
-                     dl_error *err); /* does it */
+    dl_status (*run)(job_request *request, dl_error *err); /* does it */
 } job_verb;
 
 /* --- Jobs ----------------------------------------------------------------- */
@@ -73,7 +73,7 @@ static dl_status give_job(void *context, const dl_job *job, dl_error *err)
     return DL_OK;
 }
 
-static dl_status job_list(job_request *request, int *exit_status, dl_error *err)
+static dl_status job_list(job_request *request, dl_error *err)
 {
     dl_job_page page = {.kind = request->kind != NULL ? request->kind : "",
                         .state = request->state != NULL ? request->state : "",
@@ -81,24 +81,21 @@ static dl_status job_list(job_request *request, int *exit_status, dl_error *err)
                         .before_id = "",
                         .max = JOBS_MAX};
 
-    (void)exit_status;
     dl_json_write_array_begin(&request->w);
     DL_TRY(dl_job_read(request->wh, &page, give_job, request, err));
     dl_json_write_array_end(&request->w);
     return DL_OK;
 }
 
-static dl_status job_show(job_request *request, int *exit_status, dl_error *err)
+static dl_status job_show(job_request *request, dl_error *err)
 {
-    (void)exit_status;
     return dl_job_find(request->wh, request->word, give_job, request, err);
 }
 
-static dl_status job_cancel(job_request *request, int *exit_status,
-                            dl_error *err)
+static dl_status job_cancel(job_request *request, dl_error *err)
 {
     DL_TRY(dl_job_cancel(request->wh, request->word, dl_time_now(), err));
-    return job_show(request, exit_status, err);
+    return job_show(request, err);
 }
 
 /* What is seen of a job that is watched. */
@@ -151,14 +148,13 @@ static dl_status watch(bool *well, const job_request *request, const char *id,
     return DL_OK;
 }
 
-static dl_status job_watch(job_request *request, int *exit_status,
-                           dl_error *err)
+static dl_status job_watch(job_request *request, dl_error *err)
 {
     bool well;
 
     DL_TRY(watch(&well, request, request->word, err));
-    *exit_status = well ? DLC_CTL_OK : DLC_CTL_FAILED;
-    return job_show(request, exit_status, err);
+    request->exit_status = well ? DLC_CTL_OK : DLC_CTL_FAILED;
+    return job_show(request, err);
 }
 
 /* --- Schedules ------------------------------------------------------------ */
@@ -184,15 +180,13 @@ static void print_schedule(const dl_schedule *schedule,
     putchar('\n');
 }
 
-static dl_status schedule_list(job_request *request, int *exit_status,
-                               dl_error *err)
+static dl_status schedule_list(job_request *request, dl_error *err)
 {
     static dl_schedule schedules[SCHEDULES_MAX];
     dl_schedule_run runs[DL_SCHEDULE_RUNS];
     int n;
     int i;
 
-    (void)exit_status;
     DL_TRY(
         dl_schedule_list(schedules, &n, SCHEDULES_MAX, request->wh, "", err));
     dl_json_write_array_begin(&request->w);
@@ -227,8 +221,7 @@ static dl_status start_run(dl_wh *wh, const dl_schedule_call *call,
     return status;
 }
 
-static dl_status schedule_run(job_request *request, int *exit_status,
-                              dl_error *err)
+static dl_status schedule_run(job_request *request, dl_error *err)
 {
     char job_id[DL_JOB_ID];
     dl_schedule_call call = {.name = request->word,
@@ -240,7 +233,7 @@ static dl_status schedule_run(job_request *request, int *exit_status,
     dl_token_new_id(job_id);
     DL_TRY(start_run(request->wh, &call, err));
     DL_TRY(watch(&well, request, job_id, err));
-    *exit_status = well ? DLC_CTL_OK : DLC_CTL_FAILED;
+    request->exit_status = well ? DLC_CTL_OK : DLC_CTL_FAILED;
     return dl_job_find(request->wh, job_id, give_job, request, err);
 }
 
@@ -280,18 +273,19 @@ static int run_verb(job_request *request, const job_verb *verbs,
     if (exit_status >= 0 || verb == NULL) {
         return exit_status;
     }
-    exit_status = DLC_CTL_OK;
     request->w = dlc_ctl_json(request->ctl);
     if (dlc_ctl_accounts(&request->wh, request->ctl, &err) != DL_OK ||
-        verb->run(request, &exit_status, &err) != DL_OK) {
+        verb->run(request, &err) != DL_OK) {
         return dlc_ctl_fail(request->ctl, &err);
     }
     if (request->ctl->json) {
         int printed = dlc_ctl_print_json(request->ctl, &request->w);
 
-        exit_status = printed == DLC_CTL_OK ? exit_status : printed;
+        if (printed != DLC_CTL_OK) {
+            return printed;
+        }
     }
-    return exit_status;
+    return request->exit_status;
 }
 
 int dlc_ctl_job(dlc_ctl *ctl, int argc, const char *const *argv)
