@@ -6,6 +6,9 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep);
 use DataLake::Stack;
 use DataLake::Process qw(port_answers);
 
@@ -110,6 +113,38 @@ subtest 'httpd serves with the shipped settings' => sub {
     is($stack->httpd->client->get('/none')->{status},
         404, 'it serves after a graceful restart');
 };
+
+subtest 'httpd that has started is the one that serves, and stops at once' =>
+  sub {
+    my $httpd = $stack->httpd;
+    $httpd->stop;
+    # What is left of a server that was killed: its port answers a little more.
+    my $left = IO::Socket::INET->new(
+        LocalAddr => '127.0.0.1',
+        LocalPort => $httpd->{port},
+        Listen    => 5,
+        ReuseAddr => 1
+    ) or die "listen: $@\n";
+    my $pid = fork // die "fork: $!\n";
+    if ($pid == 0) {
+        sleep 0.3;
+        POSIX::_exit(0);
+    }
+    close $left;
+    $httpd->start;
+    is(waitpid($pid, WNOHANG), $pid, 'it starts when the old one has gone');
+    my $answer = eval { $httpd->client->get('/none') };
+    is($answer && $answer->{status}, 404, 'it answers the first request');
+    $httpd->stop;
+    for my $n (1 .. 3) {
+        my @warned;
+        local $SIG{__WARN__} = sub { push @warned, @_ };
+        my $seconds = $httpd->start->stop;
+        is("@warned", '', "a stop behind the start is heard ($n)");
+        cmp_ok($seconds, '<', 10, '... and soon done');
+    }
+    $httpd->start;
+  };
 
 subtest 'everything is gone at the end' => sub {
     my @ports = (

@@ -10,7 +10,10 @@ use DataLake::Http;
 use DataLake::Process
   qw(free_port port_answers run_command slurp spit tail wait_until);
 
-use constant MODULES => '/usr/lib/apache2/modules';
+use constant {
+    MODULES  => '/usr/lib/apache2/modules',
+    SIGWINCH => 28,    # POSIX has no name for it
+};
 
 # Options: top, dir, port, keep, pid_file, mpm (event), ini (path of
 # datalake.ini), directives (text), module (path; '' for none), preload
@@ -78,11 +81,16 @@ sub command {
         "$self->{dir}/httpd.conf", @words);
 }
 
-# Start and wait until the port answers.
+# Start and wait until the server serves.  Its port answers long before that,
+# and so does, for some milliseconds, that of a server whose children were
+# killed and still end: a request would be theirs, and a SIGWINCH sent before
+# httpd catches it is lost, since it is ignored by default.
 sub start {
     my ($self) = @_;
     make_path($self->{dir});
     $self->configure;
+    wait_until("port $self->{port} is free",
+        sub { !port_answers($self->{port}) }, 10);
     $self->{process} = DataLake::Process->new(
         name        => 'apache2',
         command     => [
@@ -99,7 +107,9 @@ sub start {
           { LD_PRELOAD => $self->{preload}, %{ $self->{environment} // {} } },
     );
     eval {
-        $self->{process}->start->ready(sub { port_answers($self->{port}) });
+        $self->{process}->start->ready(
+            sub { $self->{process}->catches(SIGWINCH)
+                  && port_answers($self->{port}) });
         1;
     } or die $@ . tail("$self->{dir}/error.log", 10);
     return $self;

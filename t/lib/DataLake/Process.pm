@@ -225,6 +225,15 @@ sub signal {
     return $pid ? kill($signal, $pid) : 0;
 }
 
+# Whether the process has a handler for the signal NUMBER.
+sub catches {
+    my ($self, $number) = @_;
+    my $pid = $self->pid // return 0;
+    my ($mask) = (slurp("/proc/$pid/status") // '') =~ /^SigCgt:\s*(\S+)/m
+      or return 0;
+    return hex(substr $mask, -8) >> ($number - 1) & 1;
+}
+
 # Kill -9 and wait until the process is gone, and what it runs (strace its
 # program) with it: a process of ours leads a group of its own.
 sub kill_now {
