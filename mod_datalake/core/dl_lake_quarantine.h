@@ -11,6 +11,7 @@
 #define DL_LAKE_QUARANTINE_H
 
 #include "dl_lake.h"
+#include "dl_line_note.h"
 
 /* Where a walk stands.  All zero: at the beginning. */
 typedef struct dl_lake_quarantine_place {
@@ -29,6 +30,12 @@ typedef struct dl_lake_set_aside {
     size_t key_len;        /* bytes of it */
     dl_coord coord;        /* where it came from */
     dl_lake_quarantine_place next; /* the place behind it */
+    uint64_t repeats;      /* no record: so many messages from COORD on, their
+                              offsets without a gap, were dropped as repeats
+                              (FORMAT.md 6); 0 of a record.  PAYLOAD is not
+                              NULL and LEN is 0 then, COORD has no time */
+    dl_lake_position last; /* of repeats: what the last one said of itself;
+                              dead likewise */
 } dl_lake_set_aside;
 
 typedef struct dl_lake_quarantine_walk dl_lake_quarantine_walk; /* a walk */
@@ -40,6 +47,10 @@ DL_MUSTCHECK dl_status
 dl_lake_quarantine_open(dl_lake_quarantine_walk **walk, dl_lake_snapshot *snap,
                         const dl_lake_quarantine_place *from, dl_error *err,
                         apr_pool_t *result_pool);
+
+/* Let WALK give the repeats that were dropped, too; it leaves them out else.
+ * Thread: the owner. */
+void dl_lake_quarantine_with_repeats(dl_lake_quarantine_walk *walk);
 
 /* Set *Q to the next record; q->payload is NULL at the end.  DL_CORRUPT: a
  * frame is damaged; DL_NOT_FOUND: a file that is not the first is missing.

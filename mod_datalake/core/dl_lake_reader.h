@@ -19,6 +19,7 @@
 
 #include "dl_lake.h"
 #include "dl_lake_hint.h"
+#include "dl_line_note.h"
 
 /* Which lines of a day a scan gives. */
 typedef struct dl_lake_range {
@@ -29,6 +30,7 @@ typedef struct dl_lake_range {
     uint64_t from_line; /* first line to give, from 1; 0 means 1 */
     uint64_t to_line;   /* last line to give; 0: no such bound */
     bool with_coords;   /* decode where each line came from */
+    bool with_notes;    /* and what its message had beside it */
     const dl_lake_hint *hint; /* lines that cannot fulfil it may be left out;
                                  NULL: none are */
 } dl_lake_range;
@@ -39,7 +41,10 @@ typedef struct dl_lake_line {
                          at the next call on the scan */
     size_t len;       /* bytes of TEXT */
     uint64_t line;    /* number in the whole day, from 1 */
-    dl_coord coord;   /* where it came from, when asked for */
+    dl_coord coord;   /* where it came from, when coordinates or notes were
+                         asked for */
+    const dl_line_note *note; /* what its message had beside it, when asked
+                                 for, never NULL then; dead like TEXT */
 } dl_lake_line;
 
 typedef struct dl_lake_scan dl_lake_scan; /* a walk over one day */
@@ -76,5 +81,14 @@ uint64_t dl_lake_scan_chunk_line(const dl_lake_scan *scan);
  * dl_lake_scan_chunk.  Thread: the owner. */
 DL_MUSTCHECK dl_status dl_lake_scan_next(dl_lake_line *line, dl_lake_scan *scan,
                                          dl_error *err);
+
+/* Set *LINE to line NUMBER, from 1, of DAY of SNAP, with coordinates and note,
+ * all copied to RESULT_POOL.  Costs a search in the trail and one stretch.
+ * DL_NOT_FOUND: no such day or line; fails else as dl_lake_scan_chunk.
+ * Thread: the owner of SNAP. */
+DL_MUSTCHECK dl_status dl_lake_line_note(dl_lake_line *line,
+                                         dl_lake_snapshot *snap, dl_day day,
+                                         uint64_t number, dl_error *err,
+                                         apr_pool_t *result_pool);
 
 #endif

@@ -4,7 +4,8 @@
  * uncommitted and says where each Kafka partition continues.  Then records
  * are appended, buffered, and become durable and visible at once by a commit:
  *
- *     append* reject* advance*  ->  commit  ->  visible, next() has moved
+ *     append* reject* repeat* advance*  ->  commit  ->  visible,
+ *                                                    next() has moved
  *
  * When a call fails, everything since the last commit is forgotten; the
  * caller reads again from dl_lake_writer_next().  A failed fsync ends the
@@ -25,6 +26,7 @@
 #include <stddef.h>
 
 #include "dl_lake.h"
+#include "dl_line_note.h"
 
 struct dl_lake_io;
 
@@ -50,7 +52,16 @@ typedef struct dl_lake_reject {
     size_t len;          /* how many */
     const void *key;     /* key of the message, or NULL */
     size_t key_len;      /* bytes of it */
+    const dl_lake_position *position; /* what it says of itself, or NULL */
 } dl_lake_reject;
+
+/* The message of a line. */
+typedef struct dl_lake_message {
+    dl_coord coord;           /* where it came from */
+    const dl_line_note *note; /* what it had beside the line; NULL: nothing
+                                 but the key that the line says */
+    const dl_lake_position *position; /* what it says of itself, or NULL */
+} dl_lake_message;
 
 /* What a writer has done since it was opened, and holds now. */
 typedef struct dl_lake_writer_stats {
@@ -58,6 +69,7 @@ typedef struct dl_lake_writer_stats {
     uint64_t bytes;                    /* bytes committed */
     uint64_t commits;                  /* commits */
     uint64_t rejects[DL_LAKE_REASONS]; /* set aside, by reason */
+    uint64_t repeats;                  /* messages dropped as repeats */
     uint64_t sealed;                   /* parts sealed */
     int64_t last_commit_us;            /* how long the newest commit took */
     uint64_t open_parts;               /* parts open now */
@@ -113,6 +125,25 @@ DL_MUSTCHECK dl_status dl_lake_writer_set_cluster(dl_lake_writer *w,
 DL_MUSTCHECK dl_status dl_lake_writer_append(dl_lake_writer *w,
                                              dl_time event_time,
                                              const char *line, uint32_t len,
+                                             const dl_coord *c, dl_error *err);
+
+/* As dl_lake_writer_append, of the message M, keeping its note and remembering
+ * its position.  Texts of M may go when it returns.  Thread: the owner. */
+DL_MUSTCHECK dl_status dl_lake_writer_append_message(
+    dl_lake_writer *w, dl_time event_time, const char *line, uint32_t len,
+    const dl_lake_message *m, dl_error *err);
+
+/* Whether a message of PARTITION that says it stands at POSITION is a repeat:
+ * that one or one behind it is in the dataset, committed or not.  False when
+ * nothing is remembered of its source.  Thread: the owner. */
+bool dl_lake_writer_has(const dl_lake_writer *w, int32_t partition,
+                        const dl_lake_position *position);
+
+/* Drop the message from C at POSITION, which dl_lake_writer_has() told to be
+ * a repeat: its offset is done, and quarantine says why, both by the next
+ * commit.  Fails as dl_lake_writer_append.  Thread: the owner. */
+DL_MUSTCHECK dl_status dl_lake_writer_repeat(dl_lake_writer *w,
+                                             const dl_lake_position *position,
                                              const dl_coord *c, dl_error *err);
 
 /* Set the record Q from C aside, in the same commit as the data around it.
