@@ -88,20 +88,26 @@ static int read_cursor(fulltext *f)
     return status;
 }
 
-static void write_hit(dl_json_writer *w, const mdl_match *match)
+/* Write the line LINE of DAY, which SEARCH found; a mdl_sought_write. */
+static dl_status write_hit(dl_buf *out, dl_day day, uint64_t line,
+                           const dl_search *search, dl_error *err)
 {
+    char excerpt[DL_SEARCH_EXCERPT];
     char file[DL_DAY_TEXT + sizeof ".json"];
+    dl_json_writer w;
 
-    dl_day_format(file, match->place.day);
+    dl_day_format(file, day);
     memcpy(file + DL_DAY_TEXT - 1, ".json", sizeof ".json");
-    dl_json_write_object_begin(w);
-    dl_json_write_key(w, "file");
-    dl_json_write_text(w, file);
-    dl_json_write_key(w, "line");
-    dl_json_write_int(w, (int64_t)match->place.line);
-    dl_json_write_key(w, "match");
-    dl_json_write_raw(w, match->text, match->len);
-    dl_json_write_object_end(w);
+    dl_json_writer_begin(&w, out);
+    dl_json_write_object_begin(&w);
+    dl_json_write_key(&w, "file");
+    dl_json_write_text(&w, file);
+    dl_json_write_key(&w, "line");
+    dl_json_write_int(&w, (int64_t)line);
+    dl_json_write_key(&w, "match");
+    dl_json_write_string(&w, excerpt, dl_search_excerpt(excerpt, search));
+    dl_json_write_object_end(&w);
+    return dl_json_writer_finish(&w, err);
 }
 
 /* Write one page of hits to BUF; set *MORE to whether there may be others, and
@@ -120,7 +126,7 @@ static dl_status write_hits(dl_buf *buf, bool *more, mdl_place *place,
         if (match.text == NULL || f->q->rows == limit) {
             break;
         }
-        write_hit(&w, &match);
+        dl_json_write_raw(&w, match.text, match.len);
         if (++f->q->rows == limit) {
             mdl_search_full(f->search);
         }
@@ -176,7 +182,7 @@ int mdl_api_fulltext(mdl_request *q)
     int status = read_cursor(&f);
 
     if (status == OK) {
-        status = mdl_search_begin(&f.search, q, q->values[TEXT].text, false,
+        status = mdl_search_begin(&f.search, q, q->values[TEXT].text, write_hit,
                                   (int)q->values[LIMIT].number);
     }
     if (status != OK) {

@@ -429,7 +429,7 @@ int mdl_api_search(mdl_request *q)
         status = mdl_grant_load(q);
     }
     if (status == OK) {
-        status = mdl_search_begin(&s.search, q, q->values[TEXT].text, true,
+        status = mdl_search_begin(&s.search, q, q->values[TEXT].text, NULL,
                                   (int)q->values[LIMIT].number);
     }
     if (status != OK) {

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dl_json_write.h"
 #include "mdl_thread.h"
 
 /* Most helpers of a child. */
@@ -72,30 +71,18 @@ static void *grown(void *memory, size_t *room, size_t wanted)
     return memory;
 }
 
-/* Append the excerpt of the line found last to OUT, as a JSON string. */
-static dl_status add_excerpt(dl_buf *out, const dl_search *search,
-                             dl_error *err)
-{
-    char excerpt[DL_SEARCH_EXCERPT];
-    dl_json_writer w;
-
-    dl_json_writer_begin(&w, out);
-    dl_json_write_string(&w, excerpt, dl_search_excerpt(excerpt, search));
-    return dl_json_writer_finish(&w, err);
-}
-
 /* Append LINE to what U has found. */
 static dl_status add_found(mdl_unit *u, const dl_search_line *line,
-                           const dl_search *search, bool values)
+                           const dl_search *search, mdl_sought_write *write)
 {
     size_t at = u->texts->len;
     mdl_found *found;
 
-    if (values) {
+    if (write == NULL) {
         DL_TRY(dl_buf_append(u->texts, line->text, line->len, &u->err));
     }
     else {
-        DL_TRY(add_excerpt(u->texts, search, &u->err));
+        DL_TRY(write(u->texts, u->day, line->line, search, &u->err));
     }
     u->found =
         grown(u->found, &u->found_room, (u->n_found + 1) * sizeof *u->found);
@@ -115,8 +102,8 @@ static dl_status search_lines(mdl_unit *u, dl_search *search, const char *data,
 
     dl_search_lines_begin(&lines, data, len, u->stretch.line);
     while (u->n_found < sought->most &&
-           dl_search_lines_next(&line, &lines, search, sought->values)) {
-        DL_TRY(add_found(u, &line, search, sought->values));
+           dl_search_lines_next(&line, &lines, search, sought->write == NULL)) {
+        DL_TRY(add_found(u, &line, search, sought->write));
     }
     return DL_OK;
 }

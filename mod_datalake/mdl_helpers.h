@@ -65,13 +65,18 @@ typedef struct mdl_unit {
     dl_buf *texts;           /* their texts */
 } mdl_unit;
 
+/* Append to OUT what is kept of a line found, the line LINE of DAY, which
+ * SEARCH looked at last (dl_search_excerpt).  Thread: any. */
+typedef dl_status mdl_sought_write(dl_buf *out, dl_day day, uint64_t line,
+                                   const dl_search *search, dl_error *err);
+
 /* What is searched for. */
 typedef struct mdl_sought {
-    const char *text;  /* the text */
-    dl_search *search; /* the search for it of the request's thread */
-    bool values;       /* in values, and keep the lines found; else in the
-                          text of lines, and keep excerpts as JSON strings */
-    size_t most;       /* lines found after which a unit ends */
+    const char *text;        /* the text */
+    dl_search *search;       /* the search for it of the request's thread */
+    mdl_sought_write *write; /* in the text of lines, and keep what this
+                                writes; NULL: in values, and keep the lines */
+    size_t most;             /* lines found after which a unit ends */
 } mdl_sought;
 
 /* One search's units. */

@@ -64,13 +64,13 @@ static apr_status_t leave(void *data)
 }
 
 int mdl_search_begin(mdl_search **search, mdl_request *q, const char *text,
-                     bool values, int limit)
+                     mdl_sought_write *write, int limit)
 {
     apr_pool_t *pool = q->r->pool;
     int limit_s = q->site->config->search_limit_s;
     mdl_search *made = apr_pcalloc(pool, sizeof *made);
     mdl_sought sought = {
-        .text = text, .values = values, .most = (size_t)limit + 1};
+        .text = text, .write = write, .most = (size_t)limit + 1};
     dl_lake_hint *hint;
     dl_error err = {DL_OK, 0, ""};
 
@@ -93,7 +93,7 @@ int mdl_search_begin(mdl_search **search, mdl_request *q, const char *text,
     made->team = mdl_team_create(&sought, pool);
     apr_pool_cleanup_register(pool, made, leave, apr_pool_cleanup_null);
     dl_lake_hint_create(&hint, pool);
-    dl_search_hint(sought.search, hint, values);
+    dl_search_hint(sought.search, hint, write == NULL);
     made->hint = hint;
     *search = made;
     return OK;

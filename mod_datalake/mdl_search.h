@@ -64,9 +64,9 @@ typedef struct mdl_search {
 /* One match. */
 typedef struct mdl_match {
     mdl_place place;  /* its line */
-    const char *text; /* the excerpt as a JSON string, or the line when looking
-                         at values; lives
-                         until the next call; NULL: none is left */
+    const char *text; /* what was written of it, or the line when looking at
+                         values; lives until the next call; NULL: none is
+                         left */
     size_t len;       /* bytes of it */
 } mdl_match;
 
@@ -80,11 +80,12 @@ DL_MUSTCHECK dl_status mdl_search_open(const server_rec *server, dl_error *err);
 DL_MUSTCHECK dl_status mdl_search_start(const server_rec *servers,
                                         dl_error *err, apr_pool_t *child_pool);
 
-/* Set *SEARCH to a new one for TEXT, looking at VALUES alone or at whole
- * lines, for a page of LIMIT matches, and take a place.  Returns OK or the
- * status of a problem: 400, 503. */
+/* Set *SEARCH to a new one for TEXT, looking at whole lines and keeping what
+ * WRITE writes of them, or (NULL) at values alone and keeping lines, for a page
+ * of LIMIT matches, and take a place.  Returns OK or the status of a problem:
+ * 400, 503. */
 int mdl_search_begin(mdl_search **search, mdl_request *q, const char *text,
-                     bool values, int limit);
+                     mdl_sought_write *write, int limit);
 
 /* Let SEARCH go on with the lines of WALK, from behind the line at BEHIND. */
 void mdl_search_walk(mdl_search *search, mdl_walk *walk, mdl_place behind);

@@ -8,6 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include "dl_utf8.h"
 
 /* Whole numbers past 2^53 lose digits in a double. */
@@ -94,22 +98,74 @@ void dl_json_write_array_end(dl_json_writer *w)
     close_container(w, "]");
 }
 
-/* Bytes of a string that are looked at before they are put. */
+/* Bytes of a string that are looked at before they are put, and at once. */
 #define PIECE ((size_t)256)
+#define STEP  ((size_t)16)
+
+/* Which of the STEP bytes at TEXT end a run of plain ones, and which of the
+ * others need a backslash; a bit each. */
+static void look_at(unsigned *ends, unsigned *marks, const unsigned char *text)
+{
+#if defined(__SSE2__)
+    __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)text);
+
+    /* Signed: bytes from 0x80 on are below, too. */
+    *ends =
+        (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(0x20)));
+    *marks = (unsigned)_mm_movemask_epi8(
+        _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                     _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+#else
+    *ends = *marks = 0;
+    for (unsigned i = 0; i < STEP; i++) {
+        *ends |= (unsigned)(text[i] < 0x20 || text[i] >= 0x80) << i;
+        *marks |= (unsigned)(text[i] == '"' || text[i] == '\\') << i;
+    }
+#endif
+}
+
+/* Write the first LEN, at most STEP, bytes at TEXT to OUT, a backslash before
+ * each of MARKS; return how many bytes that are.  Whole steps are copied, so
+ * that no jump depends on the text but those for MARKS. */
+static size_t write_step(char *out, const unsigned char *text, unsigned marks,
+                         size_t len)
+{
+    size_t n = 0;
+    size_t at = 0;
+
+    for (marks &= (1u << len) - 1; marks != 0; marks &= marks - 1) {
+        size_t mark = (size_t)__builtin_ctz(marks);
+
+        memcpy(out + n, text + at, STEP);
+        n += mark - at;
+        out[n++] = '\\';
+        at = mark;
+    }
+    memcpy(out + n, text + at, STEP);
+    return n + len - at;
+}
 
 /* Put what LEN, at most PIECE, bytes at TEXT begin with, as far as it is ASCII
  * without controls; return how many bytes were put. */
 static size_t put_ascii(dl_json_writer *w, const unsigned char *text,
                         size_t len)
 {
-    char out[2 * PIECE];
+    unsigned char in[PIECE + 2 * STEP]; /* steps may go over the end */
+    char out[2 * PIECE + STEP];
+    size_t good = STEP;
     size_t n = 0;
-    size_t i;
+    size_t i = 0;
 
-    for (i = 0; i < len && text[i] >= 0x20 && text[i] < 0x80; i++) {
-        out[n] = '\\'; /* a jump for each of them would often be wrong */
-        n += text[i] == '"' || text[i] == '\\' ? 1 : 0;
-        out[n++] = (char)text[i];
+    memcpy(in, text, len);
+    memset(in + len, 0, 2 * STEP);
+    while (i < len && good == STEP) {
+        unsigned ends;
+        unsigned marks;
+
+        look_at(&ends, &marks, in + i);
+        good = (size_t)__builtin_ctz(ends | 1u << STEP);
+        n += write_step(out + n, in + i, marks, good);
+        i += good;
     }
     put(w, out, n);
     return i;

@@ -83,6 +83,9 @@ static void test_structure(void)
     is_str(written(), "[]", "an empty array");
 }
 
+/* 300 characters that stand as they are. */
+static char letters[301];
+
 static void test_strings(void)
 {
     is_str(string("abc", 3), "\"abc\"", "plain text");
@@ -95,6 +98,36 @@ static void test_strings(void)
     is_str(string("a\xFF\xC3", 3), "\"a\xEF\xBF\xBD\xEF\xBF\xBD\"",
            "what is not UTF-8 is replaced");
     is_str(string("", 0), "\"\"", "nothing");
+}
+
+/* Strings of every length around the writer's steps, with a mark, a control
+ * and a character of two bytes at every place. */
+static void test_places(void)
+{
+    static const char *const odd[] = {"\"", "\\", "\n", "\xC3\xA9"};
+    static const char *const as[] = {"\\\"", "\\\\", "\\n", "\xC3\xA9"};
+    size_t wrong = 0;
+
+    for (size_t len = 1; len < 300; len++) {
+        for (size_t at = 0; at < len * 4; at++) {
+            char text[310];
+            char wanted[320];
+            size_t k = at % 4;
+            int n;
+            int m;
+
+            n = snprintf(text, sizeof text, "%.*s%s%.*s", (int)(at / 4),
+                         letters, odd[k], (int)(len - at / 4 - 1), letters);
+            m = snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", (int)(at / 4),
+                         letters, as[k], (int)(len - at / 4 - 1), letters);
+            (void)string(text, (size_t)n);
+            wrong +=
+                (size_t)m != buf->len || memcmp(wanted, buf->data, buf->len)
+                    ? 1
+                    : 0;
+        }
+    }
+    ok(wrong == 0, "a mark at any place of a string of any length");
 }
 
 static void test_numbers(void)
@@ -161,7 +194,9 @@ int main(void)
     }
     buf = dl_buf_create(1000, pool);
     test_structure();
+    memset(letters, 'x', sizeof letters - 1);
     test_strings();
+    test_places();
     test_numbers();
     test_times();
     test_bound();
