@@ -229,12 +229,12 @@ sub take {
     return ($answer->{headers}{ratelimit} // '') =~ /r=(\d+)/ ? $1 : undef;
 }
 
-# One more when the last is a third of a second ago.
 # Whether the server answers what costs nothing.
 sub serves {
     return eval { $stack->httpd->client->get('/health/live')->{status} == 200 };
 }
 
+# One more when the last is a third of a second ago.
 sub take_if_due {
     take() if time > $taken[-1] + 0.3;
     return;
@@ -325,7 +325,8 @@ nothing_back('another child');
 wait_until('the oldest calls are older than 10 s',
     sub { take_if_due(); return time > $taken[0] + 11 }, 20);
 my $killed = time;
-kill 'KILL', processes();
+# All at once, also a child that is just being made: they are a group.
+kill 'KILL', -$parent;
 eval { $stack->httpd->stop };
 wait_until('httpd is dead', sub { !kill 0, $parent }, 10);
 my $before = @taken;
