@@ -79,6 +79,12 @@ mdl_handler mdl_api_live;
 mdl_handler mdl_api_health;
 mdl_handler mdl_api_ready;
 
+/* mdl_api_datasets.c: GET /api/datasets/, GET /api/datasets/{dataset}/. */
+mdl_handler mdl_api_datasets;
+mdl_handler mdl_api_dataset;
+extern const mdl_param mdl_api_datasets_params[];
+extern const mdl_param mdl_api_dataset_params[];
+
 /* mdl_api_jobs.c: GET /api/jobs/, GET and DELETE /api/jobs/{id}/. */
 mdl_handler mdl_api_jobs;
 mdl_handler mdl_api_job;

@@ -176,6 +176,17 @@ static int compare_datasets(const void *a, const void *b)
     return strcmp((*left)->name, (*right)->name);
 }
 
+const char *dl_field_type_text(dl_field_type type)
+{
+    static const char *const texts[] = {
+        [DL_FIELD_STR] = "str",   [DL_FIELD_INT] = "int",
+        [DL_FIELD_DEC] = "dec",   [DL_FIELD_NUM] = "num",
+        [DL_FIELD_BOOL] = "bool", [DL_FIELD_TIME] = "time",
+        [DL_FIELD_DATE] = "date", [DL_FIELD_ANY] = "any"};
+
+    return texts[type];
+}
+
 dl_status dl_dataset_load_all(dl_dataset_set **set, const dl_config *cfg,
                               dl_error *err, apr_pool_t *result_pool)
 {

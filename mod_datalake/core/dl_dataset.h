@@ -39,6 +39,9 @@ typedef enum dl_field_type {
     DL_FIELD_ANY   /* "any": whatever it is, kept as JSON */
 } dl_field_type;
 
+/* Return how a declaration writes TYPE: "str".  Thread: any. */
+const char *dl_field_type_text(dl_field_type type);
+
 /* Forms an event time may have; a set of bits. */
 enum dl_time_format {
     DL_TIME_UNIX = 1,    /* "unix": seconds with fraction, a number */
