@@ -15,7 +15,7 @@
  * A record whose confirmation does not come in time is taken back if it is
  * still here; if it is on its way nobody knows, and it may be stored later.
  *
- * This is the only file of the module that knows librdkafka.
+ * What knows librdkafka lies behind this header.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef MDL_KAFKA_H

@@ -63,9 +63,21 @@ typedef struct child_block {
     dl_stats_value breaker_open;
 } child_block;
 
+/* Room for the name of a topic. */
+#define TOPIC 250
+
+/* The records sent to one topic. */
+typedef struct topic_block {
+    dl_stats_value state; /* 0: free, 1: its name is being written, 2: used */
+    char name[TOPIC];
+    dl_stats_value ok;     /* stored */
+    dl_stats_value failed; /* not confirmed */
+} topic_block;
+
 /* The whole shared block. */
 typedef struct metrics_block {
     child_block child[CHILDREN];
+    topic_block topic[MDL_METRICS_TOPICS];
     dl_stats_value counter[MDL_METRICS_COUNTERS];
     dl_stats_value query[MDL_METRICS_STATEMENTS][MDL_METRICS_RESULTS];
     route_block route[];
@@ -133,6 +145,37 @@ void mdl_metrics_query(mdl_metrics_statement statement,
 {
     if (block != NULL) {
         dl_stats_add(&block->query[statement][result], 1);
+    }
+}
+
+/* Return the block of TOPIC, a new one if need be; NULL: all are taken, or it
+ * is being written at this moment. */
+static topic_block *topic_of(const char *topic)
+{
+    int i;
+
+    for (i = 0; i < MDL_METRICS_TOPICS; i++) {
+        topic_block *t = &block->topic[i];
+        int64_t before = 0;
+
+        if (atomic_compare_exchange_strong(&t->state, &before, 1)) {
+            snprintf(t->name, sizeof t->name, "%s", topic);
+            atomic_store(&t->state, 2);
+            return t;
+        }
+        if (before == 2 && strcmp(t->name, topic) == 0) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+void mdl_metrics_produced(const char *topic, bool ok)
+{
+    topic_block *t = block != NULL ? topic_of(topic) : NULL;
+
+    if (t != NULL) {
+        dl_stats_add(ok ? &t->ok : &t->failed, 1);
     }
 }
 
@@ -251,6 +294,27 @@ static void collect_queries(dl_stats_samples *samples)
     }
 }
 
+static void collect_topics(dl_stats_samples *samples)
+{
+    char labels[TOPIC + LABELS];
+    int i;
+
+    for (i = 0; i < MDL_METRICS_TOPICS; i++) {
+        topic_block *t = &block->topic[i];
+
+        if (atomic_load(&t->state) != 2) {
+            continue;
+        }
+        snprintf(labels, sizeof labels, "topic=\"%s\",result=\"ok\"", t->name);
+        sample(samples, DL_STATS_COUNTER, "datalake_kafka_produced_total",
+               labels, dl_stats_get(&t->ok));
+        snprintf(labels, sizeof labels, "topic=\"%s\",result=\"failed\"",
+                 t->name);
+        sample(samples, DL_STATS_COUNTER, "datalake_kafka_produced_total",
+               labels, dl_stats_get(&t->failed));
+    }
+}
+
 static void collect_children(dl_stats_samples *samples)
 {
     mdl_metrics_child sum = {0, 0, 0};
@@ -289,5 +353,6 @@ void mdl_metrics_collect(dl_stats_samples *samples,
                counter_table[i].labels, dl_stats_get(&block->counter[i]));
     }
     collect_queries(samples);
+    collect_topics(samples);
     collect_children(samples);
 }

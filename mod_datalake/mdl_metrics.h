@@ -16,6 +16,7 @@
 #ifndef MDL_METRICS_H
 #define MDL_METRICS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -85,6 +86,13 @@ void mdl_metrics_count(mdl_metrics_counter counter);
 /* Count one read for STATEMENT that ended in RESULT.  Thread: any. */
 void mdl_metrics_query(mdl_metrics_statement statement,
                        mdl_metrics_result result);
+
+/* Topics whose records are counted one by one. */
+#define MDL_METRICS_TOPICS 64
+
+/* Count one record for TOPIC that was stored (OK) or not; with all places
+ * taken it is not counted.  Thread: any. */
+void mdl_metrics_produced(const char *topic, bool ok);
 
 /* Publish CHILD as the gauges of this process; a place is taken at the first
  * call.  With all 64 places taken nothing is published.  Thread: one per

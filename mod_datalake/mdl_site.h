@@ -21,6 +21,7 @@
 #include "mdl_commit.h"
 #include "mdl_config.h"
 #include "mdl_cursor.h"
+#include "mdl_kafka.h"
 #include "mdl_lake.h"
 #include "mdl_wh.h"
 
@@ -61,6 +62,7 @@ typedef struct mdl_site {
     mdl_cache *cache;                     /* this child's; NULL in the parent */
     mdl_lake *lake;                       /* this child's; NULL in the parent */
     mdl_commit *commit;                   /* this child's; NULL in the parent */
+    mdl_kafka *kafka;                     /* this child's; NULL in the parent */
     bool open; /* the members of this child are there */
 } mdl_site;
 

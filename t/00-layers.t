@@ -48,8 +48,11 @@ never('core includes nothing of the request side', qr/^mdl_/,  \@core);
 never('core includes nothing of the consumers',    qr/^dlc_/,  \@core);
 never('the request side includes nothing of the consumers',
     qr/^dlc_/, \@module);
-never('the request side sees librdkafka in mdl_kafka.c alone',
-    qr/rdkafka/, \@module, 'mod_datalake/mdl_kafka.c');
+never(
+    'the request side sees librdkafka in mdl_kafka alone',
+    qr/rdkafka|^mdl_kafka_client[.]h$/,
+    \@module, glob 'mod_datalake/mdl_kafka*'
+);
 never('consumers include nothing of the request side',
     qr/^mdl_/, \@consumers);
 never('consumers never include httpd', $httpd, \@consumers);

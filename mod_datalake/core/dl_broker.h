@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "dl_error.h"
+#include "dl_time.h"
 
 /* Offsets of one partition. */
 typedef struct dl_broker_span {
@@ -21,6 +22,13 @@ typedef struct dl_broker_span {
     int64_t first;     /* the first offset */
     int64_t end;       /* one past the last */
 } dl_broker_span;
+
+/* A moment in one partition. */
+typedef struct dl_broker_time {
+    const char *topic; /* its topic */
+    int32_t partition; /* its number, from 0 */
+    dl_time time;      /* the moment */
+} dl_broker_time;
 
 /* Receives the OFFSET of a record that is there, in rising order; a return
  * other than DL_OK ends the walk and is passed on. */
@@ -37,6 +45,10 @@ typedef struct dl_broker {
      * to the one its next record gets. */
     dl_status (*marks)(int64_t *low, int64_t *high, void *context,
                        const char *topic, int32_t partition, dl_error *err);
+    /* Set *OFFSET to the first offset whose record has a time at or after TIME;
+     * the high mark when none is that late. */
+    dl_status (*at)(int64_t *offset, void *context, const dl_broker_time *time,
+                    dl_error *err);
     /* Call EACH with the offsets of SPAN that hold a record of a committed
      * transaction or of none.  What lies below the low mark is not there.
      * Reads the records: SPAN had better be short. */
