@@ -987,3 +987,20 @@ WHERE owner = ? AND `key` = ? AND status IS NULL AND expires_at = ?;
 -- STMT_IDEMPOTENCY_FORGET: what has expired
 DELETE FROM idempotency_key WHERE expires_at < ?
 ORDER BY expires_at LIMIT 1000;
+
+-- --- What the warehouse has of a topic (dl_wh_sink.c) -----------------------
+
+-- STMT_SINK_PROGRESS: how far the warehouse is in each partition of a topic
+SELECT `partition`, generation, next_offset FROM api_watermark
+WHERE sink = 'warehouse' AND topic = ?
+ORDER BY `partition`;
+
+-- STMT_SINK_REFUSED: records that passed and that the database refused, as far
+-- as nobody has decided about them; their sentence tells them from the others
+SELECT COUNT(*) FROM api_dead_letter
+WHERE topic = ? AND generation = ? AND reason = 'schema' AND state = 'open'
+  AND detail = ? AND received_at >= ? AND received_at < ?;
+
+-- STMT_SINK_TRANSACTION: the message a transaction's row came from
+SELECT src_generation, src_partition, src_offset FROM api_transaction
+WHERE transaction_id = ?;

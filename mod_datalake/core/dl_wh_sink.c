@@ -1,0 +1,98 @@
+/* dl_wh_sink.c - Progress, refusals and sources of rows.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_wh_sink.h"
+
+#include <string.h>
+
+#include "dl_statements.h"
+#include "dl_wh.h"
+
+dl_status dl_wh_sink_progress(dl_wh *wh, const char *topic,
+                              dl_wh_progress_taker *take, void *context,
+                              dl_error *err)
+{
+    bool more = false;
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_SINK_PROGRESS, err));
+    dl_wh_bind_str(st, 0, topic);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    while (more) {
+        const dl_wh_progress progress = {.partition = (int32_t)dl_wh_int(st, 0),
+                                         .generation =
+                                             (int32_t)dl_wh_int(st, 1),
+                                         .next = dl_wh_int(st, 2)};
+
+        DL_TRY(take(context, &progress, err));
+        DL_TRY(dl_wh_fetch(&more, st, err));
+    }
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
+dl_status dl_wh_sink_refused(uint64_t *n, dl_wh *wh,
+                             const dl_wh_refusals *asked, dl_error *err)
+{
+    bool more = false;
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_SINK_REFUSED, err));
+    dl_wh_bind_str(st, 0, asked->topic);
+    dl_wh_bind_int(st, 1, asked->generation);
+    dl_wh_bind_str(st, 2, DL_WH_REFUSED);
+    dl_wh_bind_time(st, 3, asked->from);
+    dl_wh_bind_time(st, 4, asked->to);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    *n = more ? (uint64_t)dl_wh_int(st, 0) : 0;
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
+/* The statement that finds a row of TABLE by its key, or NULL. */
+static const char *statement_of(const char *table)
+{
+    static const struct {
+        const char *table;
+        const char *sql;
+    } known[] = {{"transaction_record", STMT_SINK_TRANSACTION}};
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(known[i].table, table) == 0) {
+            return known[i].sql;
+        }
+    }
+    return NULL;
+}
+
+bool dl_wh_sink_knows(const char *table)
+{
+    return statement_of(table) != NULL;
+}
+
+dl_status dl_wh_sink_row(dl_wh_source *source, dl_wh *wh, const char *table,
+                         const char *key, dl_error *err)
+{
+    const char *sql = statement_of(table);
+    bool more = false;
+    dl_wh_stmt *st;
+
+    if (sql == NULL) {
+        return dl_fail(err, DL_UNSUPPORTED, 0, "table %s has no such question",
+                       table);
+    }
+    DL_TRY(dl_wh_prepare(&st, wh, sql, err));
+    dl_wh_bind_str(st, 0, key);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    if (!more) {
+        return dl_fail(err, DL_NOT_FOUND, 0, "table %s has no such row", table);
+    }
+    source->generation = (int32_t)dl_wh_int(st, 0);
+    source->partition = (int32_t)dl_wh_int(st, 1);
+    source->offset = dl_wh_int(st, 2);
+    dl_wh_finish(st);
+    return DL_OK;
+}
