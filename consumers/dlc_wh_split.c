@@ -5,6 +5,7 @@
 
 #include "dl_log.h"
 #include "dl_statements.h"
+#include "dl_wh_sink.h"
 #include "dlc_wh_row.h"
 
 #include <stdlib.h>
@@ -277,7 +278,7 @@ static dl_status dead_letter_add(dlc_wh_fact *fact, const dlc_wh_chunk *chunk,
     dl_wh_bind_int(st, 2, chunk->place->partition);
     dl_wh_bind_int(st, 3, line->offset);
     dl_wh_bind_str(st, 4, "schema");
-    dl_wh_bind_str(st, 5, "the database refused a value of the row");
+    dl_wh_bind_str(st, 5, DL_WH_REFUSED);
     dl_wh_bind_bytes(st, 6, chunk->payloads + line->payload_at, len);
     dl_wh_bind_time(st, 7, line->time);
     status = dl_wh_run(st, err);

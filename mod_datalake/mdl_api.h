@@ -84,6 +84,9 @@ mdl_handler mdl_api_datasets;
 mdl_handler mdl_api_dataset;
 extern const mdl_param mdl_api_datasets_params[];
 extern const mdl_param mdl_api_dataset_params[];
+/* mdl_api_lineage.c: GET /api/lineage/record/. */
+mdl_handler mdl_api_lineage;
+extern const mdl_param mdl_api_lineage_params[];
 
 /* mdl_api_jobs.c: GET /api/jobs/, GET and DELETE /api/jobs/{id}/. */
 mdl_handler mdl_api_jobs;

@@ -141,6 +141,8 @@ const mdl_route mdl_route_table[] = {
           mdl_api_datasets_params, NULL, mdl_api_datasets, "datasets"),
     ROUTE(GET, "/api/datasets/{dataset}/", READ, "{dataset}", JSON, 1,
           mdl_api_dataset_params, NULL, mdl_api_dataset, "dataset"),
+    ROUTE(GET, "/api/lineage/record/", READ, "{dataset}", JSON, 1,
+          mdl_api_lineage_params, NULL, mdl_api_lineage, "lineage"),
     ROUTE(GET, "/api/jobs/", USER, NULL, JSON, 1,
           mdl_api_jobs_params, NULL, mdl_api_jobs, "jobs"),
     ROUTE(GET, "/api/jobs/{id}/", USER, NULL, JSON, 1,

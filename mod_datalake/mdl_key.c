@@ -1,0 +1,157 @@
+/* mdl_key.c - Records by key: a query with one filter over all days.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_key.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "dl_query.h"
+#include "dl_query_hint.h"
+#include "mdl_client.h"
+#include "mdl_walk.h"
+
+/* Lines between two looks at the time and the client. */
+#define LOOK_EVERY 4096
+
+/* What has been found. */
+typedef struct gathering {
+    mdl_copy *copies; /* room for MDL_KEY_COPIES */
+    int n;            /* used */
+    int oldest;       /* the one to be replaced next, when all are used */
+} gathering;
+
+/* Below, at or above 0 as the message A is older than B, as the warehouse
+ * orders them. */
+static int order(const dl_coord *a, const dl_coord *b)
+{
+    if (a->time != b->time) {
+        return a->time < b->time ? -1 : 1;
+    }
+    if (a->generation != b->generation) {
+        return a->generation < b->generation ? -1 : 1;
+    }
+    if (a->partition != b->partition) {
+        return a->partition < b->partition ? -1 : 1;
+    }
+    return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    return order(&((const mdl_copy *)b)->coord, &((const mdl_copy *)a)->coord);
+}
+
+static void add_copy(gathering *g, const mdl_copy *copy)
+{
+    int i;
+
+    if (g->n < MDL_KEY_COPIES) {
+        g->copies[g->n++] = *copy;
+        return;
+    }
+    g->oldest = 0;
+    for (i = 1; i < g->n; i++) {
+        if (order(&g->copies[i].coord, &g->copies[g->oldest].coord) < 0) {
+            g->oldest = i;
+        }
+    }
+    if (order(&copy->coord, &g->copies[g->oldest].coord) > 0) {
+        g->copies[g->oldest] = *copy;
+    }
+}
+
+static dl_status look(const mdl_request *q, dl_error *err)
+{
+    if (mdl_client_gone(q)) {
+        return dl_fail(err, DL_IO, 0, "the client is gone");
+    }
+    return apr_time_now() > q->deadline
+               ? dl_fail(err, DL_TIMEOUT, 0, "the search took too long")
+               : DL_OK;
+}
+
+/* Gather what QUERY matches in SNAP. */
+static dl_status gather(gathering *g, mdl_request *q, dl_lake_snapshot *snap,
+                        dl_query *query, dl_error *err)
+{
+    const mdl_walk_range range = {.first = INT32_MIN + 1,
+                                  .last = INT32_MAX,
+                                  .behind = {DL_DAY_NONE, 0},
+                                  .as_of = DL_TIME_NONE,
+                                  .with_coords = true,
+                                  .hint = dl_query_hint(query, q->r->pool)};
+    mdl_walk *walk = mdl_walk_create(snap, &range, q->r->pool);
+    dl_lake_line line;
+    uint64_t looked = 0;
+    dl_day day;
+
+    for (;;) {
+        DL_TRY(mdl_walk_next(&line, &day, walk, err));
+        if (line.text == NULL) {
+            return DL_OK;
+        }
+        if (++looked % LOOK_EVERY == 0) {
+            DL_TRY(look(q, err));
+        }
+        if (dl_query_match(query, line.text, line.len)) {
+            add_copy(g, &(mdl_copy){{day, line.line}, line.coord});
+        }
+    }
+}
+
+dl_status mdl_key_find(mdl_copies *found, mdl_request *q,
+                       dl_lake_snapshot *snap, const dl_dataset *ds,
+                       const char *id, dl_error *err)
+{
+    gathering g = {.n = 0};
+    dl_query_fault fault;
+    dl_query *query;
+
+    dl_query_create(&query, ds, q->r->pool);
+    if (dl_query_filter(query, ds->fields[ds->key_field].path, DL_QUERY_EQ, id,
+                        strlen(id), &fault) != DL_OK) {
+        return dl_fail(err, DL_INVALID, 0, "%s", fault.detail);
+    }
+    DL_TRY(dl_query_prepare(query, err));
+    g.copies = apr_palloc(q->r->pool, MDL_KEY_COPIES * sizeof *g.copies);
+    DL_TRY(gather(&g, q, snap, query, err));
+    qsort(g.copies, (size_t)g.n, sizeof *g.copies, newest_first);
+    *found = (mdl_copies){g.copies, g.n};
+    return DL_OK;
+}
+
+const char *mdl_key_of(mdl_request *q, const dl_dataset *ds, const char *text,
+                       size_t len)
+{
+    dl_query_fault fault;
+    dl_json_slice slice;
+    dl_query *query;
+    dl_error err;
+    char *key;
+    int column;
+
+    if (ds->key_field < 0) {
+        return NULL;
+    }
+    dl_query_create(&query, ds, q->r->pool);
+    if (dl_query_column(&column, query, ds->fields[ds->key_field].path,
+                        &fault) != DL_OK ||
+        dl_query_prepare(query, &err) != DL_OK ||
+        !dl_query_match(query, text, len)) {
+        return NULL;
+    }
+    slice = dl_query_value(query, column);
+    if (slice.kind == DL_JSON_ABSENT || slice.kind == DL_JSON_NULL) {
+        return NULL;
+    }
+    key = apr_palloc(q->r->pool, slice.len + 1);
+    if (slice.kind == DL_JSON_STRING) {
+        key[dl_json_unescape(key, slice)] = '\0';
+    }
+    else {
+        memcpy(key, slice.text, slice.len);
+        key[slice.len] = '\0';
+    }
+    return key;
+}
