@@ -1,12 +1,14 @@
 /* datalake-jobs.c - The daemon that does the work no request may wait for.
  *
  * Its main thread loads the audit log into the warehouse, where it can be
- * asked; others work on jobs (dlc_work.h).
+ * asked; others work on jobs (dlc_work.h) and list dead letters
+ * (dlc_letters.h).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_audit_load.h"
 #include "dlc_daemon.h"
 #include "dlc_directives.h"
+#include "dlc_letters.h"
 #include "dlc_schedule.h"
 #include "dlc_work.h"
 
@@ -66,6 +68,7 @@ static dl_status serve(const dlc_service *service, dl_error *err,
                                  service->stats, err, pool));
     DL_TRY(dlc_workers_create(kinds, (int)(sizeof kinds / sizeof kinds[0]),
                               dlc_schedule_tick, service->cfg, err, pool));
+    DL_TRY(dlc_letters_create(service->cfg, service->stats, err, pool));
     while (service->wishes->stop == 0) {
         bool more = false;
         dl_error failed = {0};
@@ -99,8 +102,9 @@ int main(int argc, char **argv)
     static const dlc_program program = {
         .name = "datalake-jobs",
         .sink = "jobs",
-        .sentence = "do the work no request may wait for: jobs, schedules, the "
-                    "audit log",
+        .sentence =
+            "do the work no request may wait for: jobs, schedules, dead "
+            "letters, the audit log",
         .serve = serve,
         .check = check};
 

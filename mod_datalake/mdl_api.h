@@ -94,6 +94,13 @@ mdl_handler mdl_api_job;
 mdl_handler mdl_api_job_cancel;
 extern const mdl_param mdl_api_jobs_params[];
 
+/* mdl_api_deadletters.c: GET /api/deadletters/, GET and DELETE
+ * /api/deadletters/{id}/. */
+mdl_handler mdl_api_deadletters;
+mdl_handler mdl_api_deadletter;
+mdl_handler mdl_api_deadletter_discard;
+extern const mdl_param mdl_api_deadletters_params[];
+
 /* mdl_api_schedules.c: GET /api/schedules/, POST /api/schedules/{name}/run. */
 mdl_handler mdl_api_schedules;
 mdl_handler mdl_api_schedule_run;

@@ -554,6 +554,47 @@ INSERT INTO dead_letter (topic, generation, `partition`, `offset`, reason,
   detail, value, received_at)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?);
 
+-- --- Dead letters (dl_letter.c, dlc_letters_store.c) --------------------------
+
+-- STMT_LETTER_PAGE: dead letters, newest first
+SELECT id, topic, generation, `partition`, `offset`, `key`, reason, detail,
+  value, size, state, attempts, received_at, replay_id, lake_id, `file`, place
+FROM dead_letter
+WHERE (? = '' OR topic = ?) AND (? = '' OR reason = ?) AND (? = '' OR state = ?)
+AND received_at >= ? AND received_at < ?
+AND received_at <= ? AND (received_at < ? OR id < ?)
+ORDER BY received_at DESC, id DESC LIMIT ?;
+
+-- STMT_LETTER_FIND: one dead letter
+SELECT id, topic, generation, `partition`, `offset`, `key`, reason, detail,
+  value, size, state, attempts, received_at, replay_id, lake_id, `file`, place
+FROM dead_letter WHERE id = ?;
+
+-- STMT_LETTER_DISCARD: nobody wants it any more, unless it is being sent
+UPDATE dead_letter SET state = 'discarded'
+WHERE id = ? AND state = 'open' AND (taken_until IS NULL OR taken_until <= ?);
+
+-- STMT_LETTER_ADD: a record of quarantine; listed before, its place alone
+INSERT INTO dead_letter (topic, generation, `partition`, `offset`, `key`,
+  reason, detail, value, size, received_at, lake_id, `file`, place)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE lake_id = VALUES(lake_id), `file` = VALUES(`file`),
+  place = VALUES(place), size = VALUES(size);
+
+-- STMT_LETTER_OPEN: how many wait for somebody, by topic
+SELECT topic, COUNT(*) FROM dead_letter WHERE state = 'open' GROUP BY topic;
+
+-- STMT_LETTER_PLACE: how far the quarantine of a dataset is listed
+SELECT lake_id, `file`, place FROM dead_letter_position WHERE dataset = ?;
+
+-- STMT_LETTER_PLACE_ADD: it is listed for the first time
+INSERT INTO dead_letter_position (dataset, lake_id, `file`, place)
+VALUES (?, ?, ?, ?);
+
+-- STMT_LETTER_PLACE_MOVE: compare and set, exactly one row or it is another's
+UPDATE dead_letter_position SET lake_id = ?, `file` = ?, place = ?
+WHERE dataset = ? AND lake_id = ? AND `file` = ? AND place = ?;
+
 -- --- Rollups and their watermark (dlc_wh_advance.c) -------------------------
 
 -- STMT_SNAPSHOT_NEXT: the next transaction alone sees one moment

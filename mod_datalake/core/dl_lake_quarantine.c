@@ -64,6 +64,15 @@ static dl_status find_first(uint64_t *number, dl_lake_quarantine_walk *walk,
     return DL_OK;
 }
 
+/* Whether FROM is a place of what WALK goes over. */
+static bool is_ours(const dl_lake_quarantine_walk *walk,
+                    const dl_lake_quarantine_place *from)
+{
+    return from->lake == walk->id &&
+           (from->number < walk->end.number ||
+            (from->number == walk->end.number && from->at <= walk->end.length));
+}
+
 dl_status dl_lake_quarantine_open(dl_lake_quarantine_walk **result,
                                   dl_lake_snapshot *snap,
                                   const dl_lake_quarantine_place *from,
@@ -80,9 +89,10 @@ dl_status dl_lake_quarantine_open(dl_lake_quarantine_walk **result,
     dl_lake_bytes_own(&walk->detail, result_pool);
     apr_pool_cleanup_register(result_pool, walk, close_walk,
                               apr_pool_cleanup_null);
-    if (from != NULL) {
+    if (from != NULL && is_ours(walk, from)) {
         walk->place = *from;
     }
+    walk->place.lake = walk->id;
     if (walk->end.number > 0) {
         DL_TRY(dl_lake_dir_open(&walk->folder, walk->io, snap->dataset->meta,
                                 DL_LAKE_QUARANTINE, 0, err));
@@ -209,6 +219,7 @@ dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
                                   dl_lake_quarantine_walk *walk, dl_error *err)
 {
     const uint8_t *payload = NULL;
+    dl_lake_quarantine_place here;
     size_t len = 0;
 
     memset(q, 0, sizeof *q);
@@ -222,6 +233,7 @@ dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
         if (at_end(walk)) {
             break;
         }
+        here = walk->place;
         DL_TRY(read_frame(&payload, &len, walk, err));
         in = dl_lake_in_make(payload, len);
         type = dl_lake_get_u8(&in);
@@ -232,6 +244,7 @@ dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
         if (type != DL_LAKE_TYPE_REJECT || !get_record(q, walk, in)) {
             return damaged(walk, err);
         }
+        q->here = here;
         return DL_OK;
     }
     return DL_OK;

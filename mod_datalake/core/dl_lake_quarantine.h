@@ -15,6 +15,7 @@
 
 /* Where a walk stands.  All zero: at the beginning. */
 typedef struct dl_lake_quarantine_place {
+    uint64_t lake;   /* id of the dataset it is a place of */
     uint64_t number; /* of the file, 0: the first one there is */
     uint64_t at;     /* byte in it, 0: its first record */
 } dl_lake_quarantine_place;
@@ -29,6 +30,7 @@ typedef struct dl_lake_set_aside {
     const void *key;       /* key of the message, NULL: it had none */
     size_t key_len;        /* bytes of it */
     dl_coord coord;        /* where it came from */
+    dl_lake_quarantine_place here; /* its own place */
     dl_lake_quarantine_place next; /* the place behind it */
     uint64_t repeats;      /* no record: so many messages from COORD on, their
                               offsets without a gap, were dropped as repeats
@@ -41,7 +43,9 @@ typedef struct dl_lake_set_aside {
 typedef struct dl_lake_quarantine_walk dl_lake_quarantine_walk; /* a walk */
 
 /* Set *WALK to a walk over what SNAP has set aside, from FROM on (NULL: from
- * the beginning); it lives in RESULT_POOL, which must not outlive SNAP's.
+ * the beginning); it lives in RESULT_POOL, which must not outlive SNAP's.  A
+ * place of another life of the dataset, or behind what is committed, is none:
+ * the walk begins at the beginning.
  * Thread: the owner of SNAP. */
 DL_MUSTCHECK dl_status
 dl_lake_quarantine_open(dl_lake_quarantine_walk **walk, dl_lake_snapshot *snap,

@@ -1,0 +1,324 @@
+/* mdl_api_deadletters.c - GET /api/deadletters/, GET and DELETE
+ * /api/deadletters/{id}/: what could not be stored, and what nobody wants.
+ *
+ * A page ends early when its values are large, so that no answer is.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include <httpd.h>
+
+#include <apr_lib.h>
+#include <apr_strings.h>
+
+#include "dl_letter_write.h"
+#include "mdl_answer.h"
+#include "mdl_api.h"
+#include "mdl_http.h"
+#include "mdl_page.h"
+#include "mdl_problem.h"
+#include "mdl_site.h"
+#include "mdl_wh.h"
+
+/* A page ends behind the dead letter with which its text is so long. */
+#define PAGE_FULL ((size_t)4 * 1024 * 1024)
+#define PAGE_MAX  (PAGE_FULL + DL_LETTER_TEXT + 4096)
+
+enum {
+    TOPIC,
+    REASON,
+    STATE,
+    FROM,
+    TO,
+    LIMIT,
+    CURSOR
+};
+
+static const char *const reasons[] = {"not-json", "not-object", "encoding",
+                                      "too-big",  "schema",     "bad-time",
+                                      NULL};
+
+static const char *const states[] = {"open", "redriven", "discarded", NULL};
+
+const mdl_param mdl_api_deadletters_params[] = {
+    [TOPIC] = {.name = "topic",
+               .type = MDL_PARAM_TEXT,
+               .min = 1,
+               .max = 249,
+               .summary = "Only those of this topic"},
+    [REASON] = {.name = "reason",
+                .type = MDL_PARAM_ENUM,
+                .choices = reasons,
+                .summary = "Only those set aside for this reason"},
+    [STATE] = {.name = "state",
+               .type = MDL_PARAM_ENUM,
+               .choices = states,
+               .summary = "Only those with which this was done"},
+    [FROM] = {.name = "from",
+              .type = MDL_PARAM_TIME,
+              .summary = "Only those received from this time on"},
+    [TO] = {.name = "to",
+            .type = MDL_PARAM_TIME,
+            .end = true,
+            .summary = "Only those received before this time; a date: to its "
+                       "end"},
+    MDL_PAGE_LIMIT(LIMIT, "50"),
+    MDL_PAGE_CURSOR(CURSOR),
+    {.name = NULL}};
+
+/* The number in the path.  It is no row of a table, because who may not look
+ * at dead letters does not learn what their numbers look like. */
+static const mdl_param id_param = {.name = "id"};
+
+/* --- The list ------------------------------------------------------------- */
+
+/* One page. */
+typedef struct letter_list {
+    mdl_request *q;
+    mdl_cursor_binding binding; /* of this list's cursors */
+    dl_letter_page page;        /* what is read: one more than the page */
+    dl_buf *buf;                /* the answer */
+    dl_json_writer w;           /* into it */
+    apr_pool_t *pool;           /* of one dead letter */
+    int n;                      /* written */
+    dl_time last;               /* when the last one written was received */
+    int64_t last_id;            /* and its id */
+    bool more;                  /* there is another page */
+} letter_list;
+
+static dl_status write_row(void *context, const dl_letter *letter,
+                           dl_error *err)
+{
+    letter_list *list = context;
+
+    (void)err;
+    if (list->n == list->page.max - 1 || list->buf->len >= PAGE_FULL) {
+        list->more = true;
+        return DL_OK;
+    }
+    apr_pool_clear(list->pool);
+    dl_letter_write(&list->w, letter, list->pool);
+    list->last = letter->received_at;
+    list->last_id = letter->id;
+    list->n++;
+    return DL_OK;
+}
+
+static dl_status read_list(struct dl_wh *wh, void *context, dl_error *err)
+{
+    letter_list *list = context;
+
+    list->n = 0;
+    list->more = false;
+    list->buf->len = 0;
+    dl_json_writer_begin(&list->w, list->buf);
+    dl_json_write_object_begin(&list->w);
+    dl_json_write_key(&list->w, "results");
+    dl_json_write_array_begin(&list->w);
+    return dl_letter_read(wh, &list->page, write_row, list, err);
+}
+
+static const char *text_or_empty(const mdl_value *value)
+{
+    return value->given ? value->text : "";
+}
+
+/* Set where LIST begins. */
+static int open_list(letter_list *list)
+{
+    mdl_request *q = list->q;
+    const mdl_value *v = q->values;
+    const char *position;
+    const char *id;
+    int status;
+
+    list->page =
+        (dl_letter_page){.topic = text_or_empty(&v[TOPIC]),
+                         .reason = text_or_empty(&v[REASON]),
+                         .state = text_or_empty(&v[STATE]),
+                         .from = v[FROM].given ? v[FROM].time : DL_TIME_NONE,
+                         .to = v[TO].given ? v[TO].time : DL_TIME_NONE,
+                         .before = DL_TIME_NONE,
+                         .max = (int)v[LIMIT].number + 1};
+    list->binding = (mdl_cursor_binding){
+        "/api/deadletters/",
+        apr_psprintf(q->r->pool,
+                     "%s\x1f%s\x1f%s\x1f%" PRId64 "\x1f%" PRId64 "\x1f%s",
+                     list->page.topic, list->page.reason, list->page.state,
+                     list->page.from, list->page.to, v[LIMIT].text)};
+    status = mdl_page_open(&position, q, &list->binding, CURSOR);
+    if (status != OK || position == NULL) {
+        return status;
+    }
+    id = strchr(position, ' ');
+    if (id == NULL) {
+        return mdl_page_refuse(q, CURSOR);
+    }
+    list->page.before = apr_atoi64(position);
+    list->page.before_id = apr_atoi64(id + 1);
+    return OK;
+}
+
+int mdl_api_deadletters(mdl_request *q)
+{
+    letter_list list = {.q = q};
+    const char *cursor = NULL;
+    dl_error err;
+    int status = open_list(&list);
+
+    if (status != OK) {
+        return status;
+    }
+    list.buf = mdl_answer_buf(q, PAGE_MAX);
+    apr_pool_create(&list.pool, q->r->pool);
+    if (mdl_wh_read(q->site->wh, read_list, &list, &err) != DL_OK) {
+        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
+    }
+    if (list.more) {
+        cursor = mdl_page_next(q, &list.binding,
+                               apr_psprintf(q->r->pool, "%" PRId64 " %" PRId64,
+                                            list.last, list.last_id));
+        mdl_answer_link_next(q, cursor);
+    }
+    dl_json_write_array_end(&list.w);
+    dl_json_write_key(&list.w, "next_cursor");
+    dl_json_write_text(&list.w, cursor);
+    dl_json_write_object_end(&list.w);
+    if (dl_json_writer_finish(&list.w, &err) != DL_OK) {
+        return mdl_http_fail(q, MDL_OURSELVES, &err);
+    }
+    q->rows = (uint64_t)list.n;
+    return mdl_answer_buffer(q, list.buf);
+}
+
+/* --- One dead letter ------------------------------------------------------ */
+
+/* A dead letter as it was found. */
+typedef struct found_letter {
+    mdl_request *q;
+    int64_t id;   /* which */
+    dl_buf *buf;  /* it, written */
+    bool open;    /* nothing was done with it yet */
+    bool gone;    /* it is discarded already */
+    bool stale;   /* If-Match names another state of it */
+    bool refused; /* it cannot be discarded */
+} found_letter;
+
+static dl_status write_one(void *context, const dl_letter *letter,
+                           dl_error *err)
+{
+    found_letter *found = context;
+    dl_json_writer w;
+
+    found->open = strcmp(letter->state, "open") == 0;
+    found->gone = strcmp(letter->state, "discarded") == 0;
+    found->buf->len = 0;
+    dl_json_writer_begin(&w, found->buf);
+    dl_letter_write(&w, letter, found->q->r->pool);
+    return dl_json_writer_finish(&w, err);
+}
+
+static dl_status find_one(struct dl_wh *wh, void *context, dl_error *err)
+{
+    found_letter *found = context;
+
+    return dl_letter_find(wh, found->id, write_one, found, err);
+}
+
+static dl_status discard_one(struct dl_wh *wh, void *context, dl_error *err)
+{
+    found_letter *found = context;
+    char etag[MDL_ETAG_TEXT];
+    dl_status status;
+
+    DL_TRY(find_one(wh, found, err));
+    mdl_answer_etag(etag, found->buf->data, found->buf->len);
+    found->stale = !mdl_answer_may_change(found->q, etag);
+    found->refused = !found->open && !found->gone;
+    if (found->stale || !found->open) {
+        return DL_OK;
+    }
+    status = dl_letter_discard(wh, found->id, dl_time_now(), err);
+    found->refused = status == DL_CONFLICT;
+    return found->refused ? DL_OK : status;
+}
+
+/* Set *ID to the number that Q's path names; return OK, or the status of the
+ * problem that it names none. */
+static int read_id(int64_t *id, mdl_request *q)
+{
+    const char *text = mdl_request_segment(q, "id");
+    char *end = NULL;
+
+    *id = apr_strtoi64(text, &end, 10);
+    if (*id < 1 || *id == INT64_MAX || *end != '\0' || !apr_isdigit(text[0])) {
+        return mdl_param_refuse(q, &id_param, "not-a-number",
+                                "it takes the number of a dead letter");
+    }
+    return OK;
+}
+
+/* Set *FOUND up to look for the dead letter that Q names; returns as
+ * read_id. */
+static int look_for(found_letter *found, mdl_request *q)
+{
+    *found = (found_letter){.q = q, .buf = mdl_answer_buf(q, DL_LETTER_TEXT)};
+    return read_id(&found->id, q);
+}
+
+/* Say what is wrong with FOUND after STATUS; OK: nothing. */
+static int judge(const found_letter *found, dl_status status,
+                 const dl_error *err)
+{
+    if (status == DL_NOT_FOUND) {
+        return mdl_problem(found->q, MDL_PROBLEM_NOT_FOUND,
+                           "There is no such dead letter.");
+    }
+    return status == DL_OK ? OK : mdl_http_fail(found->q, MDL_WAREHOUSE, err);
+}
+
+int mdl_api_deadletter(mdl_request *q)
+{
+    found_letter found;
+    dl_error err;
+    char etag[MDL_ETAG_TEXT];
+    int status = look_for(&found, q);
+
+    if (status == OK) {
+        status = judge(&found, mdl_wh_read(q->site->wh, find_one, &found, &err),
+                       &err);
+    }
+    if (status != OK) {
+        return status;
+    }
+    mdl_answer_etag(etag, found.buf->data, found.buf->len);
+    if (mdl_answer_unchanged(q, etag)) {
+        return mdl_answer_not_modified(q);
+    }
+    return mdl_answer_buffer(q, found.buf);
+}
+
+int mdl_api_deadletter_discard(mdl_request *q)
+{
+    found_letter found;
+    dl_error err;
+    mdl_answer answer = {.status = HTTP_NO_CONTENT};
+    int status = look_for(&found, q);
+
+    if (status == OK) {
+        status = judge(
+            &found, mdl_wh_write(q->site->wh, discard_one, &found, &err), &err);
+    }
+    if (status != OK) {
+        return status;
+    }
+    if (found.stale) {
+        return mdl_problem(q, MDL_PROBLEM_PRECONDITION_FAILED,
+                           "If-Match does not name its present state.");
+    }
+    if (found.refused) {
+        return mdl_problem(q, MDL_PROBLEM_CONFLICT,
+                           "The dead letter was sent again, or is being sent.");
+    }
+    return mdl_answer_send(q, &answer);
+}
