@@ -100,6 +100,7 @@ mdl_handler mdl_api_deadletters;
 mdl_handler mdl_api_deadletter;
 mdl_handler mdl_api_deadletter_discard;
 extern const mdl_param mdl_api_deadletters_params[];
+extern const mdl_param mdl_api_deadletter_params[];
 
 /* mdl_api_schedules.c: GET /api/schedules/, POST /api/schedules/{name}/run. */
 mdl_handler mdl_api_schedules;

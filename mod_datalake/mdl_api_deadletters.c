@@ -8,7 +8,6 @@
 
 #include <httpd.h>
 
-#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "dl_letter_write.h"
@@ -66,9 +65,14 @@ const mdl_param mdl_api_deadletters_params[] = {
     MDL_PAGE_CURSOR(CURSOR),
     {.name = NULL}};
 
-/* The number in the path.  It is no row of a table, because who may not look
- * at dead letters does not learn what their numbers look like. */
-static const mdl_param id_param = {.name = "id"};
+const mdl_param mdl_api_deadletter_params[] = {
+    {.name = "id",
+     .type = MDL_PARAM_INT,
+     .in_path = true,
+     .min = 1,
+     .max = INT64_C(9007199254740991),
+     .summary = "Number of the dead letter"},
+    {.name = NULL}};
 
 /* --- The list ------------------------------------------------------------- */
 
@@ -243,27 +247,14 @@ static dl_status discard_one(struct dl_wh *wh, void *context, dl_error *err)
     return found->refused ? DL_OK : status;
 }
 
-/* Set *ID to the number that Q's path names; return OK, or the status of the
- * problem that it names none. */
-static int read_id(int64_t *id, mdl_request *q)
+/* Begin to look for the dead letter that Q names. */
+static found_letter look_for(mdl_request *q)
 {
-    const char *text = mdl_request_segment(q, "id");
-    char *end = NULL;
+    found_letter found = {.q = q,
+                          .id = q->values[0].number,
+                          .buf = mdl_answer_buf(q, DL_LETTER_TEXT)};
 
-    *id = apr_strtoi64(text, &end, 10);
-    if (*id < 1 || *id == INT64_MAX || *end != '\0' || !apr_isdigit(text[0])) {
-        return mdl_param_refuse(q, &id_param, "not-a-number",
-                                "it takes the number of a dead letter");
-    }
-    return OK;
-}
-
-/* Set *FOUND up to look for the dead letter that Q names; returns as
- * read_id. */
-static int look_for(found_letter *found, mdl_request *q)
-{
-    *found = (found_letter){.q = q, .buf = mdl_answer_buf(q, DL_LETTER_TEXT)};
-    return read_id(&found->id, q);
+    return found;
 }
 
 /* Say what is wrong with FOUND after STATUS; OK: nothing. */
@@ -279,15 +270,12 @@ static int judge(const found_letter *found, dl_status status,
 
 int mdl_api_deadletter(mdl_request *q)
 {
-    found_letter found;
+    found_letter found = look_for(q);
     dl_error err;
     char etag[MDL_ETAG_TEXT];
-    int status = look_for(&found, q);
+    int status =
+        judge(&found, mdl_wh_read(q->site->wh, find_one, &found, &err), &err);
 
-    if (status == OK) {
-        status = judge(&found, mdl_wh_read(q->site->wh, find_one, &found, &err),
-                       &err);
-    }
     if (status != OK) {
         return status;
     }
@@ -300,15 +288,12 @@ int mdl_api_deadletter(mdl_request *q)
 
 int mdl_api_deadletter_discard(mdl_request *q)
 {
-    found_letter found;
+    found_letter found = look_for(q);
     dl_error err;
     mdl_answer answer = {.status = HTTP_NO_CONTENT};
-    int status = look_for(&found, q);
+    int status = judge(
+        &found, mdl_wh_write(q->site->wh, discard_one, &found, &err), &err);
 
-    if (status == OK) {
-        status = judge(
-            &found, mdl_wh_write(q->site->wh, discard_one, &found, &err), &err);
-    }
     if (status != OK) {
         return status;
     }

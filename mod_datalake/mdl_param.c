@@ -37,10 +37,11 @@ static int find_row(const mdl_param *params, const char *name)
     return -1;
 }
 
-/* Whether ROW is parsed before the access check. */
+/* Whether ROW is parsed before the access check: what may name a resource, as
+ * a number cannot. */
 static bool is_early(const mdl_param *row)
 {
-    return row->in_path || row->resource;
+    return (row->in_path && row->type != MDL_PARAM_INT) || row->resource;
 }
 
 /* VALUE as it may be told back: cut, and only when it is clean text. */
@@ -138,13 +139,14 @@ static int verdict(const mdl_request *q)
 
 /* --- Before the access check ---------------------------------------------- */
 
-static void take_segments(mdl_request *q)
+/* Judge the segments that are parsed early, or those that are not. */
+static void take_segments(mdl_request *q, bool early)
 {
     const mdl_param *params = q->route->params;
     int i;
 
-    for (i = 0; params[i].name != NULL; i++) {
-        if (params[i].in_path) {
+    for (i = 0; params != NULL && params[i].name != NULL; i++) {
+        if (params[i].in_path && is_early(&params[i]) == early) {
             q->values[i].sent = true;
             q->values[i].given = true;
             q->values[i].text = mdl_request_segment(q, params[i].name);
@@ -175,7 +177,7 @@ int mdl_param_parse_resource(mdl_request *q)
     }
     q->values = apr_pcalloc(q->r->pool,
                             sizeof *q->values * count_rows(q->route->params));
-    take_segments(q);
+    take_segments(q, true);
     while (at != NULL && mdl_query_next(&pair, &at, q->r->pool)) {
         i = pair.name == NULL ? -1 : find_row(q->route->params, pair.name);
         if (i >= 0 && is_early(&q->route->params[i])) {
@@ -305,6 +307,7 @@ int mdl_param_parse(mdl_request *q)
     const char *at = q->r->args;
     mdl_query_pair pair;
 
+    take_segments(q, false);
     if (at != NULL && *at != '\0') {
         bool lenient = is_lenient(q);
 

@@ -111,8 +111,8 @@ typedef struct mdl_value {
                                  are to be passed over, with their faults */
 } mdl_value;
 
-/* Parse the parameters of Q's route that name a resource: path segments and
- * rows marked resource.  Returns 0 (OK), or the status of a problem that has
+/* Parse the parameters of Q's route that may name a resource: path segments
+ * but numbers, and rows marked resource.  Returns 0 (OK), or the status of a problem that has
  * been set.  Thread: the request's. */
 int mdl_param_parse_resource(struct mdl_request *q);
 
