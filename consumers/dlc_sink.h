@@ -42,6 +42,7 @@
 #include <apr_pools.h>
 
 #include "dl_error.h"
+#include "dl_line_note.h"
 
 typedef struct dl_config dl_config;
 typedef struct dl_dataset dl_dataset;
@@ -62,23 +63,28 @@ typedef struct dlc_part {
 
 /* One message; payload and key are dead when put() returns. */
 typedef struct dlc_message {
-    dlc_part *part;      /* where it came from */
-    bool end;            /* no message, seen by the loop only: nothing
+    dlc_part *part;           /* where it came from */
+    bool end;                 /* no message, seen by the loop only: nothing
                           * readable lies before offset */
-    int64_t offset;      /* >= part->next */
-    int64_t time_us;     /* Kafka timestamp, microseconds since 1970 */
-    const void *payload; /* value, or NULL for a tombstone */
-    size_t len;          /* bytes of payload */
-    const void *key;     /* key, or NULL */
-    size_t key_len;      /* bytes of key */
-    void *native;        /* rd_kafka_message_t for headers, NULL from files */
+    int64_t offset;           /* >= part->next */
+    int64_t time_us;          /* Kafka timestamp, microseconds since 1970 */
+    const void *payload;      /* value, or NULL for a tombstone */
+    size_t len;               /* bytes of payload */
+    const void *key;          /* key, or NULL */
+    size_t key_len;           /* bytes of key */
+    void *native;             /* rd_kafka_message_t for headers, or NULL */
+    const dl_line_note *note; /* headers of one that is not from Kafka, or
+                               * NULL */
 } dlc_message;
 
 /* Set *VALUE and *LEN to the value of the last header NAME of MSG; return
- * false when it has none (messages from files never have).  Dead with the
- * message. */
+ * false when it has none.  Dead with the message. */
 bool dlc_message_header(const dlc_message *msg, const char *name,
                         const char **value, size_t *len);
+
+/* Set the headers of NOTE to those of MSG that the lake keeps, and its key to
+ * the line's own.  Dead with the message. */
+void dlc_message_note(dl_line_note *note, const dlc_message *msg);
 
 /* What a sink does.  STATE is the sink's own. */
 typedef struct dlc_sink_calls {

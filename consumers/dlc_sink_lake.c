@@ -27,6 +27,8 @@ typedef struct ware {
     const char *name;                         /* its name, for ever */
     dl_lake_writer *w;                        /* holds the lock */
     dl_judge *judge;                          /* of the declaration */
+    dl_judge *events;                         /* of change events, NULL: none
+                                                 has come */
     uint64_t commits;                         /* when last published */
     int64_t records_before;                   /* committed before we opened */
     int64_t bytes_before;                     /* likewise */
@@ -165,7 +167,7 @@ static dl_status lake_take(dlc_sink *sink, dlc_part *const *parts, int n,
 
 /* Set the bad record REC of MSG aside. */
 static dl_status set_aside(sink_lake *s, ware *wa, const dl_record *rec,
-                           const dlc_message *msg, const dl_coord *coord,
+                           const dlc_message *msg, const dl_lake_message *m,
                            dl_error *err)
 {
     const dl_lake_reject reject = {.reason = dl_verdict_name(rec->verdict),
@@ -173,8 +175,9 @@ static dl_status set_aside(sink_lake *s, ware *wa, const dl_record *rec,
                                    .payload = msg->payload,
                                    .len = msg->len,
                                    .key = msg->key,
-                                   .key_len = msg->key_len};
-    dl_status status = dl_lake_writer_reject(wa->w, &reject, coord, err);
+                                   .key_len = msg->key_len,
+                                   .position = m->position};
+    dl_status status = dl_lake_writer_reject(wa->w, &reject, &m->coord, err);
 
     if (status == DL_INVALID) {
         return DL_OK; /* a repeat: the writer has it */
@@ -184,23 +187,88 @@ static dl_status set_aside(sink_lake *s, ware *wa, const dl_record *rec,
     return DL_INVALID;
 }
 
+/* The judge of the messages of WA that have NOTE: change events have one of
+ * their own, which knows nothing of the declaration. */
+static dl_judge *judge_of(const sink_lake *s, ware *wa,
+                          const dl_line_note *note)
+{
+    const char *event;
+    size_t len;
+
+    if (note->n == 0 || !dl_line_note_find(&event, &len, note, "dl-event")) {
+        return wa->judge;
+    }
+    if (wa->events == NULL) {
+        wa->events = dl_judge_create(
+            dl_dataset_create_event(wa->dataset, s->pool), s->pool);
+    }
+    return wa->events;
+}
+
+/* Whether the member of REC that is the topic's key is the key of MSG. */
+static bool line_has_key(const dl_record *rec, const dl_dataset *ds,
+                         const dlc_message *msg)
+{
+    const dl_json_slice *field;
+    const char *text;
+    size_t len;
+
+    if (ds->key_field < 0 || msg->key == NULL) {
+        return false;
+    }
+    field = &rec->field[ds->key_field];
+    text = field->text;
+    len = field->len;
+    if (field->kind == DL_JSON_STRING && field->escaped != 0) {
+        if (!dl_record_text(&text, &len, rec, ds->key_field)) {
+            return false;
+        }
+    }
+    else if (field->kind != DL_JSON_STRING && field->kind != DL_JSON_NUMBER) {
+        return false;
+    }
+    return len == msg->key_len && memcmp(text, msg->key, len) == 0;
+}
+
+/* Have the key of MSG in NOTE, unless the good record REC of it tells it. */
+static void note_key(dl_line_note *note, const ware *wa, const dl_record *rec,
+                     const dlc_message *msg)
+{
+    if (rec->judge == wa->events || !line_has_key(rec, wa->dataset, msg)) {
+        dl_line_note_key(note, msg->key, msg->key_len);
+    }
+}
+
 static dl_status lake_put(dlc_sink *sink, const dlc_message *msg, dl_error *err)
 {
     sink_lake *s = (sink_lake *)sink;
     ware *wa = msg->part->sink_data;
-    const dl_coord coord = {.generation = msg->part->generation,
-                            .partition = msg->part->partition,
-                            .offset = msg->offset,
-                            .time = msg->time_us};
-    dl_record rec;
+    dl_lake_message m = {.coord = {.generation = msg->part->generation,
+                                   .partition = msg->part->partition,
+                                   .offset = msg->offset,
+                                   .time = msg->time_us}};
+    dl_lake_position position;
+    dl_line_note note;
     dl_status status;
+    dl_record rec;
 
-    dl_record_judge(&rec, wa->judge, msg->payload, msg->len, msg->time_us);
-    if (rec.verdict != DL_RECORD_GOOD) {
-        return set_aside(s, wa, &rec, msg, &coord, err);
+    dlc_message_note(&note, msg);
+    if (note.n > 0 && dl_line_note_position(&position, &note)) {
+        m.position = &position;
+        if (dl_lake_writer_has(wa->w, msg->part->partition, &position)) {
+            status = dl_lake_writer_repeat(wa->w, &position, &m.coord, err);
+            return status == DL_INVALID ? DL_OK : status;
+        }
     }
-    status = dl_lake_writer_append(wa->w, rec.event_time, rec.line,
-                                   rec.line_len, &coord, err);
+    dl_record_judge(&rec, judge_of(s, wa, &note), msg->payload, msg->len,
+                    msg->time_us);
+    if (rec.verdict != DL_RECORD_GOOD) {
+        return set_aside(s, wa, &rec, msg, &m, err);
+    }
+    note_key(&note, wa, &rec, msg);
+    m.note = &note;
+    status = dl_lake_writer_append_message(wa->w, rec.event_time, rec.line,
+                                           rec.line_len, &m, err);
     s->base.pending_bytes += rec.line_len;
     return status == DL_INVALID ? DL_OK : status;
 }

@@ -116,7 +116,8 @@ DL_MUSTCHECK dl_status dlc_source_create(dlc_source **source,
 
 /* Create the file source: PATH is one file for all topics, or a folder with a
  * file named as each topic.  A line is `partition offset time_ms key`, a tab
- * and the value.  Lives in POOL. */
+ * and the value; behind the key may stand headers, each as a byte 0x1F and
+ * `name=value`.  Lives in POOL. */
 DL_MUSTCHECK dl_status dlc_source_file_create(dlc_source **source,
                                               const char *path, dl_error *err,
                                               apr_pool_t *pool);

@@ -1,7 +1,8 @@
 /* dlc_source_file.c - Messages from files, for tests that need no broker.
  *
  * `brokers = file:PATH`.  A line is `partition offset time_ms key`, a tab and
- * the value.  An assignment reads the files again from their beginning and
+ * the value; headers stand behind the key, each as a byte 0x1F and
+ * `name=value`.  An assignment reads the files again from their beginning and
  * leaves out what lies below the offsets asked for.  The files may grow while
  * they are read; a line without its newline is not there yet.
  *
@@ -23,6 +24,9 @@
  * bounds a line. */
 #define ROOM (4U << 20)
 
+/* Stands before a header. */
+#define HEADER '\x1F'
+
 /* Topics and partitions of a file source, at most. */
 #define PARTS_MAX 256
 
@@ -35,6 +39,8 @@ typedef struct source_file {
     const char *topic;          /* whose file is open, NULL: none */
     FILE *file;                 /* it */
     char *room;                 /* lines of the batch in hand */
+    dl_line_note *notes;        /* headers of the batch, NULL: no room yet */
+    int notes_max;              /* places in it */
     char *line;                 /* getline's buffer */
     size_t line_size;           /* its size */
 } source_file;
@@ -87,6 +93,37 @@ static bool cut_line(fields *out, char *line, size_t n)
     out->value = tab + 1;
     out->value_len = n - (size_t)(tab + 1 - line) - 1;
     return out->partition >= 0;
+}
+
+/* Cut the headers off the key of F, into NOTE; false: it has none. */
+static bool cut_headers(dl_line_note *note, fields *f)
+{
+    char *at = memchr(f->key, HEADER, f->key_len);
+    char *end = f->key + f->key_len;
+    bool full = false;
+
+    if (at == NULL) {
+        return false;
+    }
+    memset(note, 0, sizeof *note);
+    f->key_len = (size_t)(at - f->key);
+    while (at < end) {
+        char *next = memchr(at + 1, HEADER, (size_t)(end - at - 1));
+        char *stop = next == NULL ? end : next;
+        char *equals = memchr(at + 1, '=', (size_t)(stop - at - 1));
+
+        if (equals != NULL) {
+            const dl_line_header header = {.name = at + 1,
+                                           .name_len =
+                                               (size_t)(equals - at - 1),
+                                           .value = equals + 1,
+                                           .len = (size_t)(stop - equals - 1)};
+
+            dl_line_note_add(note, &header, &full);
+        }
+        at = stop;
+    }
+    return true;
 }
 
 /* What a file holds. */
@@ -206,16 +243,19 @@ static bool open_next(source_file *s)
     return s->file != NULL;
 }
 
-/* Fill MSG from the line in s->line of N bytes, copied to AT; false: it is
- * not for us. */
-static bool fill(dlc_message *msg, source_file *s, size_t n, char *at)
+/* Fill MSG, and NOTE if it has headers, from the line in s->line of N bytes,
+ * copied to AT; false: it is not for us. */
+static bool fill(dlc_message *msg, dl_line_note *note, source_file *s, size_t n,
+                 char *at)
 {
+    bool noted;
     fields f;
 
     memcpy(at, s->line, n);
     if (!cut_line(&f, at, n)) {
         return false;
     }
+    noted = cut_headers(note, &f);
     for (int i = 0; i < s->n; i++) {
         dlc_part *part = s->parts[i];
 
@@ -227,11 +267,25 @@ static bool fill(dlc_message *msg, source_file *s, size_t n, char *at)
                                  .payload = f.value,
                                  .len = f.value_len,
                                  .key = f.key,
-                                 .key_len = f.key_len};
+                                 .key_len = f.key_len,
+                                 .note = noted ? note : NULL};
             return true;
         }
     }
     return false;
+}
+
+/* Have room for the headers of MAX messages. */
+static void need_notes(source_file *s, int max)
+{
+    if (max > s->notes_max) {
+        free(s->notes);
+        s->notes = malloc((size_t)max * sizeof *s->notes);
+        if (s->notes == NULL) {
+            abort();
+        }
+        s->notes_max = max;
+    }
 }
 
 static dl_status file_take(int *n, dlc_source *source, dlc_message *messages,
@@ -242,6 +296,7 @@ static dl_status file_take(int *n, dlc_source *source, dlc_message *messages,
     int out = 0;
 
     (void)err;
+    need_notes(s, max);
     while (out < max && (s->file != NULL || open_next(s))) {
         off_t at = ftello(s->file);
         ssize_t len = getline(&s->line, &s->line_size, s->file);
@@ -258,7 +313,8 @@ static dl_status file_take(int *n, dlc_source *source, dlc_message *messages,
             (void)fseeko(s->file, at, SEEK_SET);
             break;
         }
-        if (fill(&messages[out], s, (size_t)len, s->room + used)) {
+        if (fill(&messages[out], &s->notes[out], s, (size_t)len,
+                 s->room + used)) {
             out++;
             used += (size_t)len;
         }
@@ -306,6 +362,7 @@ static apr_status_t free_rooms(void *data)
 
     shut(s);
     free(s->room);
+    free(s->notes);
     free(s->line);
     return APR_SUCCESS;
 }

@@ -58,6 +58,9 @@ bool dlc_message_header(const dlc_message *msg, const char *name,
     rd_kafka_headers_t *headers;
     const void *bytes;
 
+    if (msg->note != NULL) {
+        return dl_line_note_find(value, len, msg->note, name);
+    }
     if (msg->native == NULL ||
         rd_kafka_message_headers(msg->native, &headers) !=
             RD_KAFKA_RESP_ERR_NO_ERROR ||
@@ -67,6 +70,36 @@ bool dlc_message_header(const dlc_message *msg, const char *name,
     }
     *value = bytes;
     return true;
+}
+
+void dlc_message_note(dl_line_note *note, const dlc_message *msg)
+{
+    rd_kafka_headers_t *headers;
+    dl_line_header header;
+    const void *value;
+    bool full = false;
+
+    if (msg->note != NULL) {
+        *note = *msg->note;
+        return;
+    }
+    note->n = 0;
+    note->key_kind = DL_LINE_KEY_SAME;
+    note->key = NULL;
+    note->key_len = 0;
+    if (msg->native == NULL ||
+        rd_kafka_message_headers(msg->native, &headers) !=
+            RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return;
+    }
+    for (size_t i = 0;
+         rd_kafka_header_get_all(headers, i, &header.name, &value,
+                                 &header.len) == RD_KAFKA_RESP_ERR_NO_ERROR;
+         i++) {
+        header.name_len = strlen(header.name);
+        header.value = value;
+        dl_line_note_add(note, &header, &full);
+    }
 }
 
 static dl_status kafka_cluster(const char **id, dlc_source *source,

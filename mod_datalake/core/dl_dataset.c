@@ -57,6 +57,29 @@ dl_status dl_dataset_create_untyped(const dl_dataset **ds, const char *name,
     return DL_OK;
 }
 
+const dl_dataset *dl_dataset_create_event(const dl_dataset *of,
+                                          apr_pool_t *pool)
+{
+    static const char *const paths[] = {"at"};
+    static const dl_field fields[] = {
+        {.path = "at", .type = DL_FIELD_TIME, .alternate_slot = 1}};
+    dl_dataset *made = apr_pcalloc(pool, sizeof *made);
+    dl_error err;
+
+    if (dl_json_shape_create(&made->shape, paths, 1, &err, pool) != DL_OK) {
+        abort(); /* one short path is a shape */
+    }
+    made->name = of->name;
+    made->topic = of->topic;
+    made->description = "";
+    made->n_fields = 1;
+    made->fields = fields;
+    made->key_field = -1;
+    made->time_formats = DL_TIME_UNIX | DL_TIME_RFC3339;
+    made->zone = of->zone;
+    return made;
+}
+
 const dl_dataset *dl_dataset_find(const dl_dataset_set *set, const char *name)
 {
     for (int i = 0; i < set->n; i++) {

@@ -131,6 +131,12 @@ DL_MUSTCHECK dl_status dl_dataset_create_untyped(const dl_dataset **ds,
                                                  dl_error *err,
                                                  apr_pool_t *result_pool);
 
+/* Return a dataset in POOL by which change events of OF are judged (header
+ * dl-event): nothing is required, their time is the member "at".
+ * Thread: the owner of the pool. */
+const dl_dataset *dl_dataset_create_event(const dl_dataset *of,
+                                          apr_pool_t *pool);
+
 /* Return the dataset called NAME, or NULL.  Thread: any. */
 const dl_dataset *dl_dataset_find(const dl_dataset_set *set, const char *name);
 

@@ -39,10 +39,34 @@ static dl_status open_file(dl_lake_writer *w, dl_error *err)
     return DL_OK;
 }
 
+/* Make a frame of the repeats that follow one another. */
+static void end_repeats(dl_lake_aside *a)
+{
+    dl_lake_repeats *r = &a->repeats;
+    size_t frame;
+
+    if (r->n == 0) {
+        return;
+    }
+    frame = dl_lake_frame_begin(&a->buffer);
+    dl_lake_add_u8(&a->buffer, DL_LAKE_TYPE_REPEAT);
+    dl_lake_add_varint(&a->buffer, (uint64_t)r->first.generation);
+    dl_lake_add_varint(&a->buffer, (uint64_t)r->first.partition);
+    dl_lake_add_varint(&a->buffer, (uint64_t)r->first.offset);
+    dl_lake_add_varint(&a->buffer, r->n);
+    dl_lake_add_text(&a->buffer, r->source, r->source_len);
+    dl_lake_add_varint(&a->buffer, r->epoch);
+    dl_lake_add_varint(&a->buffer, r->position);
+    dl_lake_frame_end(&a->buffer, frame);
+    a->after.frames++;
+    r->n = 0;
+}
+
 dl_status dl_lake_aside_flush(dl_lake_writer *w, dl_error *err)
 {
     dl_lake_aside *a = &w->aside;
 
+    end_repeats(a);
     if (a->buffer.len == 0) {
         return DL_OK;
     }
@@ -60,8 +84,10 @@ dl_status dl_lake_aside_flush(dl_lake_writer *w, dl_error *err)
 static dl_status end_file(dl_lake_writer *w, dl_error *err)
 {
     dl_lake_aside *a = &w->aside;
-    size_t frame = dl_lake_frame_begin(&a->buffer);
+    size_t frame;
 
+    end_repeats(a);
+    frame = dl_lake_frame_begin(&a->buffer);
     dl_lake_add_u8(&a->buffer, DL_LAKE_TYPE_END);
     dl_lake_add_varint(&a->buffer, a->after.frames);
     dl_lake_frame_end(&a->buffer, frame);
@@ -104,16 +130,26 @@ static void add_frame(dl_lake_bytes *bytes, const dl_lake_reject *q,
     dl_lake_frame_end(bytes, frame);
 }
 
+/* Have a file that the next frame goes to. */
+static dl_status have_file(dl_lake_writer *w, dl_error *err)
+{
+    const dl_lake_aside *a = &w->aside;
+
+    if (a->after.number == 0 || a->after.length > DL_LAKE_QUARANTINE_MAX) {
+        return begin_file(w, err);
+    }
+    return DL_OK;
+}
+
 dl_status dl_lake_aside_add(dl_lake_writer *w, const dl_lake_reject *q,
                             const dl_coord *c, dl_error *err)
 {
     dl_lake_aside *a = &w->aside;
-    size_t before = a->buffer.len;
+    size_t before;
 
-    if (a->after.number == 0 || a->after.length > DL_LAKE_QUARANTINE_MAX) {
-        DL_TRY(begin_file(w, err));
-        before = 0;
-    }
+    DL_TRY(have_file(w, err));
+    end_repeats(a);
+    before = a->buffer.len;
     add_frame(&a->buffer, q, c, w->state.generation);
     a->after.frames++;
     a->rejects[dl_lake_reason_find(q->reason)]++;
@@ -123,6 +159,43 @@ dl_status dl_lake_aside_add(dl_lake_writer *w, const dl_lake_reject *q,
         return dl_lake_aside_flush(w, err);
     }
     return DL_OK;
+}
+
+/* --- Repeats --------------------------------------------------------------- */
+
+/* Whether the repeat from C at POSITION goes on where R ends. */
+static bool goes_on(const dl_lake_repeats *r, const dl_coord *c,
+                    const dl_lake_position *position)
+{
+    return r->n > 0 && r->first.partition == c->partition &&
+           r->first.offset + (int64_t)r->n == c->offset &&
+           r->source_len == position->source_len &&
+           memcmp(r->source, position->source, r->source_len) == 0;
+}
+
+dl_status dl_lake_aside_repeat(dl_lake_writer *w,
+                               const dl_lake_position *position,
+                               const dl_coord *c, dl_error *err)
+{
+    dl_lake_aside *a = &w->aside;
+    dl_lake_repeats *r = &a->repeats;
+
+    if (!goes_on(r, c, position)) {
+        end_repeats(a);
+        DL_TRY(have_file(w, err));
+        r->first = *c;
+        r->first.generation = w->state.generation;
+        r->source_len = position->source_len;
+        memcpy(r->source, position->source, r->source_len);
+        w->pending += DL_LAKE_FRAME_HEADER;
+    }
+    r->n++;
+    r->epoch = position->epoch;
+    r->position = position->position;
+    a->dropped++;
+    a->dirty = true;
+    return a->buffer.len > DL_LAKE_BUFFER_PART ? dl_lake_aside_flush(w, err)
+                                               : DL_OK;
 }
 
 /* --- Forgetting ----------------------------------------------------------- */
@@ -154,6 +227,7 @@ static void cut_back(dl_lake_writer *w)
 void dl_lake_aside_forget(dl_lake_writer *w)
 {
     w->aside.buffer.len = 0;
+    w->aside.repeats.n = w->aside.dropped = 0;
     if (w->aside.dirty) {
         cut_back(w);
     }

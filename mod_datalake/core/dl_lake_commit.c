@@ -20,6 +20,7 @@ dl_status dl_lake_forget(dl_lake_writer *w, dl_status status)
         dl_lake_open_part_forget(w, w->dirty[--w->n_dirty]);
     }
     dl_lake_aside_forget(w);
+    dl_lake_marks_forget(&w->state.marks);
     memcpy(w->next, w->state.next, sizeof w->next);
     w->next_uid = w->state.next_uid;
     w->advanced = false;
@@ -233,6 +234,9 @@ static void apply_commit(dl_lake_writer *w, int64_t ms)
         w->stats.rejects[i] += w->aside.rejects[i] - w->state.rejects[i];
     }
     memcpy(w->state.rejects, w->aside.rejects, sizeof w->state.rejects);
+    w->stats.repeats += w->aside.dropped;
+    w->aside.dropped = 0;
+    dl_lake_marks_commit(&w->state.marks);
     w->state.quarantine = w->aside.after;
     w->aside.fresh = w->aside.dirty = false;
     memcpy(w->state.next, w->next, sizeof w->next);

@@ -35,6 +35,9 @@
 #define DL_LAKE_ENTRY_COORDS  32768u      /* bytes of its coordinates */
 #define DL_LAKE_ENTRY_SOURCES 16          /* topic partitions in it */
 #define DL_LAKE_COORD_MAX     50u         /* bytes of one coordinate */
+#define DL_LAKE_ENTRY_NOTES   24576u      /* bytes of its notes */
+#define DL_LAKE_NOTE_NAMES    16          /* names of headers in it */
+#define DL_LAKE_NOTE_SETS     16          /* sets of headers known in it */
 
 /* 5 Frames */
 #define DL_LAKE_FRAME_MAGIC  0x31464c44u /* "DLF1" */
@@ -49,10 +52,12 @@
 #define DL_LAKE_TYPE_LISTED     0x05        /* parts the manifest has */
 #define DL_LAKE_JOURNAL_MAX     (16u << 20) /* rotates past it */
 #define DL_LAKE_CLUSTER_MAX     63          /* bytes of a cluster id */
+#define DL_LAKE_MARKS_MAX       4096        /* marks of a dataset */
 
 /* 7 Quarantine */
 #define DL_LAKE_TYPE_REJECT    0x20        /* a record set aside */
 #define DL_LAKE_TYPE_END       0x21        /* end mark of a file */
+#define DL_LAKE_TYPE_REPEAT    0x22        /* repeats that were dropped */
 #define DL_LAKE_QUARANTINE_MAX (64u << 20) /* a file is left past it */
 
 /* 8 Manifests */

@@ -32,11 +32,14 @@ static dl_status walk_quarantine(aside_seen *seen, dl_lake_checking *c,
     DL_TRY(dl_lake_open(&lake, c->check->root, err, pool));
     DL_TRY(dl_lake_snapshot_open(&snap, lake, c->check->dataset, err, pool));
     DL_TRY(dl_lake_quarantine_open(&walk, snap, NULL, err, pool));
+    dl_lake_quarantine_with_repeats(walk);
     DL_TRY(dl_lake_quarantine_next(&q, walk, err));
     while (q.payload != NULL) {
-        seen->rejects[q.reason]++;
         seen->frames += q.next.number == c->state->quarantine.number;
-        c->found->rejects++;
+        if (q.repeats == 0) {
+            seen->rejects[q.reason]++;
+            c->found->rejects++;
+        }
         DL_TRY(dl_lake_quarantine_next(&q, walk, err));
     }
     return DL_OK;
@@ -65,7 +68,7 @@ void dl_lake_check_quarantine(dl_lake_checking *c, apr_pool_t *scratch_pool)
         return; /* the walk saw another moment than the journal */
     }
     if (seen.frames != q->frames) {
-        dl_lake_complain(c, path, "%llu records, %llu were committed",
+        dl_lake_complain(c, path, "%llu frames, %llu were committed",
                          (unsigned long long)seen.frames,
                          (unsigned long long)q->frames);
     }

@@ -179,7 +179,8 @@ static dl_status check_trail_crc(dl_lake_checking *c, int fd,
     return DL_OK;
 }
 
-static dl_status check_coords(const dl_lake_trail_entry *entry, dl_error *err)
+static dl_status check_coords(const dl_lake_trail_entry *entry,
+                              dl_lake_noted *noted, dl_error *err)
 {
     dl_lake_coords coords;
     dl_coord coord;
@@ -194,9 +195,14 @@ static dl_status check_coords(const dl_lake_trail_entry *entry, dl_error *err)
                            (unsigned long long)i);
         }
     }
-    if (coords.in.p != coords.in.end) {
+    dl_lake_noted_begin(noted, coords.in, entry->records);
+    for (i = 0; i < entry->records; i++) {
+        (void)dl_lake_noted_next(noted);
+    }
+    if (!dl_lake_noted_at_end(noted)) {
         return dl_fail(err, DL_CORRUPT, 0,
-                       "an entry has more coordinates than lines");
+                       "an entry has notes that are not of its %llu lines",
+                       (unsigned long long)entry->records);
     }
     return DL_OK;
 }
@@ -205,6 +211,7 @@ static dl_status check_entries(const dl_lake_checking *c, int fd,
                                const dl_lake_part *part, dl_error *err,
                                apr_pool_t *pool)
 {
+    dl_lake_noted *noted = dl_lake_noted_create(pool);
     dl_lake_trail_walk walk;
     dl_lake_trail_entry entry;
     uint32_t crc = 0;
@@ -213,7 +220,7 @@ static dl_status check_entries(const dl_lake_checking *c, int fd,
     dl_lake_trail_begin(&walk, c->io, fd, part, pool);
     DL_TRY(dl_lake_trail_next(&entry, &found, &walk, err));
     while (found) {
-        DL_TRY(check_coords(&entry, err));
+        DL_TRY(check_coords(&entry, noted, err));
         crc = dl_lake_crc_join(crc, entry.crc, entry.bytes);
         DL_TRY(dl_lake_trail_next(&entry, &found, &walk, err));
     }

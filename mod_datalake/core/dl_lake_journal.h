@@ -16,6 +16,7 @@
 #include "dl_lake.h"
 #include "dl_lake_bytes.h"
 #include "dl_lake_format.h"
+#include "dl_lake_marks.h"
 #include "dl_lake_part.h"
 
 /* Where the quarantine ends. */
@@ -38,6 +39,7 @@ typedef struct dl_lake_state {
     uint64_t rejects[DL_LAKE_REASONS];     /* set aside, by reason */
     dl_lake_quarantine quarantine;         /* where it ends */
     int64_t next[DL_LAKE_PARTITIONS_MAX];  /* next offset, -1: none */
+    dl_lake_marks marks;                   /* how far each source has come */
     int n_parts;                           /* parts not in the manifest */
     int size;                              /* room in PARTS */
     dl_lake_part **parts;                  /* by day, one a day; malloc */
@@ -86,7 +88,7 @@ void dl_lake_header_add(dl_lake_bytes *bytes, char kind, uint64_t id,
 /* Add a checkpoint of STATE. */
 void dl_lake_checkpoint_add(dl_lake_bytes *bytes, const dl_lake_state *state);
 
-/* Add the commit C, which follows STATE. */
+/* Add the commit C, which follows STATE; the marks that moved are STATE's. */
 void dl_lake_commit_add(dl_lake_bytes *bytes, const dl_lake_state *state,
                         const dl_lake_commit *c);
 

@@ -107,6 +107,7 @@ static void get_checkpoint(dl_lake_state *state, dl_lake_in *in,
     get_quarantine(&state->quarantine, in);
     get_next(state->next, in);
     get_parts(state, in, pool);
+    dl_lake_marks_get(&state->marks, in);
 }
 
 /* --- Commit --------------------------------------------------------------- */
@@ -203,6 +204,7 @@ static void get_commit(dl_lake_state *state, dl_lake_in *in, apr_pool_t *pool)
             apply_change(state, &change, first_uid, in, pool);
         }
     }
+    dl_lake_marks_get(&state->marks, in);
 }
 
 /* --- Seal, listed --------------------------------------------------------- */

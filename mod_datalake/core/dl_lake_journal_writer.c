@@ -81,6 +81,7 @@ void dl_lake_checkpoint_add(dl_lake_bytes *bytes, const dl_lake_state *state)
     for (i = 0; i < state->n_parts; i++) {
         dl_lake_part_add(bytes, state->parts[i]);
     }
+    dl_lake_marks_add(bytes, &state->marks, false);
     dl_lake_frame_end(bytes, frame);
 }
 
@@ -124,6 +125,7 @@ void dl_lake_commit_add(dl_lake_bytes *bytes, const dl_lake_state *state,
         dl_lake_add_varint(bytes, change->trail_at);
         dl_lake_add_text(bytes, change->trail, change->trail_len);
     }
+    dl_lake_marks_add(bytes, &state->marks, true);
     dl_lake_frame_end(bytes, frame);
 }
 

@@ -23,6 +23,7 @@ struct dl_lake_quarantine_walk {
     int fd;                         /* the current file, -1: closed */
     dl_lake_bytes frame;            /* one frame */
     dl_lake_bytes detail;           /* its detail, with NUL */
+    bool repeats;                   /* are asked for */
 };
 
 static apr_status_t close_walk(void *context)
@@ -208,11 +209,36 @@ static bool get_record(dl_lake_set_aside *q, dl_lake_quarantine_walk *walk,
     return !in.bad && in.p == in.end;
 }
 
+static bool get_repeats(dl_lake_set_aside *q,
+                        const dl_lake_quarantine_walk *walk, dl_lake_in in)
+{
+    memset(q, 0, sizeof *q);
+    q->coord.generation = (int32_t)dl_lake_get_bounded(&in, INT32_MAX);
+    q->coord.partition = (int32_t)dl_lake_get_bounded(&in, INT32_MAX);
+    q->coord.offset = (int64_t)dl_lake_get_bounded(&in, INT64_MAX);
+    q->coord.time = DL_TIME_NONE;
+    q->repeats =
+        dl_lake_get_bounded(&in, (uint64_t)(INT64_MAX - q->coord.offset));
+    q->last.source = (const char *)dl_lake_get_text(&q->last.source_len, &in);
+    q->last.epoch = dl_lake_get_varint(&in);
+    q->last.position = dl_lake_get_varint(&in);
+    q->detail = "";
+    q->payload = q->detail;
+    q->next = walk->place;
+    return !in.bad && in.p == in.end && q->repeats > 0 &&
+           q->last.source_len <= DL_POSITION_SOURCE;
+}
+
 static bool at_end(const dl_lake_quarantine_walk *walk)
 {
     return walk->place.number > walk->end.number ||
            (walk->place.number == walk->end.number &&
             walk->place.at >= walk->end.length);
+}
+
+void dl_lake_quarantine_with_repeats(dl_lake_quarantine_walk *walk)
+{
+    walk->repeats = true;
 }
 
 dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
@@ -241,11 +267,16 @@ dl_status dl_lake_quarantine_next(dl_lake_set_aside *q,
             next_file(walk);
             continue;
         }
-        if (type != DL_LAKE_TYPE_REJECT || !get_record(q, walk, in)) {
+        if (type == DL_LAKE_TYPE_REPEAT
+                ? !get_repeats(q, walk, in)
+                : type != DL_LAKE_TYPE_REJECT || !get_record(q, walk, in)) {
             return damaged(walk, err);
         }
         q->here = here;
-        return DL_OK;
+        if (q->repeats == 0 || walk->repeats) {
+            return DL_OK;
+        }
+        memset(q, 0, sizeof *q);
     }
     return DL_OK;
 }

@@ -280,8 +280,11 @@ static void adopt(dl_lake_writer *w, const dl_lake_state *replayed)
     int i;
     dl_lake_part **parts = w->state.parts;
     int size = w->state.size;
+    dl_lake_marks marks = w->state.marks;
 
     w->state = *replayed;
+    w->state.marks = marks;
+    dl_lake_marks_copy(&w->state.marks, &replayed->marks);
     w->state.parts = parts;
     w->state.size = size;
     w->state.n_parts = 0;

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_strings.h>
+
 /* --- Opening --------------------------------------------------------------- */
 
 static apr_status_t close_scan(void *context)
@@ -75,7 +77,8 @@ static dl_lake_scan *make_scan(dl_lake_snapshot *snap,
     scan->snap = scan->layout = snap;
     scan->pool = pool;
     scan->day = *day;
-    scan->with_coords = range->with_coords;
+    scan->with_coords = range->with_coords || range->with_notes;
+    scan->with_notes = range->with_notes;
     scan->hint = range->hint != NULL && range->hint->n > 0 ? range->hint : NULL;
     scan->line = range->from_line > 0 ? range->from_line - 1 : 0;
     scan->end = range->to_line > 0 && range->to_line < day->records
@@ -109,17 +112,24 @@ const dl_lake_day *dl_lake_scan_day(const dl_lake_scan *scan)
 static void begin_entry(dl_lake_trailing *t)
 {
     const dl_lake_taken *taken = &t->taken[t->entry];
-    dl_lake_trail_entry entry = {.coords = t->coords.data + taken->at,
+    dl_lake_trail_entry entry = {.records = taken->records,
+                                 .coords = t->coords.data + taken->at,
                                  .coords_len = taken->len};
 
     t->entry_left = taken->records;
     dl_lake_coords_begin(&t->reading, &entry);
+    if (t->noted != NULL && !dl_lake_notes_begin(t->noted, &entry)) {
+        t->entry_left = 0; /* the next coordinate says that they are bad */
+    }
 }
 
 void dl_lake_scan_begin_coords(dl_lake_scan *scan)
 {
     scan->trail->entry = 0;
     scan->trail->entry_left = 0;
+    if (scan->with_notes && scan->trail->noted == NULL) {
+        scan->trail->noted = dl_lake_noted_create(scan->pool);
+    }
     if (scan->trail->n_taken > 0) {
         begin_entry(scan->trail);
     }
@@ -142,14 +152,29 @@ dl_status dl_lake_scan_next_coord(dl_coord *c, dl_lake_scan *scan,
     return DL_OK;
 }
 
+/* Set the coordinate of LINE, and its note if notes are asked for. */
+static dl_status next_place(dl_lake_line *line, dl_lake_scan *scan,
+                            dl_error *err)
+{
+    dl_lake_noted *noted = scan->trail->noted;
+
+    DL_TRY(dl_lake_scan_next_coord(&line->coord, scan, err));
+    line->note = noted == NULL ? NULL : dl_lake_noted_next(noted);
+    if (noted != NULL && line->note == NULL) {
+        return dl_fail(err, DL_CORRUPT, 0, "notes of line %llu are bad",
+                       (unsigned long long)scan->next_line);
+    }
+    return DL_OK;
+}
+
 /* Pass over the coordinates of the lines that are not asked for. */
 static dl_status skip_coords(dl_lake_scan *scan, dl_error *err)
 {
-    dl_coord ignored;
+    dl_lake_line ignored;
     uint64_t i;
 
     for (i = 0; scan->with_coords && i < scan->stretch.skip; i++) {
-        DL_TRY(dl_lake_scan_next_coord(&ignored, scan, err));
+        DL_TRY(next_place(&ignored, scan, err));
     }
     return DL_OK;
 }
@@ -210,8 +235,57 @@ dl_status dl_lake_scan_next(dl_lake_line *line, dl_lake_scan *scan,
     line->len = (size_t)(end - scan->next);
     line->line = scan->next_line++;
     if (scan->with_coords) {
-        DL_TRY(dl_lake_scan_next_coord(&line->coord, scan, err));
+        DL_TRY(next_place(line, scan, err));
     }
     scan->next = end + 1;
     return DL_OK;
+}
+
+/* --- One line --------------------------------------------------------------- */
+
+/* Return a copy of NOTE in POOL. */
+static const dl_line_note *copy_note(const dl_line_note *note, apr_pool_t *pool)
+{
+    dl_line_note *copy = apr_pmemdup(pool, note, sizeof *note);
+
+    for (int i = 0; i < note->n; i++) {
+        dl_line_header *header = &copy->headers[i];
+
+        header->name = apr_pstrmemdup(pool, header->name, header->name_len);
+        header->value = apr_pstrmemdup(pool, header->value, header->len);
+    }
+    if (note->key != NULL) {
+        copy->key = apr_pstrmemdup(pool, note->key, note->key_len);
+    }
+    return copy;
+}
+
+dl_status dl_lake_line_note(dl_lake_line *line, dl_lake_snapshot *snap,
+                            dl_day day, uint64_t number, dl_error *err,
+                            apr_pool_t *result_pool)
+{
+    const dl_lake_range range = {.day = day,
+                                 .as_of = DL_TIME_NONE,
+                                 .from_line = number,
+                                 .to_line = number,
+                                 .with_notes = true};
+    dl_lake_scan *scan;
+    apr_pool_t *pool;
+    dl_status status;
+
+    apr_pool_create(&pool, result_pool);
+    status = dl_lake_scan_open(&scan, snap, &range, err, pool);
+    if (status == DL_OK) {
+        status = dl_lake_scan_next(line, scan, err);
+    }
+    if (status == DL_OK && line->text == NULL) {
+        status = dl_fail(err, DL_NOT_FOUND, 0, "there is no line %llu",
+                         (unsigned long long)number);
+    }
+    if (status == DL_OK) {
+        line->text = apr_pstrmemdup(result_pool, line->text, line->len);
+        line->note = copy_note(line->note, result_pool);
+    }
+    apr_pool_destroy(pool);
+    return status;
 }

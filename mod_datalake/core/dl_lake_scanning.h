@@ -35,8 +35,9 @@ typedef struct dl_lake_trailing {
     dl_lake_taken taken[DL_LAKE_STRETCH_SUMS]; /* they */
     int entry;              /* whose coordinates are being read */
     uint64_t entry_left;    /* lines of it left */
-    dl_lake_bytes coords;   /* coordinates of the stretch */
-    dl_lake_coords reading; /* where they are being read */
+    dl_lake_bytes coords;   /* coordinates and notes of the stretch */
+    dl_lake_coords reading; /* where coordinates are being read */
+    dl_lake_noted *noted;   /* where notes are, NULL: not asked for */
 } dl_lake_trailing;
 
 struct dl_lake_scan {
@@ -46,7 +47,8 @@ struct dl_lake_scan {
     dl_lake_snapshot *layout;   /* where the files are now */
     dl_lake_day day;            /* the day within the limits */
     uint64_t end;               /* lines of the day before the last wanted */
-    bool with_coords;           /* asked for */
+    bool with_coords;           /* asked for, or needed for notes */
+    bool with_notes;            /* asked for */
     const dl_lake_hint *hint;   /* what wanted lines have, NULL: anything */
     uint64_t line;              /* the next line that is wanted */
     dl_lake_opened *part;       /* it lies in, NULL: to be looked for */
@@ -75,7 +77,8 @@ DL_MUSTCHECK dl_status dl_lake_scan_enter(dl_lake_scan *scan, dl_error *err);
  * the trail. */
 void dl_lake_scan_begin_coords(dl_lake_scan *scan);
 
-/* Set *C to the next coordinate of the stretch of SCAN. */
+/* Set *C to the next coordinate of the stretch of SCAN, of a scan without
+ * notes. */
 DL_MUSTCHECK dl_status dl_lake_scan_next_coord(dl_coord *c, dl_lake_scan *scan,
                                                dl_error *err);
 

@@ -26,6 +26,7 @@ void dl_lake_state_begin(dl_lake_state *state, uint64_t id, apr_pool_t *pool)
     for (i = 0; i < DL_LAKE_PARTITIONS_MAX; i++) {
         state->next[i] = -1;
     }
+    dl_lake_marks_own(&state->marks, pool);
     apr_pool_cleanup_register(pool, state, free_parts, apr_pool_cleanup_null);
 }
 

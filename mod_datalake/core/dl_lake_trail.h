@@ -15,6 +15,7 @@
 
 #include "dl_lake.h"
 #include "dl_lake_io.h"
+#include "dl_lake_notes.h"
 #include "dl_lake_part.h"
 
 /* A topic partition as the coordinates of one entry know it. */
@@ -28,27 +29,31 @@ typedef struct dl_lake_source {
 /* The part of a trail that is not committed, and the entry being built.  All
  * members belong to dl_lake_trail.c; zero is the empty state. */
 typedef struct dl_lake_trail {
-    dl_lake_bytes out;    /* bytes behind the committed trail */
-    dl_lake_bytes coords; /* coordinates of the entry being built */
-    uint64_t bytes;       /* bytes of lines in closed entries of OUT */
-    uint64_t records;     /* lines in them */
-    uint32_t entry_bytes; /* bytes of lines in the entry being built */
-    uint32_t entry_lines; /* lines in it */
-    uint32_t entry_crc;   /* crc of its lines, but for the late ones */
-    const char *late;     /* the newest lines, one behind another, the writer's
+    dl_lake_bytes out;            /* bytes behind the committed trail */
+    dl_lake_bytes coords;         /* coordinates of the entry being built */
+    uint64_t bytes;               /* bytes of lines in closed entries of OUT */
+    uint64_t records;             /* lines in them */
+    uint32_t entry_bytes;         /* bytes of lines in the entry being built */
+    uint32_t entry_lines;         /* lines in it */
+    uint32_t entry_crc;           /* crc of its lines, but for the late ones */
+    struct dl_lake_noting *notes; /* what its lines have beside them, NULL:
+                                   * nothing but their keys */
+    const char *late;  /* the newest lines, one behind another, the writer's
                            * memory: their crc is taken many at a time */
-    size_t late_len;      /* bytes of them */
-    uint32_t data_crc;    /* crc of the lines of all closed entries */
-    int n_sources;        /* used of SOURCES */
-    int current;          /* source of the last line */
+    size_t late_len;   /* bytes of them */
+    uint32_t data_crc; /* crc of the lines of all closed entries */
+    int n_sources;     /* used of SOURCES */
+    int current;       /* source of the last line */
     dl_lake_source sources[DL_LAKE_ENTRY_SOURCES]; /* of this entry */
 } dl_lake_trail;
 
 /* Note in T, of the part P, one more line of LEN bytes (newline included, as
- * they stand at DATA) that came from C.  The bytes stay as they are until
- * dl_lake_trail_settle, _commit or _forget. */
+ * they stand at DATA) that came from C and has NOTE (NULL: the plain one).
+ * The bytes stay as they are until dl_lake_trail_settle, _commit or
+ * _forget. */
 void dl_lake_trail_append(dl_lake_trail *t, const dl_lake_part *p,
-                          const char *data, uint32_t len, const dl_coord *c);
+                          const char *data, uint32_t len, const dl_coord *c,
+                          const dl_line_note *note);
 
 /* Look at the lines of T for the last time: they may move now. */
 void dl_lake_trail_settle(dl_lake_trail *t);
@@ -73,8 +78,9 @@ typedef struct dl_lake_trail_entry {
     uint32_t crc;          /* crc of its lines */
     uint64_t bytes;        /* bytes of its lines */
     uint64_t records;      /* lines */
-    const uint8_t *coords; /* its coordinates; dead at the next call */
-    size_t coords_len;     /* bytes of them */
+    const uint8_t *coords; /* its coordinates and behind them its notes; dead
+                              at the next call */
+    size_t coords_len;     /* bytes of both */
 } dl_lake_trail_entry;
 
 /* A walk over the trail of one part. */
@@ -130,6 +136,11 @@ void dl_lake_coords_begin(dl_lake_coords *coords,
 
 /* Set *C to the next coordinate; false when it is malformed or missing. */
 bool dl_lake_coords_next(dl_coord *c, dl_lake_coords *coords);
+
+/* Begin reading the notes of ENTRY into NOTED; false: the coordinates before
+ * them are malformed. */
+bool dl_lake_notes_begin(dl_lake_noted *noted,
+                         const dl_lake_trail_entry *entry);
 
 /* Put ENTRY, read from another trail, behind T of the joined part P, whose
  * members say what was put before; they move on.  The commit, if it ends one,

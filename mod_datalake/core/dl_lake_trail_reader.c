@@ -312,3 +312,18 @@ bool dl_lake_coords_next(dl_coord *c, dl_lake_coords *coords)
     c->time = source->ms < 0 ? DL_TIME_NONE : source->ms * 1000;
     return true;
 }
+
+bool dl_lake_notes_begin(dl_lake_noted *noted, const dl_lake_trail_entry *entry)
+{
+    dl_lake_coords coords;
+    dl_coord passed;
+
+    dl_lake_coords_begin(&coords, entry);
+    for (uint64_t i = 0; i < entry->records; i++) {
+        if (!dl_lake_coords_next(&passed, &coords)) {
+            return false;
+        }
+    }
+    dl_lake_noted_begin(noted, coords.in, entry->records);
+    return true;
+}

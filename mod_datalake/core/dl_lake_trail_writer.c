@@ -103,10 +103,11 @@ static void add_late(dl_lake_trail *t, const char *data, uint32_t len)
 static void close_entry(dl_lake_trail *t, const dl_lake_part *p, uint64_t when)
 {
     dl_lake_trail_entry entry = {.bytes = t->entry_bytes,
-                                 .records = t->entry_lines,
-                                 .coords = t->coords.data,
-                                 .coords_len = t->coords.len};
+                                 .records = t->entry_lines};
 
+    dl_lake_noting_close(t->notes, t->entry_lines, &t->coords);
+    entry.coords = t->coords.data;
+    entry.coords_len = t->coords.len;
     dl_lake_trail_settle(t);
     entry.crc = t->entry_crc;
     add_entry(t, p, when, &entry);
@@ -173,7 +174,8 @@ static uint8_t *put_known_source(uint8_t *at, dl_lake_trail *t, int k,
     return at;
 }
 
-static bool entry_is_full(const dl_lake_trail *t, int source, uint32_t len)
+static bool entry_is_full(const dl_lake_trail *t, int source, uint32_t len,
+                          const dl_line_note *note)
 {
     if (t->entry_lines == 0) {
         return false;
@@ -181,17 +183,19 @@ static bool entry_is_full(const dl_lake_trail *t, int source, uint32_t len)
     return t->entry_lines >= DL_LAKE_ENTRY_LINES ||
            t->entry_bytes + (uint64_t)len > DL_LAKE_ENTRY_BYTES ||
            t->coords.len > DL_LAKE_ENTRY_COORDS - DL_LAKE_COORD_MAX ||
-           (source < 0 && t->n_sources == DL_LAKE_ENTRY_SOURCES);
+           (source < 0 && t->n_sources == DL_LAKE_ENTRY_SOURCES) ||
+           dl_lake_noting_full(t->notes, note);
 }
 
 void dl_lake_trail_append(dl_lake_trail *t, const dl_lake_part *p,
-                          const char *data, uint32_t len, const dl_coord *c)
+                          const char *data, uint32_t len, const dl_coord *c,
+                          const dl_line_note *note)
 {
     int source = find_source(t, c);
     uint8_t *start;
     uint8_t *at;
 
-    if (entry_is_full(t, source, len)) {
+    if (entry_is_full(t, source, len, note)) {
         close_entry(t, p, 0);
         source = -1;
     }
@@ -199,6 +203,7 @@ void dl_lake_trail_append(dl_lake_trail *t, const dl_lake_part *p,
     at = source < 0 ? put_new_source(start, t, c)
                     : put_known_source(start, t, source, c);
     t->coords.len += (size_t)(at - start);
+    dl_lake_noting_add(&t->notes, t->entry_lines, note);
     add_late(t, data, len);
     t->entry_bytes += len;
     t->entry_lines++;
@@ -241,17 +246,19 @@ void dl_lake_trail_forget(dl_lake_trail *t)
     t->n_sources = t->current = 0;
     t->late = NULL;
     t->late_len = 0;
+    dl_lake_noting_free(&t->notes);
 }
 
 void dl_lake_trail_free(dl_lake_trail *t)
 {
+    dl_lake_noting_free(&t->notes);
     dl_lake_bytes_free(&t->out);
     dl_lake_bytes_free(&t->coords);
 }
 
 size_t dl_lake_trail_pending(const dl_lake_trail *t)
 {
-    return t->out.len + t->coords.len;
+    return t->out.len + t->coords.len + dl_lake_noting_pending(t->notes);
 }
 
 /* --- Copying -------------------------------------------------------------- */

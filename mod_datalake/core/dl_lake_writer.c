@@ -195,18 +195,22 @@ static dl_status check_place(const dl_lake_writer *w, const dl_coord *c,
 }
 
 static void put_line(dl_lake_writer *w, dl_lake_open_part *op, const char *line,
-                     uint32_t len, const dl_coord *c)
+                     uint32_t len, const dl_lake_message *m)
 {
     char *to = op->buffer + op->len;
-    dl_coord own = *c;
+    size_t noted = dl_lake_noting_pending(op->trail.notes);
+    dl_coord own = m->coord;
 
     memcpy(to, line, len);
     to[len] = '\n';
     op->len += len + 1u;
     own.generation = w->state.generation;
-    dl_lake_trail_append(&op->trail, &op->part, to, len + 1, &own);
+    dl_lake_trail_append(&op->trail, &op->part, to, len + 1, &own, m->note);
     w->pending += len + 1u;
     w->book += 8;
+    if (dl_lake_noting_pending(op->trail.notes) > noted) {
+        w->book += dl_lake_noting_pending(op->trail.notes) - noted;
+    }
 }
 
 static void note_time(dl_lake_open_part *op, dl_time event_time)
@@ -234,10 +238,27 @@ static dl_status append(dl_lake_writer *w, dl_day day, uint32_t len,
     return dl_lake_open_part_room(w, w->last, (size_t)len + 1, err);
 }
 
+/* Let the partition of C go on behind it. */
+static void done_with(dl_lake_writer *w, const dl_coord *c)
+{
+    w->next[c->partition] = c->offset + 1;
+    w->advanced = true;
+}
+
 dl_status dl_lake_writer_append(dl_lake_writer *w, dl_time event_time,
                                 const char *line, uint32_t len,
                                 const dl_coord *c, dl_error *err)
 {
+    const dl_lake_message plain = {.coord = *c};
+
+    return dl_lake_writer_append_message(w, event_time, line, len, &plain, err);
+}
+
+dl_status dl_lake_writer_append_message(dl_lake_writer *w, dl_time event_time,
+                                        const char *line, uint32_t len,
+                                        const dl_lake_message *m, dl_error *err)
+{
+    const dl_coord *c = &m->coord;
     dl_status status;
 
     DL_TRY(check_place(w, c, err));
@@ -252,9 +273,9 @@ dl_status dl_lake_writer_append(dl_lake_writer *w, dl_time event_time,
     if (!w->last->dirty) {
         dl_lake_open_part_dirty(w, w->last);
     }
-    put_line(w, w->last, line, len, c);
-    w->next[c->partition] = c->offset + 1;
-    w->advanced = true;
+    put_line(w, w->last, line, len, m);
+    dl_lake_marks_raise(&w->state.marks, c->partition, m->position);
+    done_with(w, c);
     return DL_OK;
 }
 
@@ -268,8 +289,29 @@ dl_status dl_lake_writer_reject(dl_lake_writer *w, const dl_lake_reject *q,
     if (status != DL_OK) {
         return dl_lake_forget(w, status);
     }
-    w->next[c->partition] = c->offset + 1;
-    w->advanced = true;
+    dl_lake_marks_raise(&w->state.marks, c->partition, q->position);
+    done_with(w, c);
+    return DL_OK;
+}
+
+bool dl_lake_writer_has(const dl_lake_writer *w, int32_t partition,
+                        const dl_lake_position *position)
+{
+    return dl_lake_marks_has(&w->state.marks, partition, position);
+}
+
+dl_status dl_lake_writer_repeat(dl_lake_writer *w,
+                                const dl_lake_position *position,
+                                const dl_coord *c, dl_error *err)
+{
+    dl_status status;
+
+    DL_TRY(check_place(w, c, err));
+    status = dl_lake_aside_repeat(w, position, c, err);
+    if (status != DL_OK) {
+        return dl_lake_forget(w, status);
+    }
+    done_with(w, c);
     return DL_OK;
 }
 

@@ -39,9 +39,21 @@ typedef struct dl_lake_open_part {
     bool tail;           /* file may be longer than committed */
 } dl_lake_open_part;
 
+/* Repeats whose offsets follow one another, not yet a frame. */
+typedef struct dl_lake_repeats {
+    uint64_t n;                      /* how many; 0: none */
+    dl_coord first;                  /* where the first came from */
+    char source[DL_POSITION_SOURCE]; /* whose they are */
+    size_t source_len;               /* bytes of it */
+    uint64_t epoch;                  /* of the last one */
+    uint64_t position;               /* likewise */
+} dl_lake_repeats;
+
 /* Records set aside that are not committed. */
 typedef struct dl_lake_aside {
     dl_lake_bytes buffer;              /* frames not yet in the file */
+    dl_lake_repeats repeats;           /* behind them */
+    uint64_t dropped;                  /* repeats since the last commit */
     dl_lake_quarantine after;          /* where it will end */
     uint64_t rejects[DL_LAKE_REASONS]; /* totals after the commit */
     int fd;                            /* the current file, -1: closed */
@@ -156,6 +168,12 @@ DL_MUSTCHECK dl_status dl_lake_journal_rotate(dl_lake_writer *w, dl_error *err);
 DL_MUSTCHECK dl_status dl_lake_aside_add(dl_lake_writer *w,
                                          const dl_lake_reject *q,
                                          const dl_coord *c, dl_error *err);
+
+/* Note in quarantine, uncommitted, that the message from C at POSITION was
+ * dropped as a repeat. */
+DL_MUSTCHECK dl_status dl_lake_aside_repeat(dl_lake_writer *w,
+                                            const dl_lake_position *position,
+                                            const dl_coord *c, dl_error *err);
 
 /* Write what is set aside to its file. */
 DL_MUSTCHECK dl_status dl_lake_aside_flush(dl_lake_writer *w, dl_error *err);

@@ -33,7 +33,28 @@ void dl_line_note_add(dl_line_note *note, const dl_line_header *header,
         *full = true;
         return;
     }
-    note->headers[note->n++] = *header;
+    note->headers[note->n] = *header;
+    if (header->len == 0) {
+        note->headers[note->n].value = "";
+    }
+    note->n++;
+}
+
+void dl_line_note_key(dl_line_note *note, const void *key, size_t len)
+{
+    note->key = NULL;
+    note->key_len = 0;
+    if (key == NULL) {
+        note->key_kind = DL_LINE_KEY_NONE;
+    }
+    else if (len > DL_NOTE_BYTES) {
+        note->key_kind = DL_LINE_KEY_LONG;
+    }
+    else {
+        note->key_kind = DL_LINE_KEY_KEPT;
+        note->key = key;
+        note->key_len = len;
+    }
 }
 
 bool dl_line_note_find(const char **value, size_t *len,

@@ -58,6 +58,10 @@ typedef struct dl_line_note {
 void dl_line_note_add(dl_line_note *note, const dl_line_header *header,
                       bool *full);
 
+/* Note that the message of NOTE has KEY of LEN bytes, NULL: it has none, and
+ * that the line does not tell it.  The bytes are not copied. */
+void dl_line_note_key(dl_line_note *note, const void *key, size_t len);
+
 /* Set *VALUE and *LEN to the value of the last header NAME of NOTE; false: it
  * has none. */
 bool dl_line_note_find(const char **value, size_t *len,

@@ -136,7 +136,7 @@ static void test_trail(void)
 
     memset(&t, 0, sizeof t);
     for (i = 0; i < 4; i++) {
-        dl_lake_trail_append(&t, &p, "{}\n", 3, &c[i]);
+        dl_lake_trail_append(&t, &p, "{}\n", 3, &c[i], NULL);
     }
     dl_lake_trail_commit(&t, &p, 100);
     entry = t.out.data + DL_LAKE_PAGE_HEADER;
