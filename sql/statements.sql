@@ -1045,3 +1045,40 @@ WHERE topic = ? AND generation = ? AND reason = 'schema' AND state = 'open'
 -- STMT_SINK_TRANSACTION: the message a transaction's row came from
 SELECT src_generation, src_partition, src_offset FROM api_transaction
 WHERE transaction_id = ?;
+
+-- --- Backup (dl_wh_dump.c, dl_wh_fill.c) -----------------------------------
+
+-- STMT_DUMP_ISOLATION: the next transaction of a writer sees one moment
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+
+-- STMT_DUMP_TABLES: what is backed up, and the next id of each
+SELECT table_name, auto_increment FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'
+AND table_name <> 'schema_version' ORDER BY table_name;
+
+-- STMT_DUMP_OFFSETS: what the warehouse has
+SELECT sink, topic, `partition`, generation, next_offset FROM sink_offset
+ORDER BY sink, topic, `partition`;
+
+-- STMT_DUMP: all rows of a table
+SELECT {columns} FROM {table};
+
+-- STMT_DUMP_EMPTY: make room for others, some at a time
+DELETE FROM {table} LIMIT 20000;
+
+-- STMT_DUMP_NEXT_ID: ids that were given away are not given again
+ALTER TABLE {table} AUTO_INCREMENT = {columns};
+
+-- STMT_RESTORE_FOUND: whether a database is in use already
+SELECT (SELECT COUNT(*) FROM app_user) + (SELECT COUNT(*) FROM sink_offset)
++ (SELECT COUNT(*) FROM job) + (SELECT COUNT(*) FROM audit_entry);
+
+-- STMT_RESTORE_EPOCHS: no token from before a restore is good behind it
+UPDATE app_user SET epoch = epoch + 100000;
+
+-- STMT_RESTORE_SESSIONS: nor does a log-in go on
+UPDATE session SET revoked_at = UTC_TIMESTAMP(6) WHERE revoked_at IS NULL;
+
+-- STMT_RESTORE_TOLD: whoever remembers accounts is told
+INSERT INTO identity_change (user_id, at)
+SELECT id, UTC_TIMESTAMP(6) FROM app_user;

@@ -249,8 +249,9 @@ struct dl_dataset_set;
 typedef struct dl_wh_migration_options {
     const struct dl_config *cfg;      /* accounts, base currency */
     const struct dl_dataset_set *set; /* tables the accounts may use */
-    dl_wh_say *say;                   /* told of each step, or NULL */
-    void *context;                    /* first argument of SAY */
+    int until;      /* stop behind this migration, without accounts; 0: all */
+    dl_wh_say *say; /* told of each step, or NULL */
+    void *context;  /* first argument of SAY */
 } dl_wh_migration_options;
 
 /* Bring the database of WH (role MIGRATE) to our schema: each missing

@@ -361,17 +361,21 @@ static dl_status migrate_locked(dl_wh *wh,
                                 const dl_wh_migration_options *options,
                                 dl_error *err, apr_pool_t *pool)
 {
+    int last = options->until > 0 ? options->until : KNOWN;
     int version;
 
     DL_TRY(dl_wh_schema_version(&version, wh, err));
     if (version > KNOWN) {
         return too_new(version, err);
     }
-    while (version < KNOWN) {
+    while (version < last) {
         version++;
         DL_TRY(migration_apply(wh, version, err));
         say(options,
             apr_psprintf(pool, "applied %s", dl_migrations[version - 1].name));
+    }
+    if (options->until > 0) {
+        return DL_OK;
     }
     DL_TRY(base_currency_set(wh, options->cfg->warehouse.base_currency, err));
     DL_TRY(tables_check(wh, options, err, pool));

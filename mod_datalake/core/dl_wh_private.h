@@ -30,6 +30,11 @@ dl_status dl_wh_fail(dl_wh *wh, dl_error *err, const char *what);
 dl_status dl_wh_fail_number(dl_wh *wh, dl_error *err, const char *what,
                             unsigned number, const char *text);
 
+/* Return TEMPLATE with {table} or {into} replaced by TABLE between backticks
+ * and {columns} by COLUMNS, in POOL. */
+const char *dl_wh_dump_fill(const char *template, const char *table,
+                            const char *columns, apr_pool_t *pool);
+
 /* Close all statements of WH; part of dl_wh_close. */
 void dl_wh_stmt_close_all(dl_wh *wh);
 
