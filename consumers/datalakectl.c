@@ -17,6 +17,9 @@
 static const dlc_ctl_command COMMANDS[] = {
     {"audit", "verify [--offline]",
      "Check that the audit log is what was written", dlc_ctl_audit},
+    {"backup", "DIR [--link] | --verify DIR",
+     "Copy lake and warehouse of one moment while everything runs",
+     dlc_ctl_backup},
     {"cat", "DATASET/DATE [--version N | --as-of TIME] [--from-line N] "
      "[--meta]",
      "Print the lines of a day, as they stand or stood", dlc_ctl_cat},
@@ -45,6 +48,8 @@ static const dlc_ctl_command COMMANDS[] = {
     {"rates", "FILE",
      "Load exchange rates (base,currency,valid_from,rate) and convert anew",
      dlc_ctl_rates},
+    {"restore", "DIR [--replace]",
+     "Make lake and warehouse what a backup has", dlc_ctl_restore},
     {"resume", "DATASET...",
      "Let the daemons go on with a topic that was cut or made anew",
      dlc_ctl_resume},

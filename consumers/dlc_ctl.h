@@ -113,6 +113,9 @@ void dlc_ctl_print_text(const char *text, int width);
 /* Check that the audit log is what was written: 0 when it is. */
 int dlc_ctl_audit(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* Copy lake and warehouse of one moment, or verify such a copy. */
+int dlc_ctl_backup(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Print the lines of a day, as they stand or stood. */
 int dlc_ctl_cat(dlc_ctl *ctl, int argc, const char *const *argv);
 
@@ -148,6 +151,9 @@ int dlc_ctl_migrate(dlc_ctl *ctl, int argc, const char *const *argv);
 
 /* Load exchange rates from a file. */
 int dlc_ctl_rates(dlc_ctl *ctl, int argc, const char *const *argv);
+
+/* Make lake and warehouse what a backup has. */
+int dlc_ctl_restore(dlc_ctl *ctl, int argc, const char *const *argv);
 
 /* Accept a topic that was made anew or lost messages; the daemons that run
  * are told. */
