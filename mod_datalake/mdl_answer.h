@@ -136,6 +136,10 @@ DL_MUSTCHECK dl_status mdl_stream_write(mdl_stream *stream, const void *data,
 DL_MUSTCHECK dl_status mdl_stream_pass(mdl_stream *stream,
                                        const mdl_piece *piece, dl_error *err);
 
+/* Send what was written to STREAM and wait until the network has it: for who
+ * writes little and then waits.  Failures as mdl_stream_write. */
+DL_MUSTCHECK dl_status mdl_stream_flush(mdl_stream *stream, dl_error *err);
+
 /* Return whether a bit of the body is with the network.  While it is not, a
  * handler whose work broke answers a problem (mdl_http_fail) and forgets
  * STREAM. */

@@ -84,6 +84,7 @@ mdl_handler mdl_api_datasets;
 mdl_handler mdl_api_dataset;
 extern const mdl_param mdl_api_datasets_params[];
 extern const mdl_param mdl_api_dataset_params[];
+
 /* mdl_api_lineage.c: GET /api/lineage/record/. */
 mdl_handler mdl_api_lineage;
 extern const mdl_param mdl_api_lineage_params[];
@@ -101,6 +102,9 @@ mdl_handler mdl_api_deadletter;
 mdl_handler mdl_api_deadletter_discard;
 extern const mdl_param mdl_api_deadletters_params[];
 extern const mdl_param mdl_api_deadletter_params[];
+
+/* mdl_api_job_events.c: GET /sse/jobs/{id}/. */
+mdl_handler mdl_api_job_events;
 
 /* mdl_api_schedules.c: GET /api/schedules/, POST /api/schedules/{name}/run. */
 mdl_handler mdl_api_schedules;

@@ -13,6 +13,7 @@
 #include "dl_stats.h"
 #include "mdl_answer.h"
 #include "mdl_api.h"
+#include "mdl_events.h"
 #include "mdl_http.h"
 #include "mdl_metrics.h"
 #include "mdl_quota.h"
@@ -90,6 +91,7 @@ int mdl_api_prometheus(mdl_request *q)
         samples = dl_stats_samples_create(q->r->pool);
     }
     mdl_metrics_collect(samples, mdl_route_templates());
+    mdl_events_collect(samples);
     collect_now(samples, q->site);
     if (dl_stats_samples_render(buf, samples, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_OURSELVES, &err);

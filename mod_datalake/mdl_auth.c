@@ -85,27 +85,33 @@ static int read_claims(dl_claims *claims, mdl_request *q)
 
 /* Fill ACCOUNT from the mirror, or from the warehouse when it is not there or
  * has not been confirmed lately. */
-static int find_account(mdl_account *account, mdl_request *q, int64_t user_id)
+static dl_status load_account(mdl_account *account, const mdl_request *q,
+                              int64_t user_id, dl_error *err)
 {
     const mdl_site *site = q->site;
     int64_t max_age = site->config->max_stale_s * (int64_t)DL_SECOND_US;
     int64_t age = 0;
     bool known = mdl_mirror_find(account, &age, site->mirror, user_id);
     mdl_account fresh;
-    dl_error err;
 
     if (known && age <= TRUSTED_US) {
-        return OK;
+        return DL_OK;
     }
-    if (mdl_account_load(&fresh, site->mirror, site->wh, user_id, &err) ==
+    if (mdl_account_load(&fresh, site->mirror, site->wh, user_id, err) ==
         DL_OK) {
         *account = fresh;
-        return OK;
+        return DL_OK;
     }
-    if (known && age <= max_age) {
-        return OK;
-    }
-    return mdl_http_fail(q, MDL_WAREHOUSE, &err);
+    return known && age <= max_age ? DL_OK : err->status;
+}
+
+static int find_account(mdl_account *account, mdl_request *q, int64_t user_id)
+{
+    dl_error err;
+
+    return load_account(account, q, user_id, &err) == DL_OK
+               ? OK
+               : mdl_http_fail(q, MDL_WAREHOUSE, &err);
 }
 
 static bool is_revoked(const mdl_account *account, const char *sid)
@@ -137,6 +143,12 @@ static int check_session(mdl_request *q, const mdl_account *account,
                    : OK;
 }
 
+/* Whether ACCOUNT is the one of CLAIMS and may come in. */
+static bool is_active(const mdl_account *account, const dl_claims *claims)
+{
+    return account->active && strcmp(account->username, claims->username) == 0;
+}
+
 int mdl_auth_identify(mdl_request *q)
 {
     mdl_account account;
@@ -149,7 +161,7 @@ int mdl_auth_identify(mdl_request *q)
     if (status != OK) {
         return status;
     }
-    if (!account.active || strcmp(account.username, claims.username) != 0) {
+    if (!is_active(&account, &claims)) {
         return refuse(q, MDL_METRICS_TOKEN_ACCOUNT,
                       "the account is unknown or not active");
     }
@@ -170,4 +182,35 @@ int mdl_auth_identify(mdl_request *q)
     memcpy(q->identity.username, account.username, sizeof q->identity.username);
     q->r->user = q->identity.username;
     return OK;
+}
+
+bool mdl_auth_holds(mdl_request *q)
+{
+    const char *header = apr_table_get(q->r->headers_in, "Authorization");
+    dl_token_query query = {.type = DL_TOKEN_ACCESS,
+                            .now = apr_time_sec(apr_time_now())};
+    mdl_account account;
+    dl_claims claims;
+    dl_error err;
+    bool revoked;
+
+    if (header == NULL || strncasecmp(header, "Bearer ", 7) != 0) {
+        return false;
+    }
+    query.text = header + 7;
+    query.len = strlen(query.text);
+    if (dl_token_cache_verify(&claims, q->site->tokens, &query, &err) !=
+            DL_OK ||
+        load_account(&account, q, claims.user_id, &err) != DL_OK ||
+        !is_active(&account, &claims)) {
+        return false;
+    }
+    revoked = is_revoked(&account, claims.sid);
+    if (!revoked && account.crowded &&
+        mdl_account_check_session(&revoked, q->site->wh, claims.sid, &err) !=
+            DL_OK) {
+        return false;
+    }
+    q->identity.role = (dl_role)account.role;
+    return !revoked;
 }

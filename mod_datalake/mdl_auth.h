@@ -19,4 +19,9 @@ bool mdl_auth_has_credentials(const mdl_request *q);
  * headers), 401, 503 (the account cannot be looked up). */
 int mdl_auth_identify(mdl_request *q);
 
+/* Return whether the token that Q came with would be taken now, and bring the
+ * role of the caller up to date: for answers that go on for long.  What cannot
+ * be found out is no.  Names no problem, takes no memory. */
+bool mdl_auth_holds(mdl_request *q);
+
 #endif

@@ -12,6 +12,7 @@
 #include <apr_strings.h>
 
 #include "mdl_cors.h"
+#include "mdl_events.h"
 #include "mdl_header.h"
 #include "mdl_module.h"
 #include "mdl_quota_rule.h"
@@ -61,6 +62,10 @@ static const number_rule rule_search_limit = {
 static const number_rule rule_search_threads = {
     offsetof(mdl_config, search_threads), 1, 16, false,
     "a whole number from 1 to 16"};
+
+static const number_rule rule_stream_threads = {
+    offsetof(mdl_config, stream_threads), 1, MDL_EVENTS_MOST, false,
+    "a whole number from 1 to 1024"};
 
 static const number_rule rule_audit_buffer = {
     offsetof(mdl_config, audit_buffer), 1048576, 1073741824, false,
@@ -397,6 +402,9 @@ const command_rec mdl_directives[] = {
     AP_INIT_TAKE1("DataLakeSearchThreads", set_number,
         RULE(rule_search_threads), RSRC_CONF,
         "How many threads of a child work on one search"),
+    AP_INIT_TAKE1("DataLakeStreamThreads", set_number,
+        RULE(rule_stream_threads), RSRC_CONF,
+        "How many streams of events the server has at once"),
     AP_INIT_TAKE1("DataLakeAuditDir", set_path, MEMBER(audit_dir), RSRC_CONF,
         "Folder of the audit log's files"),
     AP_INIT_TAKE1("DataLakeAuditKeyFile", set_path, MEMBER(audit_key_file),
@@ -439,6 +447,7 @@ void *mdl_config_create(apr_pool_t *pool, server_rec *server)
     config->read_limit_s = MDL_UNSET;
     config->search_limit_s = MDL_UNSET;
     config->search_threads = MDL_UNSET;
+    config->stream_threads = MDL_UNSET;
     config->audit_buffer = MDL_UNSET;
     config->quota_windows = MDL_UNSET;
     config->n_metrics_allow = MDL_UNSET;
@@ -485,6 +494,7 @@ void *mdl_config_merge(apr_pool_t *pool, void *base_config, void *vhost_config)
     take_number(&config->read_limit_s, base->read_limit_s);
     take_number(&config->search_limit_s, base->search_limit_s);
     take_number(&config->search_threads, base->search_threads);
+    take_number(&config->stream_threads, base->stream_threads);
     take_text(&config->audit_dir, base->audit_dir);
     take_text(&config->audit_key_file, base->audit_key_file);
     take_number(&config->audit_buffer, base->audit_buffer);
@@ -546,6 +556,7 @@ void mdl_config_finish(mdl_config *config, apr_pool_t *pool)
     take_number(&config->read_limit_s, 30);
     take_number(&config->search_limit_s, 10);
     take_number(&config->search_threads, 2);
+    take_number(&config->stream_threads, 64);
     take_text(&config->audit_dir, "/var/lib/datalake/audit");
     take_text(&config->audit_key_file, "/etc/datalake/audit.key");
     take_number(&config->audit_buffer, 4194304);

@@ -61,6 +61,7 @@ typedef struct mdl_config {
     int read_limit_s;           /* DataLakeReadLimit: deadline of a request */
     int search_limit_s;         /* DataLakeSearchLimit: time of a search */
     int search_threads;         /* DataLakeSearchThreads: of one search */
+    int stream_threads;         /* DataLakeStreamThreads: of the server */
     const char *audit_dir;      /* DataLakeAuditDir: folder of the log */
     const char *audit_key_file; /* DataLakeAuditKeyFile: signs its chains */
     int audit_buffer;           /* DataLakeAuditBuffer, bytes per child */

@@ -23,6 +23,7 @@ static const struct {
     {MDL_FORMAT_CSV, "csv", "text", "csv", "text/csv; header=present"},
     {MDL_FORMAT_TEXT, "text", "text", "plain",
      "text/plain; version=0.0.4; charset=utf-8"},
+    {MDL_FORMAT_EVENTS, "events", "text", "event-stream", "text/event-stream"},
 };
 
 #define N_FORMATS (sizeof formats_known / sizeof formats_known[0])

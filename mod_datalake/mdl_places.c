@@ -38,6 +38,13 @@ bool mdl_places_take(mdl_held *mine, _Atomic uint64_t *places, int n,
     return false;
 }
 
+bool mdl_places_taken(const _Atomic uint64_t *place)
+{
+    uint64_t value = atomic_load(place);
+
+    return value != 0 && (kill((pid_t)(value >> 32), 0) == 0 || errno != ESRCH);
+}
+
 void mdl_places_give(const mdl_held *mine)
 {
     uint64_t value = mine->value;

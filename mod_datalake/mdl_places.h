@@ -24,6 +24,9 @@ typedef struct mdl_held {
 bool mdl_places_take(mdl_held *mine, _Atomic uint64_t *places, int n,
                      int held_s);
 
+/* Return whether PLACE is held by a process that lives. */
+bool mdl_places_taken(const _Atomic uint64_t *place);
+
 /* Give MINE back, unless it was taken from us. */
 void mdl_places_give(const mdl_held *mine);
 

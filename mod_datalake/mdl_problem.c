@@ -105,6 +105,10 @@ static const mdl_problem_type types[MDL_PROBLEM_COUNT] = {
         "Too many log-ins failed for this name from this address, or too many "
         "accounts were registered from it. Try again after Retry-After "
         "seconds."},
+    [MDL_PROBLEM_TOO_MANY_CONNECTIONS] = {429, 5, "too-many-connections",
+        "Too many connections",
+        "The account has as many open streams as it may. Close one, or try "
+        "again after Retry-After seconds."},
     [MDL_PROBLEM_INTERNAL] = {500, 0, "internal", "Internal error",
         "The server made a mistake. Its log has the cause under the "
         "request_id of the answer."},

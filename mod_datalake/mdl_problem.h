@@ -51,6 +51,7 @@ typedef enum mdl_slug {
     MDL_PROBLEM_UPGRADE_REQUIRED,       /* 426 */
     MDL_PROBLEM_QUOTA_EXCEEDED,         /* 429, Retry-After by the caller */
     MDL_PROBLEM_LOGIN_THROTTLED,        /* 429, Retry-After by the caller */
+    MDL_PROBLEM_TOO_MANY_CONNECTIONS,   /* 429, Retry-After */
     MDL_PROBLEM_INTERNAL,               /* 500 */
     MDL_PROBLEM_METHOD_NOT_IMPLEMENTED, /* 501, Allow */
     MDL_PROBLEM_WAREHOUSE_UNAVAILABLE,  /* 503, Retry-After */

@@ -60,12 +60,13 @@ typedef enum mdl_class {
 /* Representations of a row; a set of bits.  The first of this order that the
  * client accepts is taken when it has no preference. */
 enum mdl_format {
-    MDL_FORMAT_JSON = 1,   /* application/json */
-    MDL_FORMAT_NDJSON = 2, /* application/x-ndjson */
-    MDL_FORMAT_CSV = 4,    /* text/csv; header=present */
-    MDL_FORMAT_TEXT = 8,   /* text/plain, for Prometheus */
-    MDL_FORMAT_ANY = 16,   /* no content to choose (a redirect) */
-    MDL_FORMAT_F = 7       /* a route marked F: JSON, NDJSON, CSV */
+    MDL_FORMAT_JSON = 1,    /* application/json */
+    MDL_FORMAT_NDJSON = 2,  /* application/x-ndjson */
+    MDL_FORMAT_CSV = 4,     /* text/csv; header=present */
+    MDL_FORMAT_TEXT = 8,    /* text/plain, for Prometheus */
+    MDL_FORMAT_ANY = 16,    /* no content to choose (a redirect) */
+    MDL_FORMAT_EVENTS = 32, /* text/event-stream */
+    MDL_FORMAT_F = 7        /* a route marked F: JSON, NDJSON, CSV */
 };
 
 /* Parse what is special, do, answer.  Runs after the gate: the method, the

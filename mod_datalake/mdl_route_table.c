@@ -157,6 +157,8 @@ const mdl_route mdl_route_table[] = {
           NULL, NULL, mdl_api_job, "job"),
     ROUTE(DELETE, "/api/jobs/{id}/", USER, NULL, JSON, 1,
           NULL, NULL, mdl_api_job_cancel, "job-cancel"),
+    ROUTE(GET, "/sse/jobs/{id}/", USER, NULL, EVENTS, 1,
+          NULL, NULL, mdl_api_job_events, "job-events"),
     ROUTE(GET, "/api/schedules/", ADMIN, NULL, JSON, 1,
           mdl_api_schedules_params, NULL, mdl_api_schedules, "schedules"),
     ROUTE(POST, "/api/schedules/{name}/run", ADMIN, NULL, JSON, 1,

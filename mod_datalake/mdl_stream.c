@@ -146,6 +146,17 @@ dl_status mdl_stream_write(mdl_stream *stream, const void *data, size_t len,
     return DL_OK;
 }
 
+dl_status mdl_stream_flush(mdl_stream *stream, dl_error *err)
+{
+    dl_status status;
+
+    if (!is_open(&status, stream, err)) {
+        return status;
+    }
+    add_block(stream);
+    return flush(stream, err);
+}
+
 /* Return a bucket of PIECE in its file. */
 static apr_bucket *in_file(mdl_stream *stream, const mdl_piece *piece)
 {

@@ -15,6 +15,7 @@
 
 #include "mdl_config.h"
 #include "mdl_day.h"
+#include "mdl_events.h"
 #include "mdl_filter_error.h"
 #include "mdl_gate.h"
 #include "mdl_log.h"
@@ -78,6 +79,7 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
     if (mdl_password_open(main_server, &err) != DL_OK ||
         mdl_search_open(main_server, &err) != DL_OK ||
         mdl_day_open(main_server, &err) != DL_OK ||
+        mdl_events_open(main_server, &err) != DL_OK ||
         mdl_throttle_open(main_server, &err, pconf) != DL_OK) {
         return refuse_start(main_server, &err);
     }

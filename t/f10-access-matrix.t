@@ -316,9 +316,9 @@ push @OBJECTS,
 # route whose parameters are members of records gets a limit that is none.
 sub address_of {
     my ($template, $object) = @_;
-    my $path  = $template =~ s/\{\w+\}/x/gr;
+    my $path  = $template =~ s/\{(\w+)\}/$object->{$1} \/\/ 'x'/ger;
     my ($row) = grep { $_->{template} eq $template && $_->{method} eq 'GET' } @routes;
-    my @query = map { "$_=$object->{$_}" }
+    my @query = map { "$_=$object->{$_}" } grep { $template !~ /\{$_\}/ }
       grep { my $name = $_; $row && grep { $_->{name} eq $name } @{ $row->{params} } }
       qw(dataset date resource);
     my $filters = grep { /^resource=/ } @query;

@@ -138,7 +138,8 @@ my $stack = DataLake::Stack->new(
     kafka   => 1,
     mariadb => 1,
     httpd   => 1,
-    daemons => [qw(datalake-lake datalake-warehouse)],
+    # Jobs that nobody works on would be watched for ever.
+    daemons => [qw(datalake-lake datalake-warehouse datalake-jobs)],
     users   => { alice => 'user' },
 );
 $dir = $stack->{dir};

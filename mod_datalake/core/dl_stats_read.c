@@ -76,6 +76,8 @@ static const meaning meanings[] = {
     {"quota_rejections_total", "Requests refused by a quota."},
     {"schedule_last_success_timestamp_seconds",
      "When the schedule last ran without a failure, seconds since 1970."},
+    {"stream_frames_total", "Events sent to clients of live streams."},
+    {"streams", "Live streams that are open."},
     {"token_failures_total", "Refused tokens, by cause."},
     {"tokens_issued_total", "Tokens issued."},
     {"warehouse_breaker_open",
