@@ -8,6 +8,7 @@
 #include "dlc_audit_load.h"
 #include "dlc_daemon.h"
 #include "dlc_directives.h"
+#include "dlc_job_numbers.h"
 #include "dlc_letters.h"
 #include "dlc_schedule.h"
 #include "dlc_work.h"
@@ -60,14 +61,21 @@ static dl_status serve(const dlc_service *service, dl_error *err,
 {
     dlc_directives directives;
     dlc_audit_load *load;
+    dlc_job_numbers *numbers;
+    dlc_work_plan plan = {.kinds = kinds,
+                          .n = (int)(sizeof kinds / sizeof kinds[0]),
+                          .tick = dlc_schedule_tick,
+                          .cfg = service->cfg,
+                          .stats = service->stats};
     int64_t away_us = 0;
 
     DL_TRY(dlc_directives_load(&directives, service->cfg->run.httpd_conf, err,
                                pool));
     DL_TRY(dlc_audit_load_create(&load, service->cfg, directives.audit_dir,
                                  service->stats, err, pool));
-    DL_TRY(dlc_workers_create(kinds, (int)(sizeof kinds / sizeof kinds[0]),
-                              dlc_schedule_tick, service->cfg, err, pool));
+    DL_TRY(dlc_workers_create(&plan, err, pool));
+    DL_TRY(dlc_job_numbers_create(&numbers, service->cfg, service->stats, err,
+                                  pool));
     DL_TRY(dlc_letters_create(service->cfg, service->stats, err, pool));
     while (service->wishes->stop == 0) {
         bool more = false;
@@ -75,6 +83,9 @@ static dl_status serve(const dlc_service *service, dl_error *err,
         dl_status status = dlc_audit_load_turn(&more, load, &failed);
         int64_t pause = judge(&away_us, status, &failed);
 
+        if (away_us == 0) {
+            dlc_job_numbers_turn(numbers);
+        }
         service->alive(service->context, away_us == 0
                                              ? "loading the audit log"
                                              : "waiting for the warehouse");

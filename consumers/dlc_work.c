@@ -37,6 +37,7 @@ struct dlc_work {
     _Atomic bool lost;         /* it is another's by now */
     _Atomic int64_t done;      /* units of work */
     _Atomic int64_t total;     /* in all; -1: not known */
+    dl_stats_value *took;      /* how long jobs of its kind took */
 };
 
 /* All places. */
@@ -163,6 +164,7 @@ static dl_status work_once(dlc_work *work, dl_error *err,
     dl_job_taker taker = {.kind = work->kind->kind, .owner = work->all->owner};
     dl_error failed = {.status = DL_OK};
     dl_status status;
+    int64_t begun_us;
     dl_wh *wh;
 
     DL_TRY(dlc_link_open(&wh, work->link, err));
@@ -173,7 +175,9 @@ static dl_status work_once(dlc_work *work, dl_error *err,
     dl_log(DL_LOG_NOTICE, "DL0851 jobs: %s %s begins, attempt %lld",
            work->claim.kind, work->claim.id, (long long)work->claim.attempt);
     work->busy = true;
+    begun_us = dl_time_monotonic_us();
     status = work->kind->run(work, outcome, &failed, scratch_pool);
+    dl_stats_observe(work->took, dl_time_monotonic_us() - begun_us);
     pthread_mutex_lock(&work->all->mutex);
     work->busy = false;
     pthread_mutex_unlock(&work->all->mutex);
@@ -273,33 +277,66 @@ static dl_status start_place(dlc_work *work, workers *all,
     return dlc_chore_create(&work->chore, place_turn, work, LOOK_US, err, pool);
 }
 
-dl_status dlc_workers_create(const dlc_work_kind *kinds, int n,
-                             dlc_work_tick *tick, const dl_config *cfg,
-                             dl_error *err, apr_pool_t *pool)
+/* How many jobs of KIND run at once. */
+static int places_of(const dlc_work_kind *kind, const dl_config_jobs *jobs)
+{
+    const struct {
+        const char *kind;
+        int64_t places;
+    } settings[] = {{"schedule", jobs->schedule},
+                    {"repush-all", jobs->repush_all},
+                    {"redrive", jobs->redrive},
+                    {"train", jobs->train}};
+    size_t i;
+
+    for (i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        if (strcmp(settings[i].kind, kind->kind) == 0) {
+            return (int)settings[i].places;
+        }
+    }
+    return kind->places;
+}
+
+/* Start the places of KIND in ALL. */
+static dl_status start_kind(workers *all, const dlc_work_kind *kind,
+                            dl_stats *stats, dl_error *err, apr_pool_t *pool)
+{
+    int places = places_of(kind, &all->cfg->jobs);
+    dl_stats_value *took = dl_stats_slot(
+        stats, DL_STATS_HISTOGRAM, "datalake_job_duration_seconds",
+        apr_psprintf(pool, "kind=\"%s\"", kind->kind));
+
+    for (; places > 0; places--) {
+        dlc_work *work = &all->places[all->n];
+
+        work->took = took;
+        DL_TRY(start_place(work, all, kind, err, pool));
+        all->n++;
+    }
+    return DL_OK;
+}
+
+dl_status dlc_workers_create(const dlc_work_plan *plan, dl_error *err,
+                             apr_pool_t *pool)
 {
     workers *all = apr_pcalloc(pool, sizeof *all);
     char host[65] = "";
+    int n = 0;
     int i;
-    int j;
 
     (void)gethostname(host, sizeof host - 1);
-    all->cfg = cfg;
-    all->tick = tick;
+    all->cfg = plan->cfg;
+    all->tick = plan->tick;
     snprintf(all->owner, sizeof all->owner, "%s:%ld:%lld", host, (long)getpid(),
              (long long)dl_time_monotonic_us());
     pthread_mutex_init(&all->mutex, NULL);
-    for (i = 0; i < n; i++) {
-        all->n += kinds[i].places;
+    for (i = 0; i < plan->n; i++) {
+        n += places_of(&plan->kinds[i], &all->cfg->jobs);
     }
-    all->places = apr_pcalloc(pool, (size_t)all->n * sizeof *all->places);
-    all->n = 0;
-    for (i = 0; i < n; i++) {
-        for (j = 0; j < kinds[i].places; j++) {
-            DL_TRY(
-                start_place(&all->places[all->n], all, &kinds[i], err, pool));
-            all->n++;
-        }
+    all->places = apr_pcalloc(pool, ((size_t)n + 1) * sizeof *all->places);
+    for (i = 0; i < plan->n; i++) {
+        DL_TRY(start_kind(all, &plan->kinds[i], plan->stats, err, pool));
     }
-    DL_TRY(dlc_link_create(&all->link, cfg, err, pool));
+    DL_TRY(dlc_link_create(&all->link, plan->cfg, err, pool));
     return dlc_chore_create(&all->keeper, keeper_turn, all, 0, err, pool);
 }

@@ -27,6 +27,7 @@
 #include "dl_config.h"
 #include "dl_error.h"
 #include "dl_job_work.h"
+#include "dl_stats.h"
 #include "dl_wh.h"
 #include "dlc_link.h"
 
@@ -62,7 +63,7 @@ typedef dl_status dlc_work_ended(dl_wh *wh, const dl_job_claim *claim,
 /* A kind of job. */
 typedef struct dlc_work_kind {
     const char *kind;      /* as the table names it */
-    int places;            /* jobs of it at once, at least 1 */
+    int places;            /* jobs of it at once, unless [jobs] says */
     dlc_work_run *run;     /* does one */
     dlc_work_ended *ended; /* records more about its end, or NULL */
 } dlc_work_kind;
@@ -71,12 +72,19 @@ typedef struct dlc_work_kind {
 typedef dl_status dlc_work_tick(dl_wh *wh, const dl_config *cfg, dl_error *err,
                                 apr_pool_t *scratch_pool);
 
-/* Start the threads for the N KINDS (static) and the keeper with TICK; they
- * end before POOL.  DL_INTERNAL: no thread; else as dlc_link_create. */
-DL_MUSTCHECK dl_status dlc_workers_create(const dlc_work_kind *kinds, int n,
-                                          dlc_work_tick *tick,
-                                          const dl_config *cfg, dl_error *err,
-                                          apr_pool_t *pool);
+/* What workers are to do. */
+typedef struct dlc_work_plan {
+    const dlc_work_kind *kinds; /* they live as long as the workers */
+    int n;                      /* how many */
+    dlc_work_tick *tick;        /* of the keeper */
+    const dl_config *cfg;       /* the settings */
+    dl_stats *stats;            /* where durations of jobs are told */
+} dlc_work_plan;
+
+/* Start the threads for PLAN; they end before POOL.  DL_INTERNAL: no thread;
+ * else as dlc_link_create. */
+DL_MUSTCHECK dl_status dlc_workers_create(const dlc_work_plan *plan,
+                                          dl_error *err, apr_pool_t *pool);
 
 /* The job that WORK is about. */
 const dl_job_claim *dlc_work_claim(const dlc_work *work);

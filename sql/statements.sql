@@ -250,6 +250,13 @@ UPDATE pipeline_run p JOIN job j ON j.id = p.job_id
 SET p.state = 'Failed', p.finished_at = j.finished_at, p.detail = 'cancelled'
 WHERE p.state = 'InProgress' AND j.state = 'cancelled';
 
+-- STMT_JOB_COUNTS: how many jobs there are
+SELECT kind, state, COUNT(*) FROM job GROUP BY kind, state;
+
+-- STMT_SCHEDULE_SUCCESSES: when each schedule last went well
+SELECT name, MAX(finished_at) FROM pipeline_run WHERE state = 'Succeeded'
+GROUP BY name;
+
 -- STMT_JOB_FORGET: jobs that ended long ago
 DELETE FROM job WHERE finished_at < ? ORDER BY finished_at LIMIT 1000;
 

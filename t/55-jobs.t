@@ -213,6 +213,45 @@ subtest 'the operator does the same without httpd' => sub {
       for [qw(job)], [qw(job show)], [qw(job list x)], [qw(job end x)], [qw(schedule run)];
 };
 
+subtest 'numbers' => sub {
+    my $text;
+    wait_until('they are read', sub {
+        $text = $stack->httpd->client->get('/metrics')->{body};
+        return $text =~ /^datalake_schedule_last_success_timestamp_seconds\{schedule="retention"\}/m;
+    }, 10);
+    for my $state (qw(queued succeeded)) {
+        wait_until("jobs that are $state", sub {
+            my ($seen) = $stack->httpd->client->get('/metrics')->{body}
+              =~ /^datalake_jobs\{kind="schedule",state="$state"\} (\d+)$/m;
+            return ($seen // 0) == $db->value('SELECT COUNT(*) FROM job WHERE kind = ? AND state = ?', 'schedule', $state);
+        }, 15);
+    }
+    my ($last) = $text =~ /last_success_timestamp_seconds\{schedule="retention"\} (\d+)$/m;
+    cmp_ok(abs($last - time), '<', 120, 'a schedule went well a moment ago');
+    like($text, qr/^datalake_job_duration_seconds_count\{kind="schedule"\} [1-9]/m, 'jobs took their time');
+};
+
+subtest 'a program takes so many jobs of a kind' => sub {
+    my $jobs = $stack->daemon('datalake-jobs');
+    $jobs->stop;
+    $stack->{ini} = { jobs => { schedule => 0 } };
+    $stack->write_ini;
+    $stack->start_daemon('datalake-jobs');
+    my $answer = $client{admin}->post('/api/schedules/retention/run');
+    my $id     = $answer->{json}{job_id};
+    wait_until('a look at what there is', sub {
+        return $stack->httpd->client->get('/metrics')->{body}
+          =~ /^datalake_jobs\{kind="schedule",state="queued"\} 1$/m;
+    }, 15);
+    is($client{admin}->get("/api/jobs/$id/")->{json}{state}, 'queued', 'with none, one waits');
+    $stack->daemon('datalake-jobs')->stop;
+    $stack->{ini} = {};
+    $stack->write_ini;
+    $stack->start_daemon('datalake-jobs');
+    wait_until('its end', sub { $client{admin}->get("/api/jobs/$id/")->{json}{state} eq 'succeeded' }, 20);
+    is(last_run('retention')->{state}, 'Succeeded', 'for a program that takes it');
+};
+
 subtest 'a killed program leaves its job to another' => sub {
     my $jobs = $stack->daemon('datalake-jobs');
     $jobs->kill_now;

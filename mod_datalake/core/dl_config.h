@@ -96,6 +96,15 @@ typedef struct dl_config_erasure {
     int64_t grace_s; /* a deleted account can come back for this long */
 } dl_config_erasure;
 
+/* [jobs]: how many of a kind one datalake-jobs works on at once; 0: it leaves
+ * them to others */
+typedef struct dl_config_jobs {
+    int64_t schedule;   /* runs of schedules */
+    int64_t repush_all; /* repushes of a dataset */
+    int64_t redrive;    /* redrives of dead letters */
+    int64_t train;      /* trainings */
+} dl_config_jobs;
+
 /* [run] */
 typedef struct dl_config_run {
     const char *dir;        /* pids and pages of numbers of programs */
@@ -111,6 +120,7 @@ typedef struct dl_config {
     dl_config_kafka kafka;         /* [kafka] */
     dl_config_datasets datasets;   /* [datasets] */
     dl_config_erasure erasure;     /* [erasure] */
+    dl_config_jobs jobs;           /* [jobs] */
     dl_config_run run;             /* [run] */
 } dl_config;
 
