@@ -159,4 +159,10 @@ extern const mdl_param mdl_api_search_params[];
 mdl_handler mdl_api_version;
 extern const mdl_param mdl_api_version_params[];
 
+/* mdl_api_repush.c: POST /api/repush/transaction/, GET /api/repush/check/. */
+mdl_handler mdl_api_repush;
+mdl_handler mdl_api_repush_check;
+extern const mdl_body mdl_api_repush_body;
+extern const mdl_param mdl_api_repush_check_params[];
+
 #endif

@@ -110,6 +110,13 @@ const mdl_route mdl_route_table[] = {
     ROUTE(GET, "/api/search/", USER, NULL, JSON, 1,
           mdl_api_search_params, NULL, mdl_api_search, "search"),
 
+    /* Transactions: repush (contract 3.4). */
+    ROUTE(POST, "/api/repush/transaction/", WRITE, "transaction_log", JSON, 1,
+          NULL, &mdl_api_repush_body, mdl_api_repush, "repush"),
+    ROUTE(GET, "/api/repush/check/", READ, "transaction_log", JSON, 1,
+          mdl_api_repush_check_params, NULL, mdl_api_repush_check,
+          "repush-check"),
+
     /* Operations (contract 8). */
     ROUTE(GET, "/", PUBLIC, NULL, ANY, 0,
           NULL, NULL, mdl_api_home, "home"),

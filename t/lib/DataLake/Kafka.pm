@@ -269,17 +269,19 @@ sub escaped {
 }
 
 # Every message of TOPIC now, as hashes partition, offset, timestamp, key,
-# value, in the order of partition and offset.
+# value, headers (name => value; without commas and line ends), in the order of
+# partition and offset.
 sub consume {
     my ($self, $topic) = @_;
     open my $in, '-|', 'kcat', '-q', '-C', '-b', $self->brokers, '-t', $topic,
-      qw(-o beginning -e -f), '%p %o %T %K %S\n%k%s\n'
+      qw(-o beginning -e -f), '%p %o %T %K %S %h\n%k%s\n'
       or die "kcat: $!\n";
     binmode $in;
     my @messages;
     while (defined(my $line = <$in>)) {
-        my ($partition, $offset, $time, $key_length, $length) =
-          split ' ', $line;
+        chomp $line;
+        my ($partition, $offset, $time, $key_length, $length, $headers) =
+          split / /, $line, 6;
         my ($key, $value);
         read $in, $key,   $key_length if $key_length > 0;
         read $in, $value, $length     if $length >= 0;
@@ -290,7 +292,8 @@ sub consume {
             offset    => $offset,
             timestamp => $time,
             key       => $key,
-            value     => $value // ''
+            value     => $value // '',
+            headers   => { map { /^([^=]*)=(.*)/s } split /,/, $headers // '' }
           };
     }
     close $in or die "kcat -C -t $topic failed\n";
