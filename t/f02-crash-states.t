@@ -1,8 +1,8 @@
 #!/usr/bin/env perl
 # f02-crash-states.t - every state a power cut may leave is recovered (F2).
 #
-# A driver writes 200 records in 20 batches into two days, with seals, indexes
-# and a compaction, under strace; its buffers are so small that most of them are
+# A driver writes 200 records in 20 batches into two days, with seals, indexes,
+# a compaction and the removal of a day, under strace; its buffers are so small that most of them are
 # written as whole blocks by the second thread, past the page cache.  From each prefix of its system calls states are
 # built in which pending writes and folder entries are kept, dropped or torn;
 # each is recovered, checked by fsck, and its whole content compared with what
@@ -32,7 +32,7 @@ my $LIMIT  = full_size() ? 3600 : 300; # seconds; the count is the size
 srand hex run_number();
 plan skip_all => 'strace is not installed' if system('command -v strace >/dev/null') != 0;
 $ENV{LAKE_DRIVER_BUFFER} = 8192;
-my $script  = DataLake::LakeScript->new(batches => 20, records => 10, pad => 2000, index => 1);
+my $script  = DataLake::LakeScript->new(batches => 20, records => 10, pad => 2000, index => 1, remove => 1);
 my $scratch = tempdir('dl_f02.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
 my $disk    = tempdir('dl_f02.XXXXXX', DIR => -w 'build' ? 'build' : '/tmp', CLEANUP => 1);
 
@@ -182,6 +182,7 @@ sub self_test {
     my $acked = $crash->acknowledged;
     is($acked, 20, 'the driver acknowledged its 20 commits');
     is(judge($root, $acked), '', 'the lake as it was left is good');
+    is((capture("$DUMP $root d lines"))[1], $script->last, '... without the day that was removed');
     my @lines = split /^/, $script->last;
     isnt($script->judge(join('', @lines[ 1 .. $#lines ]), $acked), '', 'a dropped line is seen');
     isnt($script->judge(join('', @lines, $lines[-1]), $acked), '', 'a doubled line is seen');
@@ -189,7 +190,7 @@ sub self_test {
     isnt($script->judge($script->expected(19), 20), '', 'a lost acknowledged commit is seen');
     is($script->judge($script->expected(20), 19), '', 'an unacknowledged commit may be there');
     cmp_ok($crash->written_behind, '>', 10, 'blocks were written by the second thread');
-    my ($part) = glob "$root/d/*/2026-05-18.json";
+    my ($part) = glob "$root/d/*/2026-05-19.json";
     spoil($part, sub { my $b = shift; substr($b, 40, 1) ^= "\x01"; $b });
     isnt(judge($root, $acked), '', 'a flipped byte in a sealed file is seen');
     my $blind = DataLake::Crash->new(abs_path($disk) . '/traced', "$scratch/log");

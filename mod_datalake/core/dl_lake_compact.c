@@ -20,7 +20,7 @@
 
 /* --- Opening -------------------------------------------------------------- */
 
-static void close_all(const dl_lake_joiner *j)
+void dl_lake_joiner_close(const dl_lake_joiner *j)
 {
     int fds[] = {j->root, j->data,    j->meta,
                  j->idx,  j->compact, j->place.manifests};
@@ -33,9 +33,9 @@ static void close_all(const dl_lake_joiner *j)
     }
 }
 
-static dl_status open_all(dl_lake_joiner *j, const dl_lake_compaction *job,
-                          dl_error *err, apr_pool_t *pool)
+static dl_status open_all(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
 {
+    const dl_lake_compaction *job = j->job;
     char path[DL_LAKE_NAME_MAX + 16];
 
     j->root = j->io->openat(AT_FDCWD, job->root,
@@ -60,8 +60,25 @@ static dl_status open_all(dl_lake_joiner *j, const dl_lake_compaction *job,
     return dl_lake_head_join(&j->head, j->io, j->meta, err, pool);
 }
 
-static dl_status load_manifest(dl_lake_manifest **m, const dl_lake_joiner *j,
-                               dl_error *err, apr_pool_t *pool)
+dl_status dl_lake_joiner_open(dl_lake_joiner *j, const dl_lake_compaction *job,
+                              dl_error *err, apr_pool_t *pool)
+{
+    memset(j, 0, sizeof *j);
+    if (!dl_lake_crash_armed) {
+        dl_lake_crash_arm();
+    }
+    j->job = job;
+    j->io = &dl_lake_io_real;
+    j->root = j->data = j->meta = j->idx = j->compact = -1;
+    j->place.manifests = -1;
+    if (!dl_lake_name_valid(job->dataset)) {
+        return dl_fail(err, DL_NOT_FOUND, 0, "no such dataset");
+    }
+    return open_all(j, err, pool);
+}
+
+dl_status dl_lake_joiner_manifest(dl_lake_manifest **m, const dl_lake_joiner *j,
+                                  dl_error *err, apr_pool_t *pool)
 {
     uint64_t number;
 
@@ -104,7 +121,7 @@ static dl_status record(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err,
     dl_lake_manifest *m;
     dl_lake_sum sum;
 
-    DL_TRY(load_manifest(&m, j, err, pool));
+    DL_TRY(dl_lake_joiner_manifest(&m, j, err, pool));
     DL_TRY(link_newer(j, d, m, err));
     d->recorded = true;
     DL_TRY(dl_lake_rename(j->io, j->compact, d->fresh, j->compact, d->folder,
@@ -222,7 +239,7 @@ static bool wanted(const dl_lake_compaction *job, const dl_lake_part *parts,
 
 /* Finish what an earlier run left: the folders it had prepared are not used
  * again. */
-static dl_status roll_forward(dl_lake_joiner *j, dl_error *err,
+dl_status dl_lake_joiner_roll(dl_lake_joiner *j, dl_error *err,
                               apr_pool_t *pool)
 {
     dl_lake_manifest *m;
@@ -230,7 +247,7 @@ static dl_status roll_forward(dl_lake_joiner *j, dl_error *err,
 
     DL_TRY(dl_lake_lock(j->io, j->place.manifests, LOCK_EX, DL_LAKE_MANIFESTS,
                         err));
-    status = load_manifest(&m, j, err, pool);
+    status = dl_lake_joiner_manifest(&m, j, err, pool);
     if (status == DL_OK && m->number > 0) {
         status = dl_lake_compact_roll(m, &j->place, j->data, j->compact, err);
     }
@@ -260,19 +277,6 @@ static int next_day(const dl_lake_part **parts, int *n, const dl_lake_joiner *j,
         }
     }
     return at;
-}
-
-static uint64_t next_joined_uid(const dl_lake_manifest *m)
-{
-    uint64_t uid = DL_LAKE_JOINED_UID;
-    int i;
-
-    for (i = 0; i < m->n_parts; i++) {
-        if (m->parts[i].uid >= uid) {
-            uid = m->parts[i].uid + 1;
-        }
-    }
-    return uid;
 }
 
 /* Remove from idx/ what a compaction that died has left: files with a joined
@@ -305,9 +309,9 @@ static dl_status join_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
     int n;
 
     apr_pool_create(&iterpool, pool);
-    DL_TRY(roll_forward(j, err, pool));
+    DL_TRY(dl_lake_joiner_roll(j, err, pool));
     DL_TRY(sweep(j, err, iterpool));
-    j->next_uid = next_joined_uid(j->manifest);
+    j->next_uid = dl_lake_manifest_joined_uid(j->manifest);
     for (at = next_day(&parts, &n, j, 0); n > 0;
          at = next_day(&parts, &n, j, at)) {
         j->at.days_left++;
@@ -330,29 +334,18 @@ dl_status dl_lake_compact(dl_lake_compacted *done,
     dl_status status;
 
     memset(done, 0, sizeof *done);
-    memset(&j, 0, sizeof j);
-    if (!dl_lake_crash_armed) {
-        dl_lake_crash_arm();
-    }
-    if (!dl_lake_name_valid(job->dataset)) {
-        return dl_fail(err, DL_NOT_FOUND, 0, "no such dataset");
-    }
-    j.job = job;
-    j.io = &dl_lake_io_real;
-    j.root = j.data = j.meta = j.idx = j.compact = -1;
-    j.place.manifests = -1;
+    apr_pool_create(&pool, scratch_pool);
+    status = dl_lake_joiner_open(&j, job, err, pool);
     j.done = done;
     j.block = malloc(DL_LAKE_JOIN_BLOCK);
     if (j.block == NULL) {
         abort();
     }
-    apr_pool_create(&pool, scratch_pool);
-    status = open_all(&j, job, err, pool);
     if (status == DL_OK) {
         status = join_days(&j, err, pool);
     }
     apr_pool_destroy(pool);
-    close_all(&j);
+    dl_lake_joiner_close(&j);
     free(j.block);
     return status;
 }

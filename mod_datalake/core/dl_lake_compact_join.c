@@ -275,7 +275,7 @@ static dl_status prepare(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err,
     }
     d->joined.state = DL_LAKE_PART_WHOLE;
     DL_TRY(d->n == 1 ? link_one(j, d, err) : join_many(j, d, err, pool));
-    d->joined.first = 1;
+    d->joined.first = d->parts[0].first;
     dl_lake_dir_sync(j->io, d->to, d->fresh);
     DL_LAKE_CRASH("compact-written");
     return DL_OK;

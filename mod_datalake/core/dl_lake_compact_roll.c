@@ -61,9 +61,44 @@ dl_status dl_lake_folder_remove(const dl_lake_io *io, int above,
     return dl_lake_remove(io, above, folder, AT_REMOVEDIR, err);
 }
 
-static dl_status exchange_if_recorded(const dl_lake_manifest *m,
-                                      const dl_lake_io *io, int data,
-                                      int compact, dl_day day, dl_error *err)
+/* Where folders were prepared or moved to, and what the manifest says. */
+typedef struct rolling {
+    const dl_lake_manifest *m; /* the manifest */
+    const dl_lake_io *io;      /* system calls */
+    int data;                  /* folder DATASET */
+    int compact;               /* folder compact/ */
+} rolling;
+
+/* Put the folder of a day back whose removal was not recorded: the manifest
+ * has the day, and nothing stands in its place.  *BACK: done. */
+static dl_status put_back(bool *back, const rolling *r, dl_day day,
+                          dl_error *err)
+{
+    char folder[DL_LAKE_PATH_MAX];
+    char name[DL_LAKE_PATH_MAX];
+    const dl_lake_part *first;
+    dl_error ignored;
+    uint64_t moved;
+
+    *back = false;
+    if (dl_lake_manifest_day(&first, r->m, day) == 0) {
+        return DL_OK;
+    }
+    dl_lake_day_folder(folder, day);
+    dl_lake_part_name(name, first);
+    DL_TRY(size_of(&moved, r->io, r->compact, folder, name, err));
+    /* a rename over a folder with files in it fails: those are the day's */
+    if (moved > 0 && dl_lake_rename(r->io, r->compact, folder, r->data, folder,
+                                    &ignored) == DL_OK) {
+        *back = true;
+        dl_lake_dir_sync(r->io, r->data, folder);
+        dl_lake_dir_sync(r->io, r->compact, folder);
+    }
+    return DL_OK;
+}
+
+static dl_status exchange_if_recorded(const rolling *r, dl_day day,
+                                      dl_error *err)
 {
     char folder[DL_LAKE_PATH_MAX];
     char name[DL_LAKE_PATH_MAX];
@@ -71,21 +106,36 @@ static dl_status exchange_if_recorded(const dl_lake_manifest *m,
     uint64_t prepared;
     uint64_t standing;
 
-    if (dl_lake_manifest_day(&first, m, day) == 0 ||
+    if (dl_lake_manifest_day(&first, r->m, day) == 0 ||
         first->state != DL_LAKE_PART_WHOLE) {
         return DL_OK;
     }
     dl_lake_day_folder(folder, day);
     dl_lake_part_name(name, first);
-    DL_TRY(size_of(&prepared, io, compact, folder, name, err));
-    DL_TRY(size_of(&standing, io, data, folder, name, err));
+    DL_TRY(size_of(&prepared, r->io, r->compact, folder, name, err));
+    DL_TRY(size_of(&standing, r->io, r->data, folder, name, err));
     if (prepared == first->bytes && standing != first->bytes) {
-        DL_TRY(dl_lake_exchange(io, compact, data, folder, err));
+        DL_TRY(dl_lake_exchange(r->io, r->compact, r->data, folder, err));
         DL_LAKE_CRASH("compact-exchanged");
-        dl_lake_dir_sync(io, data, folder);
-        dl_lake_dir_sync(io, compact, folder);
+        dl_lake_dir_sync(r->io, r->data, folder);
+        dl_lake_dir_sync(r->io, r->compact, folder);
     }
     return DL_OK;
+}
+
+/* Finish with the folder of DAY in COMPACT, whatever left it there. */
+static dl_status settle(const rolling *r, dl_day day, dl_error *err)
+{
+    char folder[DL_LAKE_PATH_MAX];
+    bool back;
+
+    DL_TRY(put_back(&back, r, day, err));
+    if (back) {
+        return DL_OK;
+    }
+    DL_TRY(exchange_if_recorded(r, day, err));
+    dl_lake_day_folder(folder, day);
+    return dl_lake_folder_remove(r->io, r->compact, folder, err);
 }
 
 dl_status dl_lake_compact_roll(const dl_lake_manifest *m,
@@ -93,6 +143,7 @@ dl_status dl_lake_compact_roll(const dl_lake_manifest *m,
                                int compact, dl_error *err)
 {
     const dl_lake_io *io = place->io;
+    const rolling r = {.m = m, .io = io, .data = data, .compact = compact};
     dl_status status = DL_OK;
     struct dirent *entry;
     dl_day day;
@@ -111,10 +162,7 @@ dl_status dl_lake_compact_roll(const dl_lake_manifest *m,
 
         if (strncmp(name, "dt=", 3) == 0 &&
             dl_day_parse(&day, name + 3, strlen(name + 3))) {
-            status = exchange_if_recorded(m, io, data, compact, day, err);
-            if (status == DL_OK) {
-                status = dl_lake_folder_remove(io, compact, name, err);
-            }
+            status = settle(&r, day, err);
         }
     }
     closedir(dir);

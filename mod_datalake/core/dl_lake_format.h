@@ -63,6 +63,7 @@
 /* 8 Manifests */
 #define DL_LAKE_TYPE_PART    0x10         /* a sealed part */
 #define DL_LAKE_TYPE_SUM     0x11         /* SHA-256 of a day so far */
+#define DL_LAKE_TYPE_REMOVED 0x12         /* a day that was removed */
 #define DL_LAKE_MANIFEST_MIN (256u << 10) /* not written anew below it */
 #define DL_LAKE_LENGTH_BITS  40           /* of a manifest's word */
 

@@ -303,8 +303,13 @@ static void check_order(dl_lake_checking *c)
 
     for (i = 0; i < m->n_parts; i++) {
         bool first = i == 0 || m->parts[i - 1].day != m->parts[i].day;
+        const dl_lake_removed *removed =
+            first ? dl_lake_manifest_removed(m, m->parts[i].day) : NULL;
+        uint32_t before = removed != NULL ? removed->number
+                          : first         ? 0
+                                          : m->parts[i - 1].number;
 
-        if (!first && m->parts[i - 1].number + 1 != m->parts[i].first) {
+        if (before + 1 != m->parts[i].first) {
             complain_meta(c, DL_LAKE_MANIFESTS,
                           "a day has a gap between its parts");
         }

@@ -52,6 +52,25 @@ typedef struct dl_lake_joining {
     bool recorded;                 /* the manifest may have it */
 } dl_lake_joining;
 
+/* Fill *J for the dataset of JOB, its folders open and compact/ locked.  Close
+ * it whatever comes of it.  DL_NOT_FOUND: no such dataset; DL_BUSY: another
+ * process has the lock. */
+DL_MUSTCHECK dl_status dl_lake_joiner_open(dl_lake_joiner *j,
+                                           const dl_lake_compaction *job,
+                                           dl_error *err, apr_pool_t *pool);
+
+/* Close the folders of J. */
+void dl_lake_joiner_close(const dl_lake_joiner *j);
+
+/* Set *M, in POOL, to the manifest as it is; number 0: there is none. */
+DL_MUSTCHECK dl_status dl_lake_joiner_manifest(dl_lake_manifest **m,
+                                               const dl_lake_joiner *j,
+                                               dl_error *err, apr_pool_t *pool);
+
+/* Finish what an earlier run left, and set j->manifest, in POOL. */
+DL_MUSTCHECK dl_status dl_lake_joiner_roll(dl_lake_joiner *j, dl_error *err,
+                                           apr_pool_t *pool);
+
 /* Do step 1 of FORMAT.md 12 for the day of D, whose folders are open: write
  * or link its file, its trail and its index, and sync them.  Fails as
  * dl_lake_compact. */

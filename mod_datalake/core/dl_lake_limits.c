@@ -13,15 +13,28 @@
 
 #include <time.h>
 
+/* Up to which part DAY was removed in SNAP; 0: it never was. */
+static uint32_t removed_until(const dl_lake_snapshot *snap, dl_day day)
+{
+    const dl_lake_removed *removed =
+        dl_lake_manifest_removed(&snap->shared->sealed->manifest, day);
+
+    return removed != NULL ? removed->number : 0;
+}
+
 dl_status dl_lake_layout_renew(dl_lake_snapshot **layout,
-                               const dl_lake_snapshot *snap, dl_error *err,
-                               apr_pool_t *pool)
+                               const dl_lake_snapshot *snap, dl_day day,
+                               dl_error *err, apr_pool_t *pool)
 {
     const struct timespec moment = {.tv_nsec = 1000000};
 
     nanosleep(&moment, NULL);
-    return dl_lake_snapshot_open(layout, snap->lake, snap->dataset->name, err,
-                                 pool);
+    DL_TRY(dl_lake_snapshot_open(layout, snap->lake, snap->dataset->name, err,
+                                 pool));
+    if (removed_until(*layout, day) != removed_until(snap, day)) {
+        return dl_fail(err, DL_NOT_FOUND, 0, "the day was removed");
+    }
+    return DL_OK;
 }
 
 /* Set *COMMITS to how many commits of the part being walked ended at or
@@ -160,7 +173,7 @@ static dl_status find_limits(dl_lake_day *day, dl_lake_snapshot *snap,
     int tries;
 
     for (tries = 0; tries < DL_LAKE_TRIES && status == DL_NOT_FOUND; tries++) {
-        DL_TRY(dl_lake_layout_renew(&newer, snap, err, pool));
+        DL_TRY(dl_lake_layout_renew(&newer, snap, range->day, err, pool));
         s.layout = newer;
         status = set_limits(day, &s, err);
     }

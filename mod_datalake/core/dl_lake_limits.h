@@ -20,9 +20,10 @@ DL_MUSTCHECK dl_status dl_lake_limits_find(dl_lake_day *day,
                                            apr_pool_t *scratch_pool);
 
 /* Wait a millisecond and set *LAYOUT, in POOL, to where the files of SNAP are
- * by then. */
+ * by then.  DL_NOT_FOUND: DAY was removed since. */
 DL_MUSTCHECK dl_status dl_lake_layout_renew(dl_lake_snapshot **layout,
                                             const dl_lake_snapshot *snap,
-                                            dl_error *err, apr_pool_t *pool);
+                                            dl_day day, dl_error *err,
+                                            apr_pool_t *pool);
 
 #endif

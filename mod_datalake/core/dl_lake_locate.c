@@ -141,7 +141,7 @@ static dl_status find_holder(holder *h, dl_lake_snapshot *snap,
     int tries;
 
     for (tries = 0; tries < DL_LAKE_TRIES && status == DL_NOT_FOUND; tries++) {
-        DL_TRY(dl_lake_layout_renew(&newer, snap, err, pool));
+        DL_TRY(dl_lake_layout_renew(&newer, snap, spot->day, err, pool));
         status = search_day(h, newer, spot, err, pool);
     }
     if (status == DL_NOT_FOUND) {

@@ -18,8 +18,10 @@ static apr_status_t free_arrays(void *context)
 
     free(m->parts);
     free(m->sums);
+    free(m->removed);
     m->parts = NULL;
     m->sums = NULL;
+    m->removed = NULL;
     return APR_SUCCESS;
 }
 
@@ -107,6 +109,52 @@ const dl_lake_sum *dl_lake_manifest_sum(const dl_lake_manifest *m, dl_day day)
                                                           : NULL;
 }
 
+static int removed_place(const dl_lake_manifest *m, dl_day day)
+{
+    int low = 0;
+    int high = m->n_removed;
+
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+
+        if (m->removed[middle].day < day) {
+            low = middle + 1;
+        }
+        else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+const dl_lake_removed *dl_lake_manifest_removed(const dl_lake_manifest *m,
+                                                dl_day day)
+{
+    int place = removed_place(m, day);
+
+    return place < m->n_removed && m->removed[place].day == day
+               ? &m->removed[place]
+               : NULL;
+}
+
+uint64_t dl_lake_manifest_joined_uid(const dl_lake_manifest *m)
+{
+    uint64_t uid = DL_LAKE_JOINED_UID;
+    int i;
+
+    for (i = 0; i < m->n_parts; i++) {
+        if (m->parts[i].uid >= uid) {
+            uid = m->parts[i].uid + 1;
+        }
+    }
+    for (i = 0; i < m->n_removed; i++) {
+        if (DL_LAKE_JOINED_UID + m->removed[i].joined > uid) {
+            uid = DL_LAKE_JOINED_UID + m->removed[i].joined;
+        }
+    }
+    return uid;
+}
+
 /* --- Applying ------------------------------------------------------------- */
 
 static void *grown(void *array, int *size, size_t element)
@@ -176,6 +224,39 @@ void dl_lake_manifest_apply_sum(dl_lake_manifest *m, const dl_lake_sum *sum)
     m->sums[place] = *sum;
 }
 
+void dl_lake_manifest_apply_removed(dl_lake_manifest *m,
+                                    const dl_lake_removed *removed)
+{
+    int part = part_place(m, removed->day);
+    int sum = sum_place(m, removed->day);
+    int place = removed_place(m, removed->day);
+    int n = 0;
+
+    while (part + n < m->n_parts && m->parts[part + n].day == removed->day &&
+           m->parts[part + n].number <= removed->number) {
+        n++;
+    }
+    if (n > 0) {
+        remove_parts(m, part, n);
+    }
+    if (sum < m->n_sums && m->sums[sum].day == removed->day &&
+        m->sums[sum].number <= removed->number) {
+        memmove(m->sums + sum, m->sums + sum + 1,
+                (size_t)(m->n_sums - sum - 1) * sizeof *m->sums);
+        m->n_sums--;
+    }
+    if (place == m->n_removed || m->removed[place].day != removed->day) {
+        if (m->n_removed == m->removed_size) {
+            m->removed =
+                grown(m->removed, &m->removed_size, sizeof *m->removed);
+        }
+        memmove(m->removed + place + 1, m->removed + place,
+                (size_t)(m->n_removed - place) * sizeof *m->removed);
+        m->n_removed++;
+    }
+    m->removed[place] = *removed;
+}
+
 /* --- Reading -------------------------------------------------------------- */
 
 static void get_part(dl_lake_manifest *m, dl_lake_in *in)
@@ -232,6 +313,22 @@ static void get_sum(dl_lake_manifest *m, dl_lake_in *in)
     dl_lake_manifest_apply_sum(m, &sum);
 }
 
+static void get_removed(dl_lake_manifest *m, dl_lake_in *in)
+{
+    dl_lake_removed removed;
+    int64_t day = dl_lake_get_zigzag(in);
+
+    removed.day = (dl_day)day;
+    removed.number = (uint32_t)dl_lake_get_bounded(in, UINT32_MAX);
+    removed.joined = dl_lake_get_bounded(in, DL_LAKE_JOINED_UID - 1);
+    if (day != removed.day || removed.number == 0) {
+        in->bad = true;
+    }
+    if (!in->bad) {
+        dl_lake_manifest_apply_removed(m, &removed);
+    }
+}
+
 /* Apply the records in PAYLOAD, which were written together. */
 static bool apply(dl_lake_manifest *m, const uint8_t *payload, size_t len)
 {
@@ -244,6 +341,9 @@ static bool apply(dl_lake_manifest *m, const uint8_t *payload, size_t len)
             break;
         case DL_LAKE_TYPE_SUM:
             get_sum(m, &in);
+            break;
+        case DL_LAKE_TYPE_REMOVED:
+            get_removed(m, &in);
             break;
         default:
             in.bad = true;

@@ -22,19 +22,29 @@ typedef struct dl_lake_sum {
     bool has_state;                       /* whether STATE is known */
 } dl_lake_sum;
 
+/* A day that was removed. */
+typedef struct dl_lake_removed {
+    dl_day day;      /* which day */
+    uint32_t number; /* up to and with this part */
+    uint64_t joined; /* uids of joined files that had been given away */
+} dl_lake_removed;
+
 /* What a manifest says. */
 typedef struct dl_lake_manifest {
-    uint64_t id;         /* of the dataset */
-    uint64_t number;     /* of the file, 0: there is none yet */
-    uint64_t length;     /* bytes of whole frames */
-    uint64_t bytes;      /* of all parts together */
-    uint64_t records;    /* of all parts together */
-    int n_parts;         /* entries of PARTS */
-    int parts_size;      /* room in it */
-    dl_lake_part *parts; /* by day and number; malloc */
-    int n_sums;          /* entries of SUMS */
-    int sums_size;       /* room in it */
-    dl_lake_sum *sums;   /* by day, one each; malloc */
+    uint64_t id;              /* of the dataset */
+    uint64_t number;          /* of the file, 0: there is none yet */
+    uint64_t length;          /* bytes of whole frames */
+    uint64_t bytes;           /* of all parts together */
+    uint64_t records;         /* of all parts together */
+    int n_parts;              /* entries of PARTS */
+    int parts_size;           /* room in it */
+    dl_lake_part *parts;      /* by day and number; malloc */
+    int n_sums;               /* entries of SUMS */
+    int sums_size;            /* room in it */
+    dl_lake_sum *sums;        /* by day, one each; malloc */
+    int n_removed;            /* entries of REMOVED */
+    int removed_size;         /* room in it */
+    dl_lake_removed *removed; /* by day, one each; malloc */
 } dl_lake_manifest;
 
 /* Where a manifest lies. */
@@ -70,6 +80,19 @@ const dl_lake_part *dl_lake_manifest_covers(const dl_lake_manifest *m,
 
 /* The sum of DAY, or NULL. */
 const dl_lake_sum *dl_lake_manifest_sum(const dl_lake_manifest *m, dl_day day);
+
+/* The newest removal of DAY, or NULL. */
+const dl_lake_removed *dl_lake_manifest_removed(const dl_lake_manifest *m,
+                                                dl_day day);
+
+/* The uid of the next joined file: none was ever given away twice. */
+uint64_t dl_lake_manifest_joined_uid(const dl_lake_manifest *m);
+
+/* Write that the sealed parts of DAY are removed behind M, durably, and let M
+ * say so.  Conditions and failures as dl_lake_manifest_append. */
+DL_MUSTCHECK dl_status dl_lake_manifest_remove(
+    dl_lake_manifest *m, const dl_lake_manifest_place *place, dl_day day,
+    dl_error *err);
 
 /* Write the N PARTS and, where it is not NULL, SUM behind M, durably, and let
  * M say so; write the file anew when it has grown too much.  The caller holds

@@ -41,6 +41,14 @@ static void add_sum(dl_lake_bytes *bytes, const dl_lake_sum *sum)
     dl_lake_add_text(bytes, sum->state, sum->has_state ? sizeof sum->state : 0);
 }
 
+static void add_removed(dl_lake_bytes *bytes, const dl_lake_removed *removed)
+{
+    dl_lake_add_u8(bytes, DL_LAKE_TYPE_REMOVED);
+    dl_lake_add_zigzag(bytes, removed->day);
+    dl_lake_add_varint(bytes, removed->number);
+    dl_lake_add_varint(bytes, removed->joined);
+}
+
 /* --- Anew ----------------------------------------------------------------- */
 
 /* Write LEN bytes of DATA to NAME in the folder DIR by way of NAME.new. */
@@ -65,10 +73,14 @@ static dl_status put_file(const dl_lake_io *io, int dir, const char *name,
     return DL_OK;
 }
 
+/* Removals stand first: parts of a day that came again stand behind its. */
 static void add_all(dl_lake_bytes *bytes, const dl_lake_manifest *m)
 {
     int i;
 
+    for (i = 0; i < m->n_removed; i++) {
+        add_removed(bytes, &m->removed[i]);
+    }
     for (i = 0; i < m->n_parts; i++) {
         add_part(bytes, &m->parts[i]);
     }
@@ -131,21 +143,54 @@ static dl_status append_bytes(dl_lake_manifest *m,
 
 static bool has_grown_too_much(const dl_lake_manifest *m)
 {
-    uint64_t need = (uint64_t)m->n_parts * 100 + (uint64_t)m->n_sums * 180;
+    uint64_t need = (uint64_t)m->n_parts * 100 + (uint64_t)m->n_sums * 180 +
+                    (uint64_t)m->n_removed * 16;
 
     return m->length > DL_LAKE_MANIFEST_MIN && m->length > 2 * need;
 }
 
-dl_status dl_lake_manifest_append(dl_lake_manifest *m,
-                                  const dl_lake_manifest_place *place,
-                                  const dl_lake_part *parts, int n,
-                                  const dl_lake_sum *sum, dl_error *err)
+/* What is written behind a manifest, in one frame. */
+typedef struct additions {
+    const dl_lake_part *parts;      /* N parts */
+    int n;                          /* how many */
+    const dl_lake_sum *sum;         /* or NULL */
+    const dl_lake_removed *removed; /* or NULL */
+} additions;
+
+static void add_additions(dl_lake_bytes *bytes, const additions *a)
+{
+    for (int i = 0; i < a->n; i++) {
+        add_part(bytes, &a->parts[i]);
+    }
+    if (a->sum != NULL) {
+        add_sum(bytes, a->sum);
+    }
+    if (a->removed != NULL) {
+        add_removed(bytes, a->removed);
+    }
+}
+
+static void apply_additions(dl_lake_manifest *m, const additions *a)
+{
+    for (int i = 0; i < a->n; i++) {
+        dl_lake_manifest_apply_part(m, &a->parts[i]);
+    }
+    if (a->sum != NULL) {
+        dl_lake_manifest_apply_sum(m, a->sum);
+    }
+    if (a->removed != NULL) {
+        dl_lake_manifest_apply_removed(m, a->removed);
+    }
+}
+
+static dl_status append(dl_lake_manifest *m,
+                        const dl_lake_manifest_place *place, const additions *a,
+                        dl_error *err)
 {
     bool anew = m->number == 0 || has_grown_too_much(m);
     dl_lake_bytes bytes = {.data = NULL};
     dl_status status;
     size_t frame;
-    int i;
 
     if (anew) {
         dl_lake_header_add(&bytes, 'M', m->id, m->number + 1, place->dataset);
@@ -154,21 +199,41 @@ dl_status dl_lake_manifest_append(dl_lake_manifest *m,
     if (anew) {
         add_all(&bytes, m);
     }
-    for (i = 0; i < n; i++) {
-        add_part(&bytes, &parts[i]);
-    }
-    if (sum != NULL) {
-        add_sum(&bytes, sum);
-    }
+    add_additions(&bytes, a);
     dl_lake_frame_end(&bytes, frame);
     status = anew ? write_anew(m, place, &bytes, err)
                   : append_bytes(m, place, &bytes, err);
     dl_lake_bytes_free(&bytes);
-    for (i = 0; i < n && status == DL_OK; i++) {
-        dl_lake_manifest_apply_part(m, &parts[i]);
-    }
-    if (sum != NULL && status == DL_OK) {
-        dl_lake_manifest_apply_sum(m, sum);
+    if (status == DL_OK) {
+        apply_additions(m, a);
     }
     return status;
+}
+
+dl_status dl_lake_manifest_append(dl_lake_manifest *m,
+                                  const dl_lake_manifest_place *place,
+                                  const dl_lake_part *parts, int n,
+                                  const dl_lake_sum *sum, dl_error *err)
+{
+    const additions a = {.parts = parts, .n = n, .sum = sum};
+
+    return append(m, place, &a, err);
+}
+
+dl_status dl_lake_manifest_remove(dl_lake_manifest *m,
+                                  const dl_lake_manifest_place *place,
+                                  dl_day day, dl_error *err)
+{
+    const dl_lake_part *parts;
+    int n = dl_lake_manifest_day(&parts, m, day);
+    dl_lake_removed removed = {.day = day,
+                               .joined = dl_lake_manifest_joined_uid(m) -
+                                         DL_LAKE_JOINED_UID};
+    const additions a = {.removed = &removed};
+
+    if (n == 0) {
+        return DL_OK;
+    }
+    removed.number = parts[n - 1].number;
+    return append(m, place, &a, err);
 }

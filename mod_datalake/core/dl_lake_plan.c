@@ -277,7 +277,7 @@ static dl_status renew_layout(dl_lake_scan *scan, dl_error *err)
     }
     apr_pool_clear(scan->layout_pool);
     scan->layout = scan->snap;
-    return dl_lake_layout_renew(&scan->layout, scan->snap, err,
+    return dl_lake_layout_renew(&scan->layout, scan->snap, scan->day.day, err,
                                 scan->layout_pool);
 }
 
@@ -292,7 +292,8 @@ dl_status dl_lake_scan_plan(dl_lake_stretch *stretch, dl_lake_scan *scan,
         status = plan_some(stretch, scan, err);
         if (status == DL_NOT_FOUND && tries++ < DL_LAKE_TRIES) {
             memset(stretch, 0, offsetof(dl_lake_stretch, sums));
-            status = renew_layout(scan, err);
+            DL_TRY(renew_layout(scan, err));
+            status = DL_OK;
         }
         if (status == DL_NOT_FOUND) {
             return dl_fail(err, DL_CORRUPT, 0, "a part of the day is missing");

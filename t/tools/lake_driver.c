@@ -9,6 +9,7 @@
  *         S now_us                             commit and seal all
  *         T now_us                             tick
  *         K now_us                             compact the days before now
+ *         D now_us                             remove the days before now
  *         I now_us                             make the indexes of all parts
  *     A record below the writer's next offset is skipped, so a script may be
  *     run again on a lake of any earlier state.  After a failed call the
@@ -31,6 +32,7 @@
 #include "dl_lake_compact.h"
 #include "dl_lake_fsck.h"
 #include "dl_lake_indexing.h"
+#include "dl_lake_retention.h"
 #include "dl_lake_writer.h"
 
 #include <inttypes.h>
@@ -77,9 +79,9 @@ static void acknowledge(const driver *d)
 
 /* One parsed line of a script. */
 typedef struct step {
-    char verb;      /* R, Q, A, C, S, T, K, I */
+    char verb;      /* R, Q, A, C, S, T, K, D, I */
     dl_coord coord; /* of R, Q, A */
-    int64_t time;   /* of R, C, S, T, K */
+    int64_t time;   /* of R, C, S, T, K, D */
     char *word;     /* reason of Q */
     char *text;     /* of R, Q */
 } step;
@@ -96,7 +98,7 @@ static void parse(step *s, char *line)
         s->coord.offset = strtoll(at, &at, 10);
         s->coord.time = 1700000000000000 + s->coord.offset * 1000;
     }
-    if (strchr("RCSTKI", s->verb) != NULL) {
+    if (strchr("RCSTKDI", s->verb) != NULL) {
         s->time = strtoll(at, &at, 10);
     }
     at += strspn(at, " ");
@@ -143,6 +145,19 @@ static dl_status compact(const driver *d, const step *s, dl_error *err)
 
     apr_pool_create(&scratch, NULL);
     status = dl_lake_compact(&done, &job, err, scratch);
+    apr_pool_destroy(scratch);
+    return status;
+}
+
+static dl_status remove_days(const driver *d, const step *s, dl_error *err)
+{
+    const dl_lake_retiring job = {
+        .root = d->root, .dataset = d->dataset, .before = dl_time_day(s->time)};
+    apr_pool_t *scratch;
+    dl_status status;
+
+    apr_pool_create(&scratch, NULL);
+    status = dl_lake_retire(&job, err, scratch);
     apr_pool_destroy(scratch);
     return status;
 }
@@ -195,6 +210,8 @@ static dl_status run_step(const driver *d, const step *s, dl_error *err)
         return dl_lake_writer_tick(d->w, s->time, err);
     case 'K':
         return compact(d, s, err);
+    case 'D':
+        return remove_days(d, s, err);
     case 'I':
         return make_indexes(d, err);
     default:

@@ -2,7 +2,8 @@
 #
 #   my $script = DataLake::LakeScript->new(batches => 20, records => 10,
 #       pad => 300,                   # characters a record has at most
-#       index => 1);                  # make indexes, too
+#       index => 1,                   # make indexes, too
+#       remove => 1);                 # and remove the first day at the end
 #   $script->save($file);
 #   $script->judge($dump, $acked);    # '' or what is wrong
 #
@@ -21,7 +22,7 @@ my %NAME = (DAY, '2026-05-18', DAY + 1, '2026-05-19');
 
 sub new {
     my ($class, %o) = @_;
-    my $self = bless { pad => $o{pad} // 300, index => $o{index}, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
+    my $self = bless { pad => $o{pad} // 300, index => $o{index}, remove => $o{remove}, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
     my $state = { next => [ 0, 0, 0 ], now => DAY * US + 3_600_000_000, days => {}, aside => [] };
     for my $batch (1 .. $o{batches}) {
         $self->add_record($state) for 1 .. $o{records};
@@ -67,6 +68,13 @@ sub add_work {
       if $batch == int $batches * 0.7;
     push @{ $self->{lines} }, "I $state->{now}"
       if $batch == int $batches * 0.8 && $self->{index};
+    return if $batch != $batches || !$self->{remove};
+
+    # All is sealed, so that all of the day goes, also when the script is run
+    # again on what it had reached.
+    push @{ $self->{lines} }, "S $state->{now}", sprintf 'D %d', (DAY + 1) * US;
+    delete $state->{days}{ (DAY) };
+    $self->{removed} = dump_of($state);
 }
 
 sub dump_of {
@@ -87,7 +95,7 @@ sub save {
 }
 
 sub expected { return $_[0]{expected}[ $_[1] ] }
-sub last     { return $_[0]{expected}[-1] }
+sub last     { return $_[0]{removed} // $_[0]{expected}[-1] }
 sub commits  { return $#{ $_[0]{expected} } }
 
 # The number of the commit that the line ACK of the driver tells about.
@@ -105,6 +113,7 @@ sub judge {
     for my $i ($acked .. $#$expected) {
         return '' if $dump eq $expected->[$i];
     }
+    return '' if $dump eq $self->last;
     for my $i (0 .. $acked - 1) {
         return 'acknowledged commit ' . ($i + 1) . ' is lost' if $dump eq $expected->[$i];
     }

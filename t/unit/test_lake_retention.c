@@ -1,0 +1,190 @@
+/* test_lake_retention.c - Removing days of the lake.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_lake_compact.h"
+#include "dl_lake_fsck.h"
+#include "dl_lake_retention.h"
+#include "lake_fixture.h"
+
+#include "tap.h"
+
+static dl_lake_gone told[4];
+static int n_told;
+
+static void note(void *context, const dl_lake_gone *gone)
+{
+    (void)context;
+    if (n_told < 4) {
+        told[n_told] = *gone;
+    }
+    n_told++;
+}
+
+/* Remove the days before BEFORE. */
+static dl_status retire(dl_day before, bool dry_run)
+{
+    dl_lake_retiring job = {.root = fixture_root,
+                            .dataset = "d",
+                            .before = before,
+                            .dry_run = dry_run,
+                            .gone = note};
+    dl_error err = {.status = DL_OK};
+    apr_pool_t *pool;
+    dl_status status;
+
+    n_told = 0;
+    apr_pool_create(&pool, NULL);
+    status = dl_lake_retire(&job, &err, pool);
+    apr_pool_destroy(pool);
+    if (status != DL_OK) {
+        printf("# %s\n", err.text);
+    }
+    return status;
+}
+
+static dl_status compact(void)
+{
+    dl_lake_compaction job = {.root = fixture_root,
+                              .dataset = "d",
+                              .before = DAY_B + 1,
+                              .only = DL_DAY_NONE};
+    dl_error err = {.status = DL_OK};
+    dl_lake_compacted done;
+    apr_pool_t *pool;
+    dl_status status;
+
+    apr_pool_create(&pool, NULL);
+    status = dl_lake_compact(&done, &job, &err, pool);
+    apr_pool_destroy(pool);
+    return status;
+}
+
+static void say(void *context, const char *file, const char *text)
+{
+    (void)context;
+    printf("# %s: %s\n", file, text);
+}
+
+static int problems(void)
+{
+    dl_lake_check check = {
+        .root = fixture_root, .dataset = "d", .problem = say};
+    dl_error err = {.status = DL_OK};
+    dl_lake_findings found;
+    apr_pool_t *pool;
+    dl_status status;
+
+    apr_pool_create(&pool, NULL);
+    status = dl_lake_fsck(&found, &check, &err, pool);
+    apr_pool_destroy(pool);
+    return status == DL_OK ? found.problems : -1;
+}
+
+static const char *read_day(dl_day day)
+{
+    static char text[2000];
+    dl_lake_range range = {.day = day, .as_of = DL_TIME_NONE};
+
+    return fixture_read(text, sizeof text, &range);
+}
+
+static int parts_of_uid(const char *pattern)
+{
+    char command[200];
+    FILE *out;
+    int n = -1;
+
+    snprintf(command, sizeof command, "ls %s/%s 2>/dev/null | wc -l",
+             fixture_root, pattern);
+    out = popen(command, "r"); /* NOLINT: a test, a constant pattern */
+    if (out != NULL) {
+        if (fscanf(out, "%d", &n) != 1) { /* NOLINT: a small number */
+            n = -1;
+        }
+        pclose(out);
+    }
+    return n;
+}
+
+static void test_removal(void)
+{
+    dl_lake_range all_of_a = {.day = DAY_A, .as_of = DL_TIME_NONE};
+    dl_error err = {.status = DL_OK};
+    dl_lake_snapshot *before = NULL;
+    dl_lake_scan *scan = NULL;
+    dl_lake_line line;
+    dl_lake_writer *w;
+    dl_lake *lake;
+    apr_pool_t *own;
+    apr_pool_t *reader;
+
+    fixture_begin();
+    ok(fixture_writer(&w, &own, &err) == DL_OK &&
+           fixture_batch(w, TIME_A, 0, 0, 2, 1000000, &err) == DL_OK &&
+           fixture_batch(w, TIME_B, 0, 2, 1, 1100000, &err) == DL_OK &&
+           dl_lake_writer_seal(w, 1200000, &err) == DL_OK &&
+           fixture_batch(w, TIME_A, 1, 0, 1, 1300000, &err) == DL_OK &&
+           dl_lake_writer_seal(w, 1400000, &err) == DL_OK && compact() == DL_OK,
+       "given two days, one of them compacted");
+    apr_pool_create(&reader, NULL);
+    ok(dl_lake_open(&lake, fixture_root, &err, reader) == DL_OK &&
+           dl_lake_snapshot_open(&before, lake, "d", &err, reader) == DL_OK,
+       "... and a reader's snapshot of before");
+    is_int(retire(DAY_B, true), DL_OK, "a dry run");
+    is_int(n_told, 1, "... tells of the day that would go");
+    is_int((long long)told[0].records, 3, "... and of its records");
+    is_str(read_day(DAY_A),
+           "{\"p\":0,\"o\":0};{\"p\":0,\"o\":1};{\"p\":1,\"o\":0};",
+           "... and removes nothing");
+    is_int(retire(DAY_B, false), DL_OK, "a removal");
+    is_int(n_told == 1 && told[0].day == DAY_A, 1, "... tells of the day");
+    is_str(read_day(DAY_A), "not-found", "... whose reads are not-found");
+    is_str(read_day(DAY_B), "{\"p\":0,\"o\":2};", "... the next day stays");
+    ok(before != NULL && (dl_lake_scan_open(&scan, before, &all_of_a, &err,
+                                            reader) == DL_NOT_FOUND ||
+                          dl_lake_scan_next(&line, scan, &err) == DL_NOT_FOUND),
+       "... a snapshot of before says not-found, too");
+    is_int(parts_of_uid("_lake/d/idx/*"), 1,
+           "... only the next day's trail is left");
+    is_int(parts_of_uid("_lake/d/compact/"), 0, "... nothing of its folder");
+    is_int(problems(), 0, "... and fsck finds nothing");
+    is_int(retire(DAY_B, false), DL_OK, "again");
+    is_int(n_told, 0, "... there is nothing to do");
+
+    ok(fixture_batch(w, TIME_A, 1, 1, 1, 1500000, &err) == DL_OK,
+       "a late record of the day");
+    is_str(read_day(DAY_A), "{\"p\":1,\"o\":1};", "... is the day");
+    is_int(retire(DAY_B, false), DL_OK, "a removal while it is not sealed");
+    is_str(read_day(DAY_A), "{\"p\":1,\"o\":1};", "... leaves it");
+    ok(dl_lake_writer_seal(w, 1600000, &err) == DL_OK &&
+           parts_of_uid("d/dt=2026-05-18/2026-05-18.003.json") == 1,
+       "sealed, its part's number goes on behind the removed ones");
+    is_int(problems(), 0, "... fsck finds nothing");
+    ok(fixture_batch(w, TIME_A, 1, 2, 1, 1700000, &err) == DL_OK &&
+           dl_lake_writer_seal(w, 1800000, &err) == DL_OK && compact() == DL_OK,
+       "it is compacted with a later one");
+    is_str(read_day(DAY_A), "{\"p\":1,\"o\":1};{\"p\":1,\"o\":2};",
+           "... and has both");
+    is_int(parts_of_uid("_lake/d/idx/8000000000000000.*"), 0,
+           "... under a uid that no removed file had");
+    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(retire(DAY_B + 1, false), DL_OK, "both days removed");
+    is_int(n_told, 2, "... are told");
+    is_str(read_day(DAY_A), "not-found", "... the first is gone again");
+    is_str(read_day(DAY_B), "not-found", "... the second, too");
+    is_int(problems(), 0, "... fsck finds nothing");
+    apr_pool_destroy(reader);
+    apr_pool_destroy(own);
+    ok(fixture_writer(&w, &own, &err) == DL_OK, "a recovery after all that");
+    is_int(dl_lake_writer_next(w, 1), 3, "... goes on at the same offset");
+    is_int(problems(), 0, "... and fsck finds nothing");
+    apr_pool_destroy(own);
+    fixture_end();
+}
+
+int main(void)
+{
+    apr_initialize();
+    test_removal();
+    return done();
+}
