@@ -49,6 +49,8 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.idempotency_key TO {api};
 GRANT SELECT ON {db}.audit_entry TO {api};
 GRANT SELECT, INSERT, UPDATE ON {db}.job TO {api};
 GRANT SELECT, UPDATE ON {db}.schedule TO {api};
+GRANT SELECT ON {db}.model TO {api};
+GRANT SELECT, UPDATE ON {db}.model_target TO {api};
 GRANT SELECT, INSERT ON {db}.pipeline_run TO {api};
 
 CREATE USER IF NOT EXISTS {jobs} IDENTIFIED BY {jobs.password};
@@ -78,5 +80,6 @@ GRANT SELECT, INSERT, DELETE ON {db}.audit_head TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.audit_file TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.job TO {jobs};
 GRANT SELECT, INSERT, UPDATE ON {db}.schedule TO {jobs};
+GRANT SELECT, INSERT ON {db}.model TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.pipeline_run TO {jobs};
 GRANT SELECT ON {db}.schema_version TO {jobs};

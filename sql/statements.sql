@@ -215,6 +215,30 @@ WHERE id = ? AND owner = ? AND attempt = ? AND state = 'running';
 UPDATE job SET state = 'queued', owner = NULL, lease_until = NULL
 WHERE id = ? AND owner = ? AND attempt = ? AND state = 'running';
 
+-- STMT_MODEL_LOCK: nobody else asks for a training of this target meanwhile
+SELECT target FROM model_target WHERE target = ? FOR UPDATE;
+
+-- STMT_MODEL_TRAINING: the training of a target that is not over
+SELECT id FROM job WHERE kind = 'train' AND state IN ('queued', 'running')
+AND parameters LIKE ? ORDER BY created_at LIMIT 1;
+
+-- STMT_MODEL_LAST: the highest version of a target
+SELECT COALESCE(MAX(version), 0) FROM model WHERE target = ?;
+
+-- STMT_MODEL_ADD: a model that was trained
+INSERT INTO model (id, target, version, algorithm, trained_at, n_train, n_test,
+metrics, details, lake_version) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- STMT_MODEL_PAGE: models, newest first
+SELECT id, target, version, algorithm, trained_at, n_train, n_test, metrics,
+details, lake_version FROM model
+WHERE trained_at <= ? AND (trained_at < ? OR id < ?)
+ORDER BY trained_at DESC, id DESC LIMIT ?;
+
+-- STMT_MODEL_FIND: one model
+SELECT id, target, version, algorithm, trained_at, n_train, n_test, metrics,
+details, lake_version FROM model WHERE id = ?;
+
 -- STMT_SCHEDULE_LIST: schedules by name, page by page
 SELECT name, calendar, time_zone, enabled, next_run FROM schedule
 WHERE name > ? ORDER BY name LIMIT ?;

@@ -104,6 +104,11 @@ typedef struct dl_config_jobs {
     int64_t redrive;    /* redrives of dead letters */
     int64_t train;      /* trainings */
 } dl_config_jobs;
+/* [train] */
+typedef struct dl_config_train {
+    int64_t rows;    /* transactions a model is made of, at most */
+    int64_t threads; /* at work on one */
+} dl_config_train;
 
 /* [run] */
 typedef struct dl_config_run {
@@ -121,6 +126,7 @@ typedef struct dl_config {
     dl_config_datasets datasets;   /* [datasets] */
     dl_config_erasure erasure;     /* [erasure] */
     dl_config_jobs jobs;           /* [jobs] */
+    dl_config_train train;         /* [train] */
     dl_config_run run;             /* [run] */
 } dl_config;
 
