@@ -133,6 +133,9 @@ $(CORE_LIBRARY) $(SHARED_LIBRARY):
 	@echo "AR $@"
 	@ar crs $@ $^
 
+# XGBoost, and the OpenMP it brings, are for the one program that trains.
+$(BUILD)/bin/datalake-jobs: CONSUMERS_LIBS += -lxgboost
+
 $(BUILD)/bin/%: $(BUILD)/obj/consumers/%.o $(SHARED_LIBRARY) $(CORE_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "LD $@"

@@ -11,17 +11,20 @@
 #include "dlc_job_numbers.h"
 #include "dlc_letters.h"
 #include "dlc_schedule.h"
+#include "dlc_train.h"
 #include "dlc_work.h"
 
 #include "dl_log.h"
 #include "dl_schedule.h"
 #include "dl_time.h"
+#include "dl_wh_model.h"
 
 #include <time.h>
 
 /* What jobs there are. */
 static const dlc_work_kind kinds[] = {
-    {DL_SCHEDULE_KIND, 2, dlc_schedule_run, dlc_schedule_ended}};
+    {DL_SCHEDULE_KIND, 2, dlc_schedule_run, dlc_schedule_ended},
+    {DL_TRAIN_KIND, 1, dlc_train_run, NULL}};
 
 /* Between turns, in microseconds: when all is well; at first and at most while
  * the warehouse is away. */

@@ -45,6 +45,8 @@ static const dlc_ctl_command COMMANDS[] = {
      dlc_ctl_ls},
     {"migrate", "", "Bring the warehouse to the schema of this program",
      dlc_ctl_migrate},
+    {"model", "list | use ID",
+     "List what was trained, or choose the model that answers", dlc_ctl_model},
     {"rates", "FILE",
      "Load exchange rates (base,currency,valid_from,rate) and convert anew",
      dlc_ctl_rates},

@@ -98,7 +98,7 @@ static dl_job_end end_of(const dlc_work *work, dl_status status,
         end.code = outcome->code != NULL ? outcome->code : "internal-error";
         end.detail = err->text;
     }
-    else if (work->cancelled) {
+    else if (work->cancelled && !outcome->finished) {
         end.state = "cancelled";
     }
     return end;

@@ -45,6 +45,8 @@ typedef struct dlc_work_outcome {
     char result[DLC_WORK_RESULT]; /* JSON; "": none */
     char detail[DLC_WORK_DETAIL]; /* what came of it, a sentence; "": none */
     const char *code;             /* with a failure: why, a word (static) */
+    bool finished; /* all of it was done, though its end may have been asked
+                      for in the last moment */
 } dlc_work_outcome;
 
 /* Do the job of WORK and fill OUTCOME; SCRATCH_POOL is cleared afterwards.
