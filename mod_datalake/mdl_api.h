@@ -112,6 +112,18 @@ mdl_handler mdl_api_schedule_run;
 extern const mdl_param mdl_api_schedules_params[];
 extern const mdl_body mdl_api_schedule_run_body;
 
+/* mdl_api_train.c: POST /api/train/. */
+mdl_handler mdl_api_train;
+extern const mdl_body mdl_api_train_body;
+
+/* mdl_api_models.c: GET /api/models/. */
+mdl_handler mdl_api_models;
+extern const mdl_param mdl_api_models_params[];
+
+/* mdl_api_predict.c: POST /api/predict/. */
+mdl_handler mdl_api_predict;
+extern const mdl_body mdl_api_predict_body;
+
 /* mdl_api_quota.c: GET /v1/me/quota, /me/quota. */
 mdl_handler mdl_api_quota;
 

@@ -116,6 +116,13 @@ const mdl_route mdl_route_table[] = {
     ROUTE(GET, "/api/repush/check/", READ, "transaction_log", JSON, 1,
           mdl_api_repush_check_params, NULL, mdl_api_repush_check,
           "repush-check"),
+    /* Transactions: models (contract 3.5). */
+    ROUTE(POST, "/api/train/", WRITE, "transaction_log", JSON, 1,
+          NULL, &mdl_api_train_body, mdl_api_train, "train"),
+    ROUTE(GET, "/api/models/", READ, "transaction_log", JSON, 1,
+          mdl_api_models_params, NULL, mdl_api_models, "models"),
+    ROUTE(POST, "/api/predict/", READ, "transaction_log", JSON, 1,
+          NULL, &mdl_api_predict_body, mdl_api_predict, "predict"),
 
     /* Operations (contract 8). */
     ROUTE(GET, "/", PUBLIC, NULL, ANY, 0,

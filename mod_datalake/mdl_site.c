@@ -217,6 +217,7 @@ dl_status mdl_site_open(mdl_site *site, dl_error *err, apr_pool_t *child_pool)
         mdl_cache_create((size_t)site->config->cache_bytes, child_pool);
     site->commit = mdl_commit_create(site->run_fd, child_pool);
     site->lake = mdl_lake_create(site->lake_fd, child_pool);
+    site->models = mdl_models_create(site->lake_fd, child_pool);
     DL_TRY(mdl_lake_keep_tidy(site->lake, err, child_pool));
     DL_TRY(mdl_kafka_open(&site->kafka, site->ini, err, child_pool));
     DL_TRY(open_audit(site, err, child_pool));
@@ -233,6 +234,7 @@ void mdl_site_share(mdl_site *site, const mdl_site *other)
     site->commit = other->commit;
     site->lake = other->lake;
     site->kafka = other->kafka;
+    site->models = other->models;
     site->audit = other->audit;
     site->open = true;
 }

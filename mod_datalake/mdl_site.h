@@ -23,6 +23,7 @@
 #include "mdl_cursor.h"
 #include "mdl_kafka.h"
 #include "mdl_lake.h"
+#include "mdl_models.h"
 #include "mdl_wh.h"
 
 struct dl_config;
@@ -63,6 +64,7 @@ typedef struct mdl_site {
     mdl_lake *lake;                       /* this child's; NULL in the parent */
     mdl_commit *commit;                   /* this child's; NULL in the parent */
     mdl_kafka *kafka;                     /* this child's; NULL in the parent */
+    mdl_models *models;                   /* this child's; NULL in the parent */
     bool open; /* the members of this child are there */
 } mdl_site;
 
