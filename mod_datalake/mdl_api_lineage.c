@@ -9,10 +9,13 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "dl_dataset.h"
 #include "dl_grant.h"
 #include "dl_json_write.h"
 #include "dl_lake_locate.h"
+#include "dl_lake_reader.h"
 #include "dl_sha256.h"
 #include "dl_wh_sink.h"
 #include "mdl_answer.h"
@@ -61,16 +64,17 @@ const mdl_param mdl_api_lineage_params[] = {
 
 /* One request. */
 typedef struct lineage {
-    mdl_request *q;         /* httpd's side of it */
-    const dl_dataset *ds;   /* whose record; NULL: nobody declares it */
-    const char *name;       /* of the dataset */
-    dl_lake_snapshot *snap; /* the state that is answered from */
-    dl_lake_location at;    /* the record */
-    const char *key;        /* its key, NULL: none */
-    mdl_copies copies;      /* all with this key, itself too */
-    const char *table;      /* of its rows, NULL: none */
-    bool present;           /* there is a row with its key */
-    bool current;           /* it came from this very message */
+    mdl_request *q;           /* httpd's side of it */
+    const dl_dataset *ds;     /* whose record; NULL: nobody declares it */
+    const char *name;         /* of the dataset */
+    dl_lake_snapshot *snap;   /* the state that is answered from */
+    dl_lake_location at;      /* the record */
+    const dl_line_note *note; /* what its message had beside it */
+    const char *key;          /* its key, NULL: none */
+    mdl_copies copies;        /* all with this key, itself too */
+    const char *table;        /* of its rows, NULL: none */
+    bool present;             /* there is a row with its key */
+    bool current;             /* it came from this very message */
 } lineage;
 
 /* --- Finding ---------------------------------------------------------------- */
@@ -100,12 +104,16 @@ static dl_status find_spot(dl_lake_spot *spot, lineage *l, dl_error *err)
 
 static dl_status find_record(lineage *l, dl_error *err)
 {
+    dl_lake_line line;
     dl_lake_spot spot;
 
     DL_TRY(mdl_lake_snapshot(&l->snap, l->q->site->lake, l->name, err,
                              l->q->r->pool));
     DL_TRY(find_spot(&spot, l, err));
     DL_TRY(dl_lake_locate_line(&l->at, l->snap, &spot, err, l->q->r->pool));
+    DL_TRY(dl_lake_line_note(&line, l->snap, spot.day, spot.line, err,
+                             l->q->r->pool));
+    l->note = line.note;
     if (l->ds == NULL || l->ds->key_field < 0) {
         return DL_OK;
     }
@@ -148,6 +156,59 @@ static void write_resource(dl_json_writer *w, const lineage *l, dl_day day)
     dl_json_write_string(w, resource.text, resource.len);
 }
 
+/* Write the key that the message had. */
+static void write_key(dl_json_writer *w, const lineage *l)
+{
+    switch (l->note->key_kind) {
+    case DL_LINE_KEY_SAME:
+        dl_json_write_text(w, l->key);
+        return;
+    case DL_LINE_KEY_KEPT:
+        dl_json_write_string(w, l->note->key, l->note->key_len);
+        return;
+    case DL_LINE_KEY_NONE:
+    case DL_LINE_KEY_LONG:
+        dl_json_write_null(w);
+        return;
+    }
+}
+
+/* Whether a header behind the one at place I of NOTE has its name. */
+static bool comes_again(const dl_line_note *note, int i)
+{
+    const dl_line_header *header = &note->headers[i];
+    int k;
+
+    for (k = i + 1; k < note->n; k++) {
+        if (note->headers[k].name_len == header->name_len &&
+            memcmp(note->headers[k].name, header->name, header->name_len) ==
+                0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Write the headers of the message, of several of one name the last. */
+static void write_headers(dl_json_writer *w, const lineage *l)
+{
+    const dl_line_note *note = l->note;
+    int i;
+
+    dl_json_write_key(w, "headers");
+    dl_json_write_object_begin(w);
+    for (i = 0; i < note->n; i++) {
+        const dl_line_header *header = &note->headers[i];
+
+        if (!comes_again(note, i)) {
+            dl_json_write_key(w, apr_pstrmemdup(l->q->r->pool, header->name,
+                                                header->name_len));
+            dl_json_write_string(w, header->value, header->len);
+        }
+    }
+    dl_json_write_object_end(w);
+}
+
 static void write_kafka(dl_json_writer *w, const lineage *l)
 {
     dl_json_write_key(w, "kafka");
@@ -159,10 +220,8 @@ static void write_kafka(dl_json_writer *w, const lineage *l)
     dl_json_write_key(w, "timestamp");
     dl_json_write_time(w, l->at.coord.time);
     dl_json_write_key(w, "key");
-    dl_json_write_text(w, l->key);
-    dl_json_write_key(w, "headers");
-    dl_json_write_object_begin(w);
-    dl_json_write_object_end(w);
+    write_key(w, l);
+    write_headers(w, l);
     dl_json_write_object_end(w);
 }
 
@@ -198,16 +257,29 @@ static void write_row(dl_json_writer *w, const lineage *l)
     dl_json_write_object_end(w);
 }
 
-static void write_origin(dl_json_writer *w)
+/* Write NAME: what the message's header HEADER says, else ABSENT. */
+static void write_header(dl_json_writer *w, const lineage *l, const char *name,
+                         const char *header, const char *absent)
+{
+    const char *value;
+    size_t len;
+
+    dl_json_write_key(w, name);
+    if (dl_line_note_find(&value, &len, l->note, header)) {
+        dl_json_write_string(w, value, len);
+    }
+    else {
+        dl_json_write_text(w, absent);
+    }
+}
+
+static void write_origin(dl_json_writer *w, const lineage *l)
 {
     dl_json_write_key(w, "origin");
     dl_json_write_object_begin(w);
-    dl_json_write_key(w, "origin");
-    dl_json_write_text(w, "unknown");
-    dl_json_write_key(w, "replay_id");
-    dl_json_write_null(w);
-    dl_json_write_key(w, "request_id");
-    dl_json_write_null(w);
+    write_header(w, l, "origin", "dl-origin", "unknown");
+    write_header(w, l, "replay_id", "dl-replay-id", NULL);
+    write_header(w, l, "request_id", "dl-request-id", NULL);
     dl_json_write_object_end(w);
 }
 
@@ -254,7 +326,7 @@ static int answer(const lineage *l)
     write_kafka(&w, l);
     write_lake(&w, l);
     write_row(&w, l);
-    write_origin(&w);
+    write_origin(&w, l);
     write_copies(&w, l);
     dl_json_write_object_end(&w);
     if (dl_json_writer_finish(&w, &err) != DL_OK) {
