@@ -89,6 +89,10 @@ extern const mdl_param mdl_api_dataset_params[];
 mdl_handler mdl_api_lineage;
 extern const mdl_param mdl_api_lineage_params[];
 
+/* mdl_api_reconcile.c: GET /api/ingest/reconcile/. */
+mdl_handler mdl_api_reconcile;
+extern const mdl_param mdl_api_reconcile_params[];
+
 /* mdl_api_jobs.c: GET /api/jobs/, GET and DELETE /api/jobs/{id}/. */
 mdl_handler mdl_api_jobs;
 mdl_handler mdl_api_job;

@@ -165,6 +165,8 @@ const mdl_route mdl_route_table[] = {
     ROUTE(DELETE, "/api/deadletters/{id}/", ADMIN, NULL, JSON, 1,
           mdl_api_deadletter_params, NULL, mdl_api_deadletter_discard,
           "deadletter-discard"),
+    ROUTE(GET, "/api/ingest/reconcile/", ADMIN, NULL, JSON, 1,
+          mdl_api_reconcile_params, NULL, mdl_api_reconcile, "reconcile"),
     ROUTE(GET, "/api/jobs/", USER, NULL, JSON, 1,
           mdl_api_jobs_params, NULL, mdl_api_jobs, "jobs"),
     ROUTE(GET, "/api/jobs/{id}/", USER, NULL, JSON, 1,

@@ -82,4 +82,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.job TO {jobs};
 GRANT SELECT, INSERT, UPDATE ON {db}.schedule TO {jobs};
 GRANT SELECT, INSERT ON {db}.model TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.pipeline_run TO {jobs};
+GRANT SELECT ON {db}.api_watermark TO {jobs};
 GRANT SELECT ON {db}.schema_version TO {jobs};

@@ -1068,9 +1068,9 @@ WHERE sink = 'warehouse' AND topic = ?
 ORDER BY `partition`;
 
 -- STMT_SINK_REFUSED: records that passed and that the database refused, as far
--- as nobody has decided about them; their sentence tells them from the others
-SELECT COUNT(*) FROM api_dead_letter
-WHERE topic = ? AND generation = ? AND reason = 'schema' AND state = 'open'
+-- as nobody has decided about them; the lake has them as records
+SELECT COUNT(*) FROM dead_letter
+WHERE topic = ? AND generation = ? AND lake_id IS NULL AND state = 'open'
   AND detail = ? AND received_at >= ? AND received_at < ?;
 
 -- STMT_SINK_TRANSACTION: the message a transaction's row came from

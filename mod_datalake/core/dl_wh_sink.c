@@ -8,24 +8,24 @@
 #include "dl_statements.h"
 #include "dl_wh.h"
 
-dl_status dl_wh_sink_progress(dl_wh *wh, const char *topic,
-                              dl_wh_progress_taker *take, void *context,
-                              dl_error *err)
+/* Behind every time that Kafka gives: the year 9999. */
+#define EVER INT64_C(253402300799000000)
+
+dl_status dl_wh_sink_progress(dl_wh_progress *all, int *n, int max, dl_wh *wh,
+                              const char *topic, dl_error *err)
 {
     bool more = false;
     dl_wh_stmt *st;
 
+    *n = 0;
     DL_TRY(dl_wh_prepare(&st, wh, STMT_SINK_PROGRESS, err));
     dl_wh_bind_str(st, 0, topic);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
-    while (more) {
-        const dl_wh_progress progress = {.partition = (int32_t)dl_wh_int(st, 0),
-                                         .generation =
-                                             (int32_t)dl_wh_int(st, 1),
-                                         .next = dl_wh_int(st, 2)};
-
-        DL_TRY(take(context, &progress, err));
+    while (more && *n < max) {
+        all[(*n)++] = (dl_wh_progress){.partition = (int32_t)dl_wh_int(st, 0),
+                                       .generation = (int32_t)dl_wh_int(st, 1),
+                                       .next = dl_wh_int(st, 2)};
         DL_TRY(dl_wh_fetch(&more, st, err));
     }
     dl_wh_finish(st);
@@ -35,6 +35,7 @@ dl_status dl_wh_sink_progress(dl_wh *wh, const char *topic,
 dl_status dl_wh_sink_refused(uint64_t *n, dl_wh *wh,
                              const dl_wh_refusals *asked, dl_error *err)
 {
+    bool dated = asked->date != DL_DAY_NONE;
     bool more = false;
     dl_wh_stmt *st;
 
@@ -42,8 +43,8 @@ dl_status dl_wh_sink_refused(uint64_t *n, dl_wh *wh,
     dl_wh_bind_str(st, 0, asked->topic);
     dl_wh_bind_int(st, 1, asked->generation);
     dl_wh_bind_str(st, 2, DL_WH_REFUSED);
-    dl_wh_bind_time(st, 3, asked->from);
-    dl_wh_bind_time(st, 4, asked->to);
+    dl_wh_bind_time(st, 3, dated ? dl_day_start(asked->date) : 0);
+    dl_wh_bind_time(st, 4, dated ? dl_day_start(asked->date + 1) : EVER);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     *n = more ? (uint64_t)dl_wh_int(st, 0) : 0;

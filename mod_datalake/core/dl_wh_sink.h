@@ -28,22 +28,17 @@ typedef struct dl_wh_progress {
     int64_t next;       /* first offset that is not in the tables yet */
 } dl_wh_progress;
 
-/* Takes the progress of one partition. */
-typedef dl_status dl_wh_progress_taker(void *context,
-                                       const dl_wh_progress *progress,
-                                       dl_error *err);
-
-/* Call TAKE with CONTEXT for each partition of TOPIC that the warehouse has
- * begun, by number.  It must not use WH. */
-DL_MUSTCHECK dl_status dl_wh_sink_progress(struct dl_wh *wh, const char *topic,
-                                           dl_wh_progress_taker *take,
-                                           void *context, dl_error *err);
+/* Set ALL, of MAX places, and *N to the progress in each partition of TOPIC
+ * that the warehouse has begun, by number; further ones are left out. */
+DL_MUSTCHECK dl_status dl_wh_sink_progress(dl_wh_progress *all, int *n, int max,
+                                           struct dl_wh *wh, const char *topic,
+                                           dl_error *err);
 
 /* Which refused rows count. */
 typedef struct dl_wh_refusals {
     const char *topic;  /* whose */
     int32_t generation; /* life of the topic */
-    dl_time from, to;   /* Kafka's time: from FROM on, before TO */
+    dl_day date;        /* of Kafka's time, UTC; DL_DAY_NONE: any */
 } dl_wh_refusals;
 
 /* Set *N to how many dead letters that wait for a decision are refused rows as

@@ -5,6 +5,8 @@
  *         R partition offset event_us text     append a record
  *         Q partition offset reason text       set a record aside
  *         A partition offset                   advance
+ *         B partition offset                   go back to an offset, as no writer
+ *                                              does: plants double records
  *         C now_us                             commit
  *         S now_us                             commit and seal all
  *         T now_us                             tick
@@ -34,6 +36,7 @@
 #include "dl_lake_indexing.h"
 #include "dl_lake_retention.h"
 #include "dl_lake_writer.h"
+#include "dl_lake_writing.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -93,7 +96,7 @@ static void parse(step *s, char *line)
     memset(s, 0, sizeof *s);
     s->verb = line[0];
     line[strcspn(line, "\n")] = '\0';
-    if (strchr("RQA", s->verb) != NULL) {
+    if (strchr("RQAB", s->verb) != NULL) {
         s->coord.partition = (int32_t)strtol(at, &at, 10);
         s->coord.offset = strtoll(at, &at, 10);
         s->coord.time = 1700000000000000 + s->coord.offset * 1000;
@@ -200,6 +203,9 @@ static dl_status run_step(const driver *d, const step *s, dl_error *err)
     case 'Q':
     case 'A':
         return put(d, s, err);
+    case 'B':
+        d->w->next[s->coord.partition] = s->coord.offset;
+        return DL_OK;
     case 'C':
         DL_TRY(dl_lake_writer_commit(d->w, s->time, err));
         acknowledge(d);
