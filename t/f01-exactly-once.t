@@ -1,5 +1,6 @@
 # f01-exactly-once.t - kill -9 of every part while messages flow: each message
-# is once in the lake and once in the warehouse, unchanged and in order.
+# is once in the lake and once in the warehouse, unchanged and in order; dead
+# letters are listed once; jobs that compact the lake meanwhile end once.
 #
 # Size: DL_F01_MESSAGES (100000), DL_F01_KILLS of each daemon (20),
 # DL_F01_MARIADB and DL_F01_BROKER kills (1 each).  DL_RUN repeats a run.
@@ -15,7 +16,7 @@ use DataLake::Figure qw(figure full_size run_number);
 use DataLake::Ledger qw(lake_dump no_faults total);
 use DataLake::Process qw(wait_until);
 use DataLake::Stack;
-use List::Util qw(shuffle);
+use List::Util qw(shuffle sum0);
 use Time::HiRes qw(sleep time);
 
 my $TOPIC = 'transaction_log';
@@ -113,6 +114,22 @@ sub self_test {
     return;
 }
 
+sub self_test_jobs {
+    my @letters = ('0 1 schema', '0 2 schema', '1 7 not-json');
+    my @jobs    = map { [ $_, 'succeeded' ] } 1 .. 3;
+    my @runs    = map { [ $_, 'Succeeded' ] } 1 .. 3;
+    is(letter_faults(\@letters, [ reverse @letters ]), 0, 'all letters listed once are no fault');
+    cmp_ok(letter_faults(\@letters, [ @letters[ 0, 1 ] ]), '>', 0, 'a letter that is not listed is reported');
+    cmp_ok(letter_faults(\@letters, [ @letters, $letters[0] ]), '>', 0, 'a letter twice is reported');
+    cmp_ok(letter_faults(\@letters, [ @letters[ 0, 1 ], '1 7 schema' ]), '>', 0, 'a wrong reason is reported');
+    is(job_faults(\@jobs, \@runs), 0, 'jobs that succeeded once are no fault');
+    cmp_ok(job_faults([ @jobs[ 0, 1 ], [ 3, 'running' ] ], \@runs), '>', 0, 'a job that did not end is reported');
+    cmp_ok(job_faults(\@jobs, [ @runs, $runs[0] ]), '>', 0, 'a run twice is reported');
+    cmp_ok(job_faults(\@jobs, [ @runs[ 0, 1 ], [ 3, 'InProgress' ] ]), '>', 0, 'a run without end is reported');
+    cmp_ok(job_faults([ @jobs[ 0, 1 ] ], \@runs), '>', 0, 'a run without job is reported');
+    return;
+}
+
 # Exchange the places of two records of one day and one partition.
 sub swap_two {
     my ($records) = @_;
@@ -128,6 +145,29 @@ sub swap_two {
         $first{$key} = $i;
     }
     return;
+}
+
+# How many of LISTED are not in WANTED or twice, and of WANTED not in LISTED.
+sub letter_faults {
+    my ($wanted, $listed) = @_;
+    my %left;
+    $left{$_}++ for @$wanted;
+    $left{$_}-- for @$listed;
+    return sum0(map { abs } values %left);
+}
+
+# How many of JOBS [id, state] did not succeed or have not exactly one of RUNS
+# [job id, state] that did, and how many runs have no job.
+sub job_faults {
+    my ($jobs, $runs) = @_;
+    my (%run, %well);
+    $run{ $_->[0] }++ for @$runs;
+    $well{ $_->[0] }++ for grep { $_->[1] eq 'Succeeded' } @$runs;
+    my %job = map { ($_->[0] => 1) } @$jobs;
+    my $bad = grep {
+        $_->[1] ne 'succeeded' || ($run{ $_->[0] } // 0) != 1 || !$well{ $_->[0] }
+    } @$jobs;
+    return $bad + grep { !$job{$_} } keys %run;
 }
 
 # --- The run -----------------------------------------------------------------
@@ -156,6 +196,7 @@ sub kill_plan {
     return shuffle(
         ('datalake-lake') x $SIZE{kills},
         ('datalake-warehouse') x $SIZE{kills},
+        ('datalake-jobs') x $SIZE{kills},
         'both',
         ('mariadb') x $SIZE{mariadb},
         ('broker') x $SIZE{broker}
@@ -178,10 +219,54 @@ sub kill_and_start {
     for my $program (@programs) {
         $stack->daemon($program)->kill_now;
     }
+    ask_for_jobs($stack) if $what eq 'datalake-jobs';
     for my $program (@programs) {
         $stack->start_daemon($program, wait => 0);
     }
     return;
+}
+
+# Let what the dead datalake-jobs had in hand be taken up at once, not when its
+# lease ends, and queue a run of each schedule that has none under way.
+sub ask_for_jobs {
+    my ($stack) = @_;
+    my $db = $stack->mariadb;
+    $db->run(q{UPDATE job SET lease_until = UTC_TIMESTAMP(6) WHERE state = 'running'});
+    my %busy = map { ($_->[0] => 1) }
+      $db->rows(q{SELECT name FROM pipeline_run WHERE state = 'InProgress'});
+    for my $name (grep { !$busy{$_} } qw(compact retention)) {
+        my $id = $db->value('SELECT UUID()');
+        $db->run(q{INSERT INTO pipeline_run (name, state, `trigger`, started_at, job_id)}
+              . q{ VALUES (?, 'InProgress', 'ctl', UTC_TIMESTAMP(6), ?)}, $name, $id);
+        $db->run(q{INSERT INTO job (id, kind, created_at, parameters)}
+              . q{ VALUES (?, 'schedule', UTC_TIMESTAMP(6), ?)}, $id, qq({"name":"$name"}));
+    }
+    return;
+}
+
+# Wait until every dead letter of LEDGER is listed and every job has ended; how
+# many are missing, twice or wrong, and how many jobs there were.
+sub check_jobs {
+    my ($stack, $ledger) = @_;
+    my $db     = $stack->mariadb;
+    my @wanted = map { "$_->{partition} $_->{offset} $_->{reason}" }
+      grep { $_->{reason} } @{ $ledger->{messages} };
+    my @listed;
+    wait_until('dead letters are listed', sub {
+        @listed = map { join ' ', @$_ }
+          $db->rows('SELECT `partition`, `offset`, reason FROM dead_letter WHERE topic = ?', $TOPIC);
+        return @listed >= @wanted;
+    }, 30);
+    wait_until('jobs end',
+        sub { !$db->value(q{SELECT COUNT(*) FROM job WHERE state IN ('queued', 'running')}) }, 60);
+    my @jobs = $db->rows('SELECT id, state, attempt FROM job');
+    my @runs = $db->rows('SELECT job_id, state FROM pipeline_run');
+    my $letters = letter_faults(\@wanted, \@listed);
+    my $jobs    = job_faults(\@jobs, \@runs);
+    is($letters, 0, 'each of ' . @wanted . ' dead letters is listed once');
+    is($jobs,    0, 'each of ' . @jobs . ' jobs succeeded and is recorded once');
+    printf "# %d jobs took %d attempts\n", scalar @jobs, sum0(map { $_->[2] } @jobs);
+    return ($letters, $jobs, scalar @jobs);
 }
 
 # The lines of the sealed files, read without the product: [sha256, ...].
@@ -267,8 +352,8 @@ sub run_kills {
         name    => 'f01',
         kafka   => 1,
         mariadb => 1,
-        daemons => [qw(datalake-lake datalake-warehouse)],
-        ini     => { lake => { seal_age => '10s' } },
+        daemons => [qw(datalake-lake datalake-warehouse datalake-jobs)],
+        ini     => { lake => { seal_age => '2s' } },
     );
     my @plan    = kill_plan();
     my $seconds = 1 + 1.0 * @plan;
@@ -281,23 +366,27 @@ sub run_kills {
     my @placed = map { [ split ' ' ] } <$in>;
     ok(close $in, 'every message was acknowledged by the broker');
     $ledger->placed(\@placed);
-    for my $program (qw(datalake-lake datalake-warehouse)) {
+    for my $program (qw(datalake-lake datalake-warehouse datalake-jobs)) {
         $stack->daemon($program)->kill_now;
+        ask_for_jobs($stack) if $program eq 'datalake-jobs';
         $stack->start_daemon($program);
     }
     wait_for_lake($stack, scalar @messages);
     wait_for_sink($stack, $_) for qw(warehouse rollup);
+    my ($letters, $wrong_jobs, $jobs) = check_jobs($stack, $ledger);
     my %fault = check_everything($stack, $ledger);
+    $fault{wrong} += $letters + $wrong_jobs;
     printf "# %d messages in %.0f s\n", scalar @messages, time - $begin;
     figure('F01',
         [ map({ $_ => $fault{$_} } qw(lost dup reordered torn wrong)),
-            kills => @plan + 3 ],
+            jobs => $jobs, kills => @plan + 4 ],
         total(\%fault) == 0);
     return;
 }
 
 if (@ARGV && $ARGV[0] eq '--self-test') {
     self_test();
+    self_test_jobs();
 }
 else {
     printf "# DL_RUN=%s\n", run_number();
