@@ -33,6 +33,11 @@
 #define HEAD_MAX        8192
 #define SAMPLES_MAX     8000000
 
+/* What a chunked body ends with; one that has it inside, at the very end of
+ * what is read at once, is cut short. */
+#define END     "\r\n0\r\n\r\n"
+#define END_LEN (sizeof END - 1)
+
 /* One connection. */
 typedef struct line {
     int fd;              /* its socket, -1: none */
@@ -42,6 +47,8 @@ typedef struct line {
     size_t head_len;     /* its bytes */
     int64_t body_left;   /* body bytes to come; -1: still in the header */
     bool good;           /* the status was 200 */
+    bool chunked;        /* the body ends with the last chunk */
+    char tail[END_LEN];  /* last bytes that came of it */
 } line;
 
 /* The whole run. */
@@ -132,6 +139,13 @@ static bool head_complete(load *run, line *l, size_t *rest)
     }
     *rest = l->head_len - (size_t)(end + 4 - l->head);
     l->good = strncmp(l->head, "HTTP/1.1 200", 12) == 0;
+    length = strcasestr(l->head, "\r\nTransfer-Encoding: chunked");
+    l->chunked = length != NULL && length < end;
+    if (l->chunked) {
+        l->body_left = 0;
+        memset(l->tail, 0, END_LEN);
+        return true;
+    }
     length = strcasestr(l->head, "\r\nContent-Length:");
     if (length == NULL || length > end) {
         errno = EPROTO;
@@ -140,6 +154,18 @@ static bool head_complete(load *run, line *l, size_t *rest)
     l->body_left = strtoll(length + 17, NULL, 10);
     run->bytes = l->body_left;
     return true;
+}
+
+/* Whether the chunked body of L ends with the LEN bytes of DATA. */
+static bool chunks_end(line *l, const char *data, size_t len)
+{
+    char last[2 * END_LEN];
+    size_t n = len < END_LEN ? len : END_LEN;
+
+    memcpy(last, l->tail, END_LEN);
+    memcpy(last + END_LEN, data + len - n, n);
+    memcpy(l->tail, last + n, END_LEN);
+    return memcmp(l->tail, END, END_LEN) == 0;
 }
 
 /* Read what has come on L. */
@@ -162,6 +188,12 @@ static void line_read(load *run, line *l)
         if (!head_complete(run, l, &rest)) {
             return;
         }
+    }
+    if (l->chunked) {
+        if (chunks_end(l, to + (size_t)n - rest, rest)) {
+            line_done(run, l);
+        }
+        return;
     }
     l->body_left -= (int64_t)rest;
     if (l->body_left <= 0) {
