@@ -54,6 +54,7 @@ static dl_status compact(compacting *c, dl_error *err, apr_pool_t *pool)
                               .dataset = c->dataset,
                               .before = DL_DAY_NONE,
                               .only = DL_DAY_NONE,
+                              .cold_after = (int32_t)c->cfg->lake.zstd_after,
                               .block_bytes = (uint32_t)c->cfg->lake.index_bytes,
                               .context = c,
                               .apart = apart,
@@ -71,11 +72,20 @@ static dl_status compact(compacting *c, dl_error *err, apr_pool_t *pool)
     c->all.days += done.days;
     c->all.parts += done.parts;
     c->all.bytes += done.bytes;
+    c->all.cold_days += done.cold_days;
+    c->all.cold_bytes += done.cold_bytes;
+    c->all.stored_bytes += done.stored_bytes;
     if (done.days > 0) {
         dl_log(DL_LOG_INFO,
                "DL0801 %s: %d days of %d parts are one file each, %llu MB",
                c->dataset, done.days, done.parts,
                (unsigned long long)(done.bytes >> 20));
+    }
+    if (done.cold_days > 0) {
+        dl_log(DL_LOG_INFO, "DL0803 %s: %d days are cold now, %llu MB of %llu",
+               c->dataset, done.cold_days,
+               (unsigned long long)(done.stored_bytes >> 20),
+               (unsigned long long)(done.cold_bytes >> 20));
     }
     return status;
 }
@@ -135,9 +145,12 @@ dl_status dlc_compact_run(dlc_work *work, dlc_work_outcome *outcome,
         dlc_work_tell(work, n, n);
     }
     snprintf(outcome->result, sizeof outcome->result,
-             "{\"days\":%d,\"parts\":%d,\"bytes\":%llu}", c.all.days,
-             c.all.parts, (unsigned long long)c.all.bytes);
-    snprintf(outcome->detail, sizeof outcome->detail, "%d days of %d datasets",
-             c.all.days, n);
+             "{\"days\":%d,\"parts\":%d,\"bytes\":%llu,\"cold_days\":%d,"
+             "\"cold_bytes\":%llu,\"stored_bytes\":%llu}",
+             c.all.days, c.all.parts, (unsigned long long)c.all.bytes,
+             c.all.cold_days, (unsigned long long)c.all.cold_bytes,
+             (unsigned long long)c.all.stored_bytes);
+    snprintf(outcome->detail, sizeof outcome->detail,
+             "%d days of %d datasets, %d cold", c.all.days, n, c.all.cold_days);
     return status;
 }

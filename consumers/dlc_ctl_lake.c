@@ -306,6 +306,32 @@ static void tell_compacting(void *context, const dl_lake_compacting *at)
     dlc_progress_update(&b->bar, (int64_t)(at->done >> 20));
 }
 
+/* Say what a compaction of DATASET has DONE. */
+static void tell_compacted(dl_json_writer *w, const dlc_ctl *ctl,
+                           const char *dataset, const dl_lake_compacted *done)
+{
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "dataset");
+    dl_json_write_text(w, dataset);
+    write_number(w, "days", (uint64_t)done->days);
+    write_number(w, "parts", (uint64_t)done->parts);
+    write_number(w, "bytes", done->bytes);
+    write_number(w, "cold_days", (uint64_t)done->cold_days);
+    write_number(w, "cold_bytes", done->cold_bytes);
+    write_number(w, "stored_bytes", done->stored_bytes);
+    dl_json_write_object_end(w);
+    if (ctl->json) {
+        return;
+    }
+    printf("%s: %d days of %d parts are one file each, %llu bytes\n", dataset,
+           done->days, done->parts, (unsigned long long)done->bytes);
+    if (done->cold_days > 0) {
+        printf("%s: %d days are cold now, %llu bytes of %llu\n", dataset,
+               done->cold_days, (unsigned long long)done->stored_bytes,
+               (unsigned long long)done->cold_bytes);
+    }
+}
+
 static dl_status compact(dl_json_writer *w, dlc_ctl *ctl, const chosen *c,
                          int i, dl_error *err)
 {
@@ -314,6 +340,7 @@ static dl_status compact(dl_json_writer *w, dlc_ctl *ctl, const chosen *c,
                               .dataset = c->names[i],
                               .before = DL_DAY_NONE,
                               .only = DL_DAY_NONE,
+                              .cold_after = (int32_t)c->cfg->lake.zstd_after,
                               .block_bytes = (uint32_t)c->cfg->lake.index_bytes,
                               .context = &bar,
                               .progress = tell_compacting};
@@ -330,18 +357,7 @@ static dl_status compact(dl_json_writer *w, dlc_ctl *ctl, const chosen *c,
     status = dl_lake_compact(&done, &job, err, ctl->pool);
     dlc_progress_end(&bar.bar);
     DL_TRY(status);
-    dl_json_write_object_begin(w);
-    dl_json_write_key(w, "dataset");
-    dl_json_write_text(w, c->names[i]);
-    write_number(w, "days", (uint64_t)done.days);
-    write_number(w, "parts", (uint64_t)done.parts);
-    write_number(w, "bytes", done.bytes);
-    dl_json_write_object_end(w);
-    if (!ctl->json) {
-        printf("%s: %d days of %d parts are one file each, %llu bytes\n",
-               c->names[i], done.days, done.parts,
-               (unsigned long long)done.bytes);
-    }
+    tell_compacted(w, ctl, c->names[i], &done);
     return DL_OK;
 }
 

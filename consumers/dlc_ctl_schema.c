@@ -177,7 +177,7 @@ static void print_duckdb(const schema_dialect *dialect, const dl_dataset *ds,
            "-- number through a double: exact up to 15 digits, and at any "
            "length when it came\n-- as a string.\n"
            "CREATE OR REPLACE VIEW \"%s\" AS SELECT * FROM read_json(\n"
-           "  '%s/*/*.json',\n"
+           "  '%s/*/*.json*',\n"
            "  format = 'newline_delimited',\n"
            "  hive_partitioning = true,\n"
            "  hive_types = {'dt': DATE},\n"

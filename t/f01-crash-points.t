@@ -32,6 +32,7 @@ my $stack = DataLake::Stack->new(
     ini     => {
         kafka => { brokers => "file:$TOP/build/t/f01-crash/source" },
         lake  => {
+            zstd_after => '1d',
             seal_age  => '1s',
             seal_size => '64KiB',
         },

@@ -2,7 +2,7 @@
 # f02-crash-states.t - every state a power cut may leave is recovered (F2).
 #
 # A driver writes 200 records in 20 batches into two days, with seals, indexes,
-# a compaction and the removal of a day, under strace; its buffers are so small that most of them are
+# compactions, cold days and the removal of a day, under strace; its buffers are so small that most of them are
 # written as whole blocks by the second thread, past the page cache.  From each prefix of its system calls states are
 # built in which pending writes and folder entries are kept, dropped or torn;
 # each is recovered, checked by fsck, and its whole content compared with what
@@ -32,7 +32,7 @@ my $LIMIT  = full_size() ? 3600 : 300; # seconds; the count is the size
 srand hex run_number();
 plan skip_all => 'strace is not installed' if system('command -v strace >/dev/null') != 0;
 $ENV{LAKE_DRIVER_BUFFER} = 8192;
-my $script  = DataLake::LakeScript->new(batches => 20, records => 10, pad => 2000, index => 1, remove => 1);
+my $script  = DataLake::LakeScript->new(batches => 20, records => 10, pad => 2000, index => 1, cold => 1, remove => 1);
 my $scratch = tempdir('dl_f02.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
 my $disk    = tempdir('dl_f02.XXXXXX', DIR => -w 'build' ? 'build' : '/tmp', CLEANUP => 1);
 

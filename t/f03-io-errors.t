@@ -37,7 +37,7 @@ srand hex run_number();
 plan skip_all => 'strace is not installed' if system('command -v strace >/dev/null') != 0;
 # Small buffers: the thread that writes behind has its share of the faults.
 $ENV{LAKE_DRIVER_BUFFER} = 8192;
-my $script  = DataLake::LakeScript->new(batches => 10, records => 5, pad => 4000);
+my $script  = DataLake::LakeScript->new(batches => 10, records => 5, pad => 4000, cold => 1);
 my $scratch = tempdir('dl_f03.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
 $script->save("$scratch/script");
 

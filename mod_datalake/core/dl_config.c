@@ -56,6 +56,11 @@ static const row rows[] = {
   "How sharp the indexes are that searches and filters use: about 4, 7 or 9 % "
   "of the data."},
  DL_SETTING_INDEX, MEMBER(lake.index_bytes), 0, 0},
+{{"lake", "zstd_after", "off",
+  "off, or a time from 1 d to 36500 d, such as 90 d",
+  "The nightly compaction makes days that are older than this D.json.zst; see "
+  "datalake-jobs(8) for who reads them."},
+ DL_SETTING_DAYS, MEMBER(lake.zstd_after), 1, 36500},
 {{"warehouse", "host", "127.0.0.1",
   "a host name or address",
   "Server of the warehouse; not used with a socket."},

@@ -47,6 +47,8 @@ typedef struct dl_config_lake {
     int64_t backlog_ms;    /* between commits, under backlog */
     int64_t backlog_bytes; /* ... or when this many bytes wait */
     int64_t index_bytes;   /* bytes of a block of an index; 0: none is made */
+    int64_t zstd_after;    /* days a past day stays as it is before it is
+                              compressed; 0: for ever */
 } dl_config_lake;
 
 /* [warehouse] */

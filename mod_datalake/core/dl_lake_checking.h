@@ -10,6 +10,7 @@
 #include "dl_lake_head.h"
 #include "dl_lake_io.h"
 #include "dl_lake_manifest.h"
+#include "dl_lake_text.h"
 #include "dl_lake_trail.h"
 
 /* A check under way. */

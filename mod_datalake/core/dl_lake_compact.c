@@ -167,6 +167,8 @@ static dl_status remove_trails(dl_lake_joiner *j, const dl_lake_joining *d,
         if (d->parts[i].uid != d->joined.uid) {
             dl_lake_trail_name(name, d->parts[i].uid);
             DL_TRY(dl_lake_remove(j->io, j->idx, name, 0, err));
+            dl_lake_frames_name(name, d->parts[i].uid);
+            DL_TRY(dl_lake_remove(j->io, j->idx, name, 0, err));
             DL_TRY(dl_lake_index_drop(j->io, j->meta, d->parts[i].uid, err));
         }
     }
@@ -188,6 +190,12 @@ static dl_status join_open_day(dl_lake_joiner *j, dl_lake_joining *d,
     }
     DL_TRY(status);
     DL_TRY(remove_trails(j, d, err));
+    if (d->cold) {
+        j->done->cold_days++;
+        j->done->cold_bytes += d->joined.bytes;
+        j->done->stored_bytes += d->joined.stored_bytes;
+        return DL_OK;
+    }
     j->done->days++;
     j->done->parts += d->n;
     j->done->bytes += d->n == 1 ? 0 : d->joined.bytes;
@@ -203,6 +211,7 @@ static dl_status join_day(dl_lake_joiner *j, const dl_lake_part *parts, int n,
     int i;
 
     memset(&d, 0, sizeof d);
+    d.cold = j->cooling;
     d.parts = parts;
     d.n = n;
     d.sum = dl_sha256_create(pool);
@@ -226,15 +235,20 @@ static dl_status join_day(dl_lake_joiner *j, const dl_lake_part *parts, int n,
     return status;
 }
 
-static bool wanted(const dl_lake_compaction *job, const dl_lake_part *parts,
-                   int n)
+static bool wanted(const dl_lake_joiner *j, const dl_lake_part *parts, int n)
 {
+    const dl_lake_compaction *job = j->job;
     dl_day before =
         job->before == DL_DAY_NONE ? dl_time_day(dl_time_now()) : job->before;
 
-    return parts[0].day < before &&
-           (job->only == DL_DAY_NONE || job->only == parts[0].day) &&
-           (n > 1 || parts[0].state != DL_LAKE_PART_WHOLE);
+    if (job->only != DL_DAY_NONE && job->only != parts[0].day) {
+        return false;
+    }
+    if (j->cooling) {
+        return n == 1 && parts[0].state == DL_LAKE_PART_WHOLE &&
+               parts[0].day < before - job->cold_after;
+    }
+    return parts[0].day < before && (n > 1 || !dl_lake_part_is_whole(parts));
 }
 
 /* Finish what an earlier run left: the folders it had prepared are not used
@@ -271,7 +285,7 @@ static int next_day(const dl_lake_part **parts, int *n, const dl_lake_joiner *j,
                                        j->manifest->parts[at].day);
 
         at += all;
-        if (wanted(j->job, *parts, all)) {
+        if (wanted(j, *parts, all)) {
             *n = all;
             return at;
         }
@@ -279,29 +293,43 @@ static int next_day(const dl_lake_part **parts, int *n, const dl_lake_joiner *j,
     return at;
 }
 
-/* Remove from idx/ what a compaction that died has left: files with a joined
- * uid that the manifest does not name.  Their uid is used again. */
+/* Whether FILE of idx/ is what a compaction that died has left: of a joined
+ * uid that the manifest does not name, which is used again; or the directory
+ * of frames of a part that has none. */
+static bool is_left(const dl_lake_joiner *j, const dl_lake_idx_file *file)
+{
+    bool frames = file->kind == DL_LAKE_IDX_FRAMES;
+    int i;
+
+    if (file->uid < DL_LAKE_JOINED_UID && !frames) {
+        return false;
+    }
+    for (i = 0; i < j->manifest->n_parts; i++) {
+        const dl_lake_part *part = &j->manifest->parts[i];
+
+        if (part->uid == file->uid) {
+            return frames && part->state != DL_LAKE_PART_COLD;
+        }
+    }
+    return true;
+}
+
 static dl_status sweep(const dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
 {
     dl_lake_idx idx;
     int i;
-    int k;
 
     DL_TRY(dl_lake_idx_read(&idx, j->io, j->meta, err, pool));
     for (i = 0; i < idx.n; i++) {
-        bool named = idx.files[i].uid < DL_LAKE_JOINED_UID;
-
-        for (k = 0; !named && k < j->manifest->n_parts; k++) {
-            named = j->manifest->parts[k].uid == idx.files[i].uid;
-        }
-        if (!named) {
+        if (is_left(j, &idx.files[i])) {
             DL_TRY(dl_lake_remove(j->io, j->idx, idx.files[i].name, 0, err));
         }
     }
     return DL_OK;
 }
 
-static dl_status join_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
+/* Do all days of the manifest that are wanted. */
+static dl_status do_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
 {
     const dl_lake_part *parts;
     apr_pool_t *iterpool;
@@ -309,9 +337,6 @@ static dl_status join_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
     int n;
 
     apr_pool_create(&iterpool, pool);
-    DL_TRY(dl_lake_joiner_roll(j, err, pool));
-    DL_TRY(sweep(j, err, iterpool));
-    j->next_uid = dl_lake_manifest_joined_uid(j->manifest);
     for (at = next_day(&parts, &n, j, 0); n > 0;
          at = next_day(&parts, &n, j, at)) {
         j->at.days_left++;
@@ -321,6 +346,21 @@ static dl_status join_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
         apr_pool_clear(iterpool);
         DL_TRY(join_day(j, parts, n, err, iterpool));
         j->at.days_left--;
+    }
+    return DL_OK;
+}
+
+/* Join days, then let the old ones become cold. */
+static dl_status join_days(dl_lake_joiner *j, dl_error *err, apr_pool_t *pool)
+{
+    DL_TRY(dl_lake_joiner_roll(j, err, pool));
+    DL_TRY(sweep(j, err, pool));
+    j->next_uid = dl_lake_manifest_joined_uid(j->manifest);
+    DL_TRY(do_days(j, err, pool));
+    if (j->job->cold_after > 0) {
+        DL_TRY(dl_lake_joiner_roll(j, err, pool));
+        j->cooling = true;
+        DL_TRY(do_days(j, err, pool));
     }
     return DL_OK;
 }

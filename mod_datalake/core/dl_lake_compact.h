@@ -33,6 +33,8 @@ typedef struct dl_lake_compaction {
     const char *dataset; /* which dataset */
     dl_day before;       /* days before this one; DL_DAY_NONE: today, UTC */
     dl_day only;         /* just this day, or DL_DAY_NONE */
+    int32_t cold_after;  /* whole files of days more than so many days before
+                            BEFORE become cold (FORMAT.md 21); 0: none */
     const dl_lake_columns *columns; /* of the index of what is joined, or
                                        NULL: text alone */
     uint32_t block_bytes; /* of that index, DL_LAKE_INDEX_...; 0: it is not
@@ -52,13 +54,17 @@ typedef struct dl_lake_compaction {
 
 /* What it did. */
 typedef struct dl_lake_compacted {
-    int days;       /* days that are one file now and were not before */
-    int parts;      /* parts that were joined */
-    uint64_t bytes; /* bytes that were rewritten */
+    int days;              /* days that are one file now and were not before */
+    int parts;             /* parts that were joined */
+    uint64_t bytes;        /* bytes that were rewritten */
+    int cold_days;         /* days that are cold now and were not before */
+    uint64_t cold_bytes;   /* bytes of their lines */
+    uint64_t stored_bytes; /* bytes of their files */
 } dl_lake_compacted;
 
 /* Compact as JOB says and fill *DONE.  Days with a single whole file and no
- * later part stay as they are.  DL_NOT_FOUND: no such dataset; DL_BUSY:
+ * later part stay as they are, or become cold if they are old enough.  A cold
+ * day for which parts have come is joined to a plain file first.  DL_NOT_FOUND: no such dataset; DL_BUSY:
  * another compaction runs; DL_NO_SPACE, DL_IO: the day in hand is unchanged,
  * days before it are done, and nothing of it is left on the disk;
  * DL_UNAVAILABLE: likewise, stop() said so; DL_CORRUPT: a part does not have

@@ -37,6 +37,16 @@ static dl_status write_data(const dl_lake_joiner *j, const dl_lake_joining *d,
     return DL_OK;
 }
 
+/* Put LEN bytes of the block, which belong at AT, where they are to go. */
+static dl_status put_data(const dl_lake_joiner *j, const dl_lake_joining *d,
+                          size_t len, uint64_t at, dl_error *err)
+{
+    if (d->frames != NULL) {
+        return dl_lake_frames_writer_add(d->frames, j->block, len, err);
+    }
+    return d->data_fd >= 0 ? write_data(j, d, len, at, err) : DL_OK;
+}
+
 /* Tell how far we are, LEN bytes more, and ask whether to go on. */
 static dl_status step(dl_lake_joiner *j, size_t len, dl_error *err)
 {
@@ -57,20 +67,22 @@ static dl_status copy_data(dl_lake_joiner *j, dl_lake_joining *d,
 {
     char name[DL_LAKE_PATH_MAX];
     dl_status status = DL_OK;
+    dl_lake_text text;
     uint64_t done = 0;
     uint32_t crc = 0;
     int fd;
 
     dl_lake_part_name(name, part);
     DL_TRY(dl_lake_file_open(&fd, j->io, d->from, name, O_RDONLY, err));
+    dl_lake_text_open(&text, j->io, j->meta, fd, part);
     while (status == DL_OK && done < part->bytes) {
         uint64_t rest = part->bytes - done;
         size_t len =
             rest < DL_LAKE_JOIN_BLOCK ? (size_t)rest : DL_LAKE_JOIN_BLOCK;
 
-        status = dl_lake_file_read(j->io, fd, j->block, len, done, err);
-        if (status == DL_OK && d->data_fd >= 0) {
-            status = write_data(j, d, len, at + done, err);
+        status = dl_lake_text_read(&text, j->block, len, done, err);
+        if (status == DL_OK) {
+            status = put_data(j, d, len, at + done, err);
         }
         if (status == DL_OK) {
             status = step(j, len, err);
@@ -81,6 +93,7 @@ static dl_status copy_data(dl_lake_joiner *j, dl_lake_joining *d,
             done += len;
         }
     }
+    dl_lake_text_close(&text);
     j->io->close(fd);
     DL_TRY(status);
     if (crc != part->crc) {
@@ -230,6 +243,44 @@ static dl_status join_many(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err,
     return status;
 }
 
+/* Write the frames of the day's only file. */
+static dl_status pack(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err)
+{
+    DL_TRY(copy_data(j, d, &d->parts[0], 0, err));
+    DL_TRY(dl_lake_frames_writer_end(&d->joined, d->frames, err));
+    dl_lake_file_sync(j->io, d->data_fd, "cold part");
+    dl_lake_file_sync(j->io, d->trail_fd, "frames");
+    DL_LAKE_CRASH("cold-packed");
+    dl_lake_dir_sync(j->io, j->idx, DL_LAKE_IDX);
+    return DL_OK;
+}
+
+/* Make the day cold: its file in frames, and their directory. */
+static dl_status pack_one(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err)
+{
+    char name[DL_LAKE_PATH_MAX];
+    dl_status status;
+
+    d->joined = d->parts[0];
+    d->joined.state = DL_LAKE_PART_COLD;
+    dl_lake_part_name(name, &d->joined);
+    DL_TRY(dl_lake_file_open(&d->data_fd, j->io, d->to, name,
+                             O_RDWR | O_CREAT | O_TRUNC, err));
+    dl_lake_frames_name(name, d->joined.uid);
+    status = dl_lake_file_open(&d->trail_fd, j->io, j->idx, name,
+                               O_RDWR | O_CREAT | O_TRUNC, err);
+    if (status == DL_OK) {
+        d->frames =
+            dl_lake_frames_writer_create(j->io, d->data_fd, d->trail_fd);
+        status = pack(j, d, err);
+        dl_lake_frames_writer_free(d->frames);
+        d->frames = NULL;
+        j->io->close(d->trail_fd);
+    }
+    j->io->close(d->data_fd);
+    return status;
+}
+
 static dl_status link_one(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err)
 {
     char from[DL_LAKE_PATH_MAX];
@@ -270,11 +321,13 @@ static dl_status check_room(const dl_lake_joiner *j, const dl_lake_joining *d,
 static dl_status prepare(dl_lake_joiner *j, dl_lake_joining *d, dl_error *err,
                          apr_pool_t *pool)
 {
-    if (d->n > 1) {
+    if (d->n > 1 || d->cold) {
         DL_TRY(check_room(j, d, err));
     }
     d->joined.state = DL_LAKE_PART_WHOLE;
-    DL_TRY(d->n == 1 ? link_one(j, d, err) : join_many(j, d, err, pool));
+    DL_TRY(d->cold     ? pack_one(j, d, err)
+           : d->n == 1 ? link_one(j, d, err)
+                       : join_many(j, d, err, pool));
     d->joined.first = d->parts[0].first;
     dl_lake_dir_sync(j->io, d->to, d->fresh);
     DL_LAKE_CRASH("compact-written");
@@ -317,7 +370,11 @@ void dl_lake_join_give_up(dl_lake_joiner *j, const dl_lake_joining *d)
     char name[DL_LAKE_PATH_MAX];
 
     (void)!dl_lake_folder_remove(j->io, j->compact, d->fresh, &ignored);
-    if (d->n > 1 && d->joined.uid != 0) {
+    if (d->cold) {
+        dl_lake_frames_name(name, d->parts[0].uid);
+        (void)!dl_lake_remove(j->io, j->idx, name, 0, &ignored);
+    }
+    else if (d->n > 1 && d->joined.uid != 0) {
         dl_lake_trail_name(name, d->joined.uid);
         (void)!dl_lake_remove(j->io, j->idx, name, 0, &ignored);
         (void)!dl_lake_index_drop(j->io, j->meta, d->joined.uid, &ignored);

@@ -107,14 +107,15 @@ static dl_status exchange_if_recorded(const rolling *r, dl_day day,
     uint64_t standing;
 
     if (dl_lake_manifest_day(&first, r->m, day) == 0 ||
-        first->state != DL_LAKE_PART_WHOLE) {
+        !dl_lake_part_is_whole(first)) {
         return DL_OK;
     }
     dl_lake_day_folder(folder, day);
     dl_lake_part_name(name, first);
     DL_TRY(size_of(&prepared, r->io, r->compact, folder, name, err));
     DL_TRY(size_of(&standing, r->io, r->data, folder, name, err));
-    if (prepared == first->bytes && standing != first->bytes) {
+    if (prepared == dl_lake_part_file_bytes(first) &&
+        standing != dl_lake_part_file_bytes(first)) {
         DL_TRY(dl_lake_exchange(r->io, r->compact, r->data, folder, err));
         DL_LAKE_CRASH("compact-exchanged");
         dl_lake_dir_sync(r->io, r->data, folder);

@@ -181,8 +181,10 @@ static dl_status copy_listed(copy *c, const dl_lake_part *part, dl_error *err)
 {
     char folder[DL_LAKE_PATH_MAX];
     char name[DL_LAKE_PATH_MAX];
-    one f = {
-        .name = name, .bytes = part->bytes, .has_crc = true, .crc = part->crc};
+    one f = {.name = name,
+             .bytes = dl_lake_part_file_bytes(part),
+             .has_crc = true,
+             .crc = dl_lake_part_file_crc(part)};
     dl_status status;
 
     dl_lake_day_folder(folder, part->day);

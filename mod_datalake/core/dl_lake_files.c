@@ -14,7 +14,8 @@
 
 const char *dl_lake_part_state_name(dl_lake_part_state state)
 {
-    static const char *const names[] = {"open", "sealed", "listed", "whole"};
+    static const char *const names[] = {"open", "sealed", "listed", "whole",
+                                        "cold"};
 
     return names[state];
 }

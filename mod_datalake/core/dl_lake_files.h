@@ -17,7 +17,8 @@
 /* The files of one part. */
 typedef struct dl_lake_files {
     dl_lake_part part;    /* what is known of it */
-    const char *data;     /* its lines, below the lake's folder */
+    const char *data;     /* its lines, below the lake's folder; of a cold day
+                             as frames */
     const char *trail;    /* its trail, likewise */
     const char *index;    /* its index, likewise; NULL: there is none */
     uint64_t index_bytes; /* how long the index is */
@@ -36,7 +37,8 @@ DL_MUSTCHECK dl_status dl_lake_day_files(const dl_lake_files **files, int *n,
 dl_time dl_lake_day_begun(dl_lake_snapshot *snap, dl_day day,
                           apr_pool_t *scratch_pool);
 
-/* Return the word of STATE: "open", "sealed", "listed" or "whole"; static. */
+/* Return the word of STATE: "open", "sealed", "listed", "whole" or "cold";
+ * static. */
 const char *dl_lake_part_state_name(dl_lake_part_state state);
 
 #endif

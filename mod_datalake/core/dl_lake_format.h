@@ -105,4 +105,13 @@
 #define DL_LAKE_KEYS_HEADER      12u          /* before the pages' hashes */
 #define DL_LAKE_KEYS_PAGE        512u         /* bytes of a page */
 
+/* 21 Cold days */
+#define DL_LAKE_FRAMES_MAGIC  0x465a4c44u /* "DLZF" */
+#define DL_LAKE_FRAMES_HEADER 64u         /* bytes before the pages */
+#define DL_LAKE_FRAMES_PAGE   512u        /* bytes of a page */
+#define DL_LAKE_FRAMES_EACH   125         /* frames of a page */
+#define DL_LAKE_FRAME_SHIFT   16          /* place >> it: number of a frame */
+#define DL_LAKE_FRAME_TEXT    65536u      /* bytes of lines of a frame */
+#define DL_LAKE_FRAME_STORED  66560u      /* bytes of a frame, at most */
+
 #endif

@@ -29,7 +29,7 @@ static dl_status open_data(int *fd, char *path, size_t size,
                  c->check->dataset, name);
         status = dl_lake_file_open(fd, c->io, c->root, path, O_RDONLY, err);
     }
-    if (status == DL_NOT_FOUND && part->state == DL_LAKE_PART_WHOLE) {
+    if (status == DL_NOT_FOUND && dl_lake_part_is_whole(part)) {
         uint64_t bytes;
 
         snprintf(path, size, DL_LAKE_META "/%s/" DL_LAKE_COMPACT "/%s/%s",
@@ -37,7 +37,7 @@ static dl_status open_data(int *fd, char *path, size_t size,
         status = dl_lake_file_open(fd, c->io, c->root, path, O_RDONLY, err);
         if (status == DL_OK &&
             (dl_lake_file_size(&bytes, c->io, *fd, err) != DL_OK ||
-             bytes != part->bytes)) {
+             bytes != dl_lake_part_file_bytes(part))) {
             c->io->close(*fd);
             status = DL_NOT_FOUND;
         }
@@ -132,20 +132,19 @@ static void check_size(dl_lake_checking *c, const char *path, int fd,
     }
 }
 
-static void check_data(dl_lake_checking *c, const char *path, int fd,
-                       const dl_lake_part *part)
+static void check_text(dl_lake_checking *c, const char *path,
+                       const dl_lake_text *text, const dl_lake_part *part)
 {
     lines_seen seen = {.last = '\n'};
     dl_error err = {.status = DL_OK};
     uint64_t at = 0;
 
-    check_size(c, path, fd, part->bytes, part->state != DL_LAKE_PART_OPEN);
     while (at < part->bytes) {
         uint64_t rest = part->bytes - at;
         size_t len =
             rest < DL_LAKE_CHECK_BLOCK ? (size_t)rest : DL_LAKE_CHECK_BLOCK;
 
-        if (dl_lake_file_read(c->io, fd, c->block, len, at, &err) != DL_OK) {
+        if (dl_lake_text_read(text, c->block, len, at, &err) != DL_OK) {
             dl_lake_complain(c, path, "%s", err.text);
             return;
         }
@@ -154,6 +153,40 @@ static void check_data(dl_lake_checking *c, const char *path, int fd,
         at += len;
     }
     judge_lines(c, path, &seen, part);
+}
+
+/* Check the frames of TEXT; its directory may be missing. */
+static void check_frames(dl_lake_checking *c, const char *path,
+                         const dl_lake_text *text, const dl_lake_part *part)
+{
+    char other[DL_LAKE_NAME_MAX + 2 * DL_LAKE_PATH_MAX];
+    char name[DL_LAKE_PATH_MAX];
+    dl_error err = {.status = DL_OK};
+    bool directory;
+
+    if (dl_lake_frames_verify(&directory, text->frames, &err) == DL_OK) {
+        return;
+    }
+    dl_lake_frames_name(name, part->uid);
+    snprintf(other, sizeof other, DL_LAKE_META "/%s/" DL_LAKE_IDX "/%s",
+             c->check->dataset, name);
+    dl_lake_complain(c, directory ? other : path, "%s", err.text);
+}
+
+static void check_data(dl_lake_checking *c, const char *path, int fd,
+                       const dl_lake_part *part)
+{
+    dl_lake_text text;
+
+    dl_lake_text_open(&text, c->io, c->meta, fd, part);
+    if (text.frames != NULL) {
+        check_frames(c, path, &text, part);
+    }
+    else {
+        check_size(c, path, fd, part->bytes, part->state != DL_LAKE_PART_OPEN);
+    }
+    check_text(c, path, &text, part);
+    dl_lake_text_close(&text);
 }
 
 /* --- Trail ---------------------------------------------------------------- */

@@ -18,7 +18,7 @@
 
 /* Suffixes in order of dl_lake_idx_kind. */
 static const char *const suffixes[] = {".trail", ".index", ".index.new",
-                                       ".grow"};
+                                       ".grow", ".frames"};
 
 static void parse(dl_lake_idx_file *file, const char *name)
 {

@@ -15,11 +15,12 @@
 
 /* What a file of idx/ is (FORMAT.md 2). */
 typedef enum dl_lake_idx_kind {
-    DL_LAKE_IDX_TRAIL, /* UID.trail */
-    DL_LAKE_IDX_INDEX, /* UID.index */
-    DL_LAKE_IDX_HALF,  /* UID.index.new */
-    DL_LAKE_IDX_GROW,  /* UID.grow */
-    DL_LAKE_IDX_OTHER  /* nothing of ours */
+    DL_LAKE_IDX_TRAIL,  /* UID.trail */
+    DL_LAKE_IDX_INDEX,  /* UID.index */
+    DL_LAKE_IDX_HALF,   /* UID.index.new */
+    DL_LAKE_IDX_GROW,   /* UID.grow */
+    DL_LAKE_IDX_FRAMES, /* UID.frames */
+    DL_LAKE_IDX_OTHER   /* nothing of ours */
 } dl_lake_idx_kind;
 
 /* One file. */

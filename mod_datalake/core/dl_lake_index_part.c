@@ -34,6 +34,7 @@ static apr_status_t free_buffer(void *data)
     free(r->buffer);
     r->buffer = NULL;
     if (r->trail_fd >= 0) {
+        dl_lake_text_close(&r->text);
         r->job->io->close(r->trail_fd);
     }
     r->trail_fd = -1;
@@ -56,6 +57,7 @@ dl_status dl_lake_index_reading_begin(dl_lake_index_reading *r,
     snprintf(path, sizeof path, DL_LAKE_IDX "/%s", name);
     DL_TRY(dl_lake_file_open(&r->trail_fd, job->io, job->meta, path, O_RDONLY,
                              err));
+    dl_lake_text_open(&r->text, job->io, job->meta, job->data_fd, job->part);
     apr_pool_cleanup_register(pool, r, free_buffer, apr_pool_cleanup_null);
     dl_lake_trail_begin(&r->walk, job->io, r->trail_fd, job->part, pool);
     return lines == 0 ? DL_OK
@@ -77,8 +79,8 @@ static dl_status read_entry(dl_lake_index_reading *r,
             abort();
         }
     }
-    DL_TRY(dl_lake_file_read(r->job->io, r->job->data_fd, r->buffer,
-                             (size_t)entry->bytes, at, err));
+    DL_TRY(
+        dl_lake_text_read(&r->text, r->buffer, (size_t)entry->bytes, at, err));
     if (dl_crc32c(0, r->buffer, (size_t)entry->bytes) != entry->crc) {
         return dl_fail(err, DL_CORRUPT, 0,
                        "lines at %" PRIu64 " have a wrong checksum", at);

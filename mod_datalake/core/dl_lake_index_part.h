@@ -9,11 +9,13 @@
 #define DL_LAKE_INDEX_PART_H
 
 #include "dl_lake_index_build.h"
+#include "dl_lake_text.h"
 #include "dl_lake_trail.h"
 
 /* A part being read. */
 typedef struct dl_lake_index_reading {
     const dl_lake_index_job *job; /* which part */
+    dl_lake_text text;            /* its lines */
     int trail_fd;                 /* its trail */
     dl_lake_trail_walk walk;      /* over it */
     uint64_t skip;                /* lines that are not wanted */

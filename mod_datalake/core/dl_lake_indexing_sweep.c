@@ -81,6 +81,12 @@ dl_status dl_lake_indexing_sweep(int *removed, dl_lake_indexing *x,
     return status;
 }
 
+static bool is_index(dl_lake_idx_kind kind)
+{
+    return kind == DL_LAKE_IDX_INDEX || kind == DL_LAKE_IDX_HALF ||
+           kind == DL_LAKE_IDX_GROW;
+}
+
 dl_status dl_lake_indexing_drop(int *removed, dl_lake_indexing *x,
                                 dl_error *err)
 {
@@ -94,8 +100,7 @@ dl_status dl_lake_indexing_drop(int *removed, dl_lake_indexing *x,
     apr_pool_create(&own, x->view_pool);
     status = dl_lake_idx_read(&idx, x->io, x->meta, err, own);
     for (i = 0; status == DL_OK && i < idx.n; i++) {
-        if (idx.files[i].kind != DL_LAKE_IDX_TRAIL &&
-            idx.files[i].kind != DL_LAKE_IDX_OTHER) {
+        if (is_index(idx.files[i].kind)) {
             status = dl_lake_remove(x->io, x->idx, idx.files[i].name, 0, err);
             *removed += status == DL_OK;
         }

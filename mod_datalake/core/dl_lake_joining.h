@@ -13,6 +13,7 @@
 #include "dl_lake_compact.h"
 #include "dl_lake_head.h"
 #include "dl_lake_manifest.h"
+#include "dl_lake_text.h"
 #include "dl_lake_trail.h"
 
 /* Bytes copied at once. */
@@ -31,6 +32,7 @@ typedef struct dl_lake_joiner {
     dl_lake_head *head;            /* mapped, for the manifest's word */
     dl_lake_manifest *manifest;    /* as it was when the day began */
     dl_lake_compacted *done;       /* numbers */
+    bool cooling;                  /* days become cold now, else one file */
     dl_lake_compacting at;         /* how far it is */
     uint64_t next_uid;             /* of the next joined file */
     char *block;                   /* DL_LAKE_JOIN_BLOCK bytes */
@@ -47,7 +49,10 @@ typedef struct dl_lake_joining {
     dl_lake_part joined;           /* what becomes of them */
     dl_lake_trail trail;           /* its trail, growing */
     int data_fd;                   /* its file */
-    int trail_fd;                  /* its trail file */
+    int trail_fd;                  /* its trail file; of a day that becomes
+                                      cold, the directory of its frames */
+    bool cold;                     /* its only file becomes cold */
+    dl_lake_frames_writer *frames; /* meanwhile; else NULL */
     dl_sha256 *sum;                /* over its bytes */
     bool recorded;                 /* the manifest may have it */
 } dl_lake_joining;

@@ -263,13 +263,12 @@ static void get_part(dl_lake_manifest *m, dl_lake_in *in)
 {
     dl_lake_part part = {.state = DL_LAKE_PART_LISTED};
     int64_t day = dl_lake_get_zigzag(in);
+    uint8_t form;
 
     part.day = (dl_day)day;
     part.first = (uint32_t)dl_lake_get_bounded(in, UINT32_MAX);
     part.number = (uint32_t)dl_lake_get_bounded(in, UINT32_MAX);
-    if (dl_lake_get_u8(in) != 0) {
-        part.state = DL_LAKE_PART_WHOLE;
-    }
+    form = dl_lake_get_u8(in);
     part.uid = dl_lake_get_varint(in);
     part.bytes = dl_lake_get_bounded(in, INT64_MAX);
     part.records = dl_lake_get_bounded(in, INT64_MAX);
@@ -281,8 +280,15 @@ static void get_part(dl_lake_manifest *m, dl_lake_in *in)
     part.crc = dl_lake_get_u32(in);
     part.trail_len = dl_lake_get_bounded(in, INT64_MAX);
     part.trail_crc = dl_lake_get_u32(in);
-    if (day != part.day || part.first == 0 || part.first > part.number) {
+    if (form > DL_LAKE_PART_COLD - DL_LAKE_PART_LISTED || day != part.day ||
+        part.first == 0 || part.first > part.number) {
         in->bad = true;
+        return;
+    }
+    part.state = (dl_lake_part_state)(DL_LAKE_PART_LISTED + form);
+    if (part.state == DL_LAKE_PART_COLD) {
+        part.stored_bytes = dl_lake_get_bounded(in, INT64_MAX);
+        part.stored_crc = dl_lake_get_u32(in);
     }
     if (!in->bad) {
         dl_lake_manifest_apply_part(m, &part);

@@ -18,7 +18,9 @@ static void add_part(dl_lake_bytes *bytes, const dl_lake_part *part)
     dl_lake_add_zigzag(bytes, part->day);
     dl_lake_add_varint(bytes, part->first);
     dl_lake_add_varint(bytes, part->number);
-    dl_lake_add_u8(bytes, part->state == DL_LAKE_PART_WHOLE);
+    dl_lake_add_u8(bytes, dl_lake_part_is_whole(part)
+                              ? (uint8_t)(part->state - DL_LAKE_PART_LISTED)
+                              : 0);
     dl_lake_add_varint(bytes, part->uid);
     dl_lake_add_varint(bytes, part->bytes);
     dl_lake_add_varint(bytes, part->records);
@@ -30,6 +32,10 @@ static void add_part(dl_lake_bytes *bytes, const dl_lake_part *part)
     dl_lake_add_u32(bytes, part->crc);
     dl_lake_add_varint(bytes, part->trail_len);
     dl_lake_add_u32(bytes, part->trail_crc);
+    if (part->state == DL_LAKE_PART_COLD) {
+        dl_lake_add_varint(bytes, part->stored_bytes);
+        dl_lake_add_u32(bytes, part->stored_crc);
+    }
 }
 
 static void add_sum(dl_lake_bytes *bytes, const dl_lake_sum *sum)

@@ -48,6 +48,7 @@ struct dl_lake_opened {
     int references;                 /* cache's mutex */
     bool listed;                    /* is in the table; cache's mutex */
     pthread_mutex_t mutex;          /* guards opening, and the points */
+    dl_lake_text text;              /* of DATA_FD, once that is open */
     atomic_int data_fd;             /* -1: not open */
     atomic_int trail_fd;            /* -1: not open */
     atomic_bool looked;             /* for an index; then these stay: */
@@ -98,6 +99,7 @@ static void close_entry(dl_lake_opened *entry)
     int trail = atomic_load(&entry->trail_fd);
 
     if (data >= 0) {
+        dl_lake_text_close(&entry->text);
         io->close(data);
     }
     if (trail >= 0) {
@@ -336,7 +338,7 @@ static dl_status open_under(int *fd, const dl_lake_io *io, int dir,
     return dl_lake_file_open(fd, io, dir, path, O_RDONLY, err);
 }
 
-static dl_status open_data(int *fd, const dl_lake_io *io,
+static dl_status open_file(int *fd, const dl_lake_io *io,
                            const dl_lake_opened *entry, dl_error *err)
 {
     const dl_lake_dataset *dataset = entry->dataset;
@@ -362,8 +364,17 @@ static dl_status open_data(int *fd, const dl_lake_io *io,
     return status;
 }
 
+static dl_status open_data(int *fd, const dl_lake_io *io, dl_lake_opened *entry,
+                           dl_error *err)
+{
+    DL_TRY(open_file(fd, io, entry, err));
+    dl_lake_text_open(&entry->text, io, entry->dataset->meta, *fd,
+                      &entry->part);
+    return DL_OK;
+}
+
 static dl_status open_trail(int *fd, const dl_lake_io *io,
-                            const dl_lake_opened *entry, dl_error *err)
+                            dl_lake_opened *entry, dl_error *err)
 {
     char name[DL_LAKE_PATH_MAX];
 
@@ -394,7 +405,7 @@ static void open_index(dl_lake_opened *entry)
 /* --- What is open ---------------------------------------------------------- */
 
 typedef dl_status open_function(int *fd, const dl_lake_io *io,
-                                const dl_lake_opened *entry, dl_error *err);
+                                dl_lake_opened *entry, dl_error *err);
 
 /* Set *FD to *KEPT, which OPEN opens if it is not open yet. */
 static dl_status get_file(int *fd, atomic_int *kept, dl_lake_opened *part,
@@ -435,9 +446,14 @@ const dl_lake_io *dl_lake_opened_calls(const dl_lake_opened *part)
     return part->cache->io;
 }
 
-dl_status dl_lake_opened_data(int *fd, dl_lake_opened *part, dl_error *err)
+dl_status dl_lake_opened_text(const dl_lake_text **text, dl_lake_opened *part,
+                              dl_error *err)
 {
-    return get_file(fd, &part->data_fd, part, open_data, err);
+    int fd;
+
+    DL_TRY(get_file(&fd, &part->data_fd, part, open_data, err));
+    *text = &part->text;
+    return DL_OK;
 }
 
 dl_status dl_lake_opened_trail(int *fd, dl_lake_opened *part, dl_error *err)

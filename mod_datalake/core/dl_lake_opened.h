@@ -9,8 +9,8 @@
  *
  * It also has the few blocks that were read last (dl_lake_kept.h).
  *
- * Bound: DL_LAKE_OPENED_MAX parts, two descriptors each, least recently used
- * ones closed.  A part that a newer manifest no longer names, or that nobody
+ * Bound: DL_LAKE_OPENED_MAX parts, two descriptors each and of cold ones a third,
+ * least recently used ones closed.  A part that a newer manifest no longer names, or that nobody
  * read for a minute, is closed, and no part stays open longer than a minute
  * without being opened anew: the space of removed files comes back.
  *
@@ -23,6 +23,7 @@
 #include "dl_lake_index.h"
 #include "dl_lake_kept.h"
 #include "dl_lake_reading.h"
+#include "dl_lake_text.h"
 
 /* Most parts that are kept open by one handle. */
 #define DL_LAKE_OPENED_MAX 256
@@ -70,10 +71,10 @@ const dl_lake_io *dl_lake_opened_calls(const dl_lake_opened *part);
 dl_lake_kept *dl_lake_opened_kept(dl_lake_kept_key *key,
                                   const dl_lake_opened *part);
 
-/* Set *FD to the file of PART, open as long as the reference lives.
- * DL_NOT_FOUND: it has moved on (FORMAT.md 14, step 5). */
-DL_MUSTCHECK dl_status dl_lake_opened_data(int *fd, dl_lake_opened *part,
-                                           dl_error *err);
+/* Set *TEXT to the lines of PART, open as long as the reference lives.
+ * DL_NOT_FOUND: its file has moved on (FORMAT.md 14, step 5). */
+DL_MUSTCHECK dl_status dl_lake_opened_text(const dl_lake_text **text,
+                                           dl_lake_opened *part, dl_error *err);
 
 /* Set *FD to the trail of PART likewise. */
 DL_MUSTCHECK dl_status dl_lake_opened_trail(int *fd, dl_lake_opened *part,

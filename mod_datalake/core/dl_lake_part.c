@@ -12,8 +12,9 @@ void dl_lake_part_name(char out[DL_LAKE_PATH_MAX], const dl_lake_part *p)
     char day[DL_DAY_TEXT];
 
     dl_day_format(day, p->day);
-    if (p->state == DL_LAKE_PART_WHOLE) {
-        snprintf(out, DL_LAKE_PATH_MAX, "%s.json", day);
+    if (dl_lake_part_is_whole(p)) {
+        snprintf(out, DL_LAKE_PATH_MAX, "%s.json%s", day,
+                 p->state == DL_LAKE_PART_COLD ? ".zst" : "");
     }
     else {
         snprintf(out, DL_LAKE_PATH_MAX, "%s.%03" PRIu32 ".json", day,

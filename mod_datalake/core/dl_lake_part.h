@@ -22,7 +22,8 @@ typedef enum dl_lake_part_state {
     DL_LAKE_PART_OPEN = 0,   /* grows in open/ */
     DL_LAKE_PART_SEALED = 1, /* complete, not yet in the manifest */
     DL_LAKE_PART_LISTED = 2, /* in the manifest, as D.N.json */
-    DL_LAKE_PART_WHOLE = 3   /* in the manifest, as D.json */
+    DL_LAKE_PART_WHOLE = 3,  /* in the manifest, as D.json */
+    DL_LAKE_PART_COLD = 4    /* in the manifest, as D.json.zst */
 } dl_lake_part_state;
 
 /* One part, or several that were joined. */
@@ -32,7 +33,7 @@ typedef struct dl_lake_part {
     uint32_t first;           /* first part number it stands for */
     uint32_t number;          /* last part number, its own when not joined */
     dl_lake_part_state state; /* where it stands */
-    uint64_t bytes;           /* committed bytes */
+    uint64_t bytes;           /* committed bytes of lines */
     uint64_t records;         /* committed lines */
     uint64_t commits;         /* commits that changed it */
     int64_t first_commit_ms;  /* time of its first commit */
@@ -42,10 +43,31 @@ typedef struct dl_lake_part {
     uint32_t crc;             /* running crc of the part */
     uint32_t trail_crc;       /* running crc of the trail */
     uint64_t trail_len;       /* bytes of the trail */
+    uint64_t stored_bytes;    /* of the file of a cold day, else 0 */
+    uint32_t stored_crc;      /* of the file of a cold day, else 0 */
 } dl_lake_part;
 
-/* Write the name of P in its folder: D.N.json, or D.json when it is whole. */
+/* Write the name of P in its folder: D.N.json, D.json when it is whole,
+ * D.json.zst when it is cold. */
 void dl_lake_part_name(char out[DL_LAKE_PATH_MAX], const dl_lake_part *p);
+
+/* Whether P is the whole file of its day, cold or not. */
+static inline bool dl_lake_part_is_whole(const dl_lake_part *p)
+{
+    return p->state >= DL_LAKE_PART_WHOLE;
+}
+
+/* The bytes that the file of P has on the disk, once it is sealed. */
+static inline uint64_t dl_lake_part_file_bytes(const dl_lake_part *p)
+{
+    return p->state == DL_LAKE_PART_COLD ? p->stored_bytes : p->bytes;
+}
+
+/* The checksum that the file of P has, likewise. */
+static inline uint32_t dl_lake_part_file_crc(const dl_lake_part *p)
+{
+    return p->state == DL_LAKE_PART_COLD ? p->stored_crc : p->crc;
+}
 
 /* Write the name of the folder of DAY: dt=D. */
 void dl_lake_day_folder(char out[DL_LAKE_PATH_MAX], dl_day day);

@@ -248,7 +248,7 @@ static void finish(dl_lake_stretch *stretch, dl_lake_scan *scan)
 static dl_status plan_some(dl_lake_stretch *stretch, dl_lake_scan *scan,
                            dl_error *err)
 {
-    int fd;
+    const dl_lake_text *text;
 
     DL_TRY(dl_lake_scan_enter(scan, err));
     if (scan->line >= scan->trail_end) {
@@ -258,7 +258,7 @@ static dl_status plan_some(dl_lake_stretch *stretch, dl_lake_scan *scan,
         DL_TRY(plan_by_trail(stretch, scan, err));
     }
     if (stretch->all > 0) {
-        DL_TRY(dl_lake_opened_data(&fd, scan->part, err));
+        DL_TRY(dl_lake_opened_text(&text, scan->part, err));
         finish(stretch, scan);
     }
     return DL_OK;

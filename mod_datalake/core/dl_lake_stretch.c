@@ -93,7 +93,8 @@ static dl_status cut(const char **data, size_t *len,
 
 /* Read the lines of the entry that WALK passed last, which is ENTRY, into ROOM
  * behind *USED bytes. */
-static dl_status read_entry(size_t *used, dl_lake_room *room, int fd,
+static dl_status read_entry(size_t *used, dl_lake_room *room,
+                            const dl_lake_text *text,
                             const dl_lake_trail_walk *walk,
                             const dl_lake_trail_entry *entry, dl_error *err)
 {
@@ -101,7 +102,7 @@ static dl_status read_entry(size_t *used, dl_lake_room *room, int fd,
 
     need_room(room, *used + (size_t)entry->bytes, *used);
     to = room->data + *used;
-    DL_TRY(dl_lake_file_read(walk->io, fd, to, (size_t)entry->bytes,
+    DL_TRY(dl_lake_text_read(text, to, (size_t)entry->bytes,
                              walk->bytes - entry->bytes, err));
     if (dl_crc32c(0, to, (size_t)entry->bytes) != entry->crc ||
         to[entry->bytes - 1] != '\n') {
@@ -123,10 +124,10 @@ static dl_status read_entries(dl_lake_stretch *stretch, dl_lake_room *room,
     uint64_t first = stretch->before + stretch->skip;
     dl_lake_trail_entry entry;
     size_t used = 0;
+    const dl_lake_text *text;
     bool found;
-    int fd;
 
-    DL_TRY(dl_lake_opened_data(&fd, stretch->part, err));
+    DL_TRY(dl_lake_opened_text(&text, stretch->part, err));
     DL_TRY(dl_lake_trail_seek(walk, DL_LAKE_BY_RECORDS, first + 1, err));
     while (walk->records < first + stretch->lines) {
         DL_TRY(dl_lake_trail_next(&entry, &found, walk, err));
@@ -140,7 +141,7 @@ static dl_status read_entries(dl_lake_stretch *stretch, dl_lake_room *room,
         if (used == 0) {
             stretch->before = walk->records - entry.records;
         }
-        DL_TRY(read_entry(&used, room, fd, walk, &entry, err));
+        DL_TRY(read_entry(&used, room, text, walk, &entry, err));
     }
     stretch->bytes = used;
     stretch->skip = first - stretch->before;
@@ -194,11 +195,11 @@ static dl_status check_sums(const dl_lake_stretch *stretch, const char *data,
 static dl_status read_bytes(char *to, const dl_lake_stretch *stretch,
                             dl_error *err)
 {
-    int fd;
+    const dl_lake_text *text;
 
-    DL_TRY(dl_lake_opened_data(&fd, stretch->part, err));
-    DL_TRY(dl_lake_file_read(dl_lake_opened_calls(stretch->part), fd, to,
-                             (size_t)stretch->bytes, stretch->at, err));
+    DL_TRY(dl_lake_opened_text(&text, stretch->part, err));
+    DL_TRY(
+        dl_lake_text_read(text, to, (size_t)stretch->bytes, stretch->at, err));
     return check_sums(stretch, to, err);
 }
 
@@ -269,16 +270,17 @@ dl_status dl_lake_stretch_read(const char **data, size_t *len,
 int dl_lake_stretch_file(uint64_t *at, const dl_lake_stretch *stretch,
                          const dl_lake_room *room, const char *data)
 {
+    const dl_lake_text *text;
     dl_error ignored;
-    int fd;
 
     /* What was read by the trail after all lies elsewhere in the room. */
     if (stretch->lines == 0 || stretch->by_block ||
-        dl_lake_opened_data(&fd, stretch->part, &ignored) != DL_OK) {
+        dl_lake_opened_text(&text, stretch->part, &ignored) != DL_OK ||
+        text->frames != NULL) {
         return -1;
     }
     *at = stretch->at + (uint64_t)(data - room->data);
-    return fd;
+    return text->fd;
 }
 
 void dl_lake_stretch_release(dl_lake_stretch *stretch)

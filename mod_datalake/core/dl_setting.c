@@ -13,6 +13,9 @@
 #include "dl_lake_index_build.h"
 #include "dl_zone.h"
 
+/* Seconds of a day. */
+#define DAY_S ((int64_t)86400)
+
 /* A unit behind a number. */
 typedef struct unit {
     const char *name; /* as written */
@@ -94,6 +97,23 @@ static bool parse_number(int64_t *member, const dl_setting *setting,
         return false;
     }
     *member = value;
+    return true;
+}
+
+/* A time in whole days, or "off". */
+static bool parse_days(int64_t *member, const dl_setting *setting,
+                       const char *text)
+{
+    const dl_setting seconds = {.type = DL_SETTING_SECONDS,
+                                .min = setting->min * DAY_S,
+                                .max = setting->max * DAY_S};
+    int64_t value = 0;
+
+    if (strcmp(text, "off") != 0 &&
+        (!parse_number(&value, &seconds, text) || value % DAY_S != 0)) {
+        return false;
+    }
+    *member = value / DAY_S;
     return true;
 }
 
@@ -222,6 +242,8 @@ bool dl_setting_parse(void *member, const dl_setting *setting, const char *text,
     case DL_SETTING_SECONDS:
     case DL_SETTING_MILLIS:
         return parse_number(member, setting, text);
+    case DL_SETTING_DAYS:
+        return parse_days(member, setting, text);
     case DL_SETTING_INDEX:
         return parse_index(member, text);
     case DL_SETTING_SWITCH:

@@ -23,6 +23,7 @@ typedef enum dl_setting_type {
     DL_SETTING_SIZE,     /* "64 MiB"; int64_t, bytes */
     DL_SETTING_SECONDS,  /* "15 min"; int64_t, seconds */
     DL_SETTING_MILLIS,   /* "100 ms"; int64_t, milliseconds */
+    DL_SETTING_DAYS,     /* "off" or "90 d"; int64_t, days, 0 for "off" */
     DL_SETTING_INDEX,    /* "off", "thin", "normal" or "dense"; int64_t, bytes
                             of a block, 0 for "off" */
     DL_SETTING_SWITCH,   /* "on" or "off"; bool */

@@ -11,6 +11,8 @@
  *         S now_us                             commit and seal all
  *         T now_us                             tick
  *         K now_us                             compact the days before now
+ *         Z now_us                             compact, and make those
+ *                                              cold that are not the last
  *         D now_us                             remove the days before now
  *         I now_us                             make the indexes of all parts
  *     A record below the writer's next offset is skipped, so a script may be
@@ -82,7 +84,7 @@ static void acknowledge(const driver *d)
 
 /* One parsed line of a script. */
 typedef struct step {
-    char verb;      /* R, Q, A, C, S, T, K, D, I */
+    char verb;      /* R, Q, A, C, S, T, K, Z, D, I */
     dl_coord coord; /* of R, Q, A */
     int64_t time;   /* of R, C, S, T, K, D */
     char *word;     /* reason of Q */
@@ -101,7 +103,7 @@ static void parse(step *s, char *line)
         s->coord.offset = strtoll(at, &at, 10);
         s->coord.time = 1700000000000000 + s->coord.offset * 1000;
     }
-    if (strchr("RCSTKDI", s->verb) != NULL) {
+    if (strchr("RCSTKZDI", s->verb) != NULL) {
         s->time = strtoll(at, &at, 10);
     }
     at += strspn(at, " ");
@@ -136,12 +138,14 @@ static dl_status put(const driver *d, const step *s, dl_error *err)
                                  (uint32_t)strlen(s->text), &s->coord, err);
 }
 
-static dl_status compact(const driver *d, const step *s, dl_error *err)
+static dl_status compact(const driver *d, const step *s, int32_t cold_after,
+                         dl_error *err)
 {
     dl_lake_compaction job = {.root = d->root,
                               .dataset = d->dataset,
                               .before = dl_time_day(s->time),
-                              .only = DL_DAY_NONE};
+                              .only = DL_DAY_NONE,
+                              .cold_after = cold_after};
     dl_lake_compacted done;
     apr_pool_t *scratch;
     dl_status status;
@@ -215,7 +219,9 @@ static dl_status run_step(const driver *d, const step *s, dl_error *err)
     case 'T':
         return dl_lake_writer_tick(d->w, s->time, err);
     case 'K':
-        return compact(d, s, err);
+        return compact(d, s, 0, err);
+    case 'Z':
+        return compact(d, s, 1, err);
     case 'D':
         return remove_days(d, s, err);
     case 'I':

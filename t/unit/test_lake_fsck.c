@@ -50,18 +50,20 @@ static dl_status reject(dl_lake_writer *w, int64_t offset, dl_error *err)
     return dl_lake_writer_reject(w, &q, &c, err);
 }
 
-/* A compacted day with a later part, an open part, quarantine. */
+/* A cold day, a compacted day with a later part, an open part, quarantine. */
 static dl_status small_lake(dl_error *err, apr_pool_t *pool)
 {
     dl_lake_compaction job = {.root = fixture_root,
                               .dataset = "d",
                               .before = DAY_B,
-                              .only = DL_DAY_NONE};
+                              .only = DL_DAY_NONE,
+                              .cold_after = 1};
     dl_lake_compacted done;
     apr_pool_t *own;
     dl_lake_writer *w;
 
     DL_TRY(fixture_writer(&w, &own, err));
+    DL_TRY(fixture_batch(w, TIME_A - DL_DAY_US, 3, 0, 3, 500000, err));
     DL_TRY(fixture_batch(w, TIME_A, 0, 0, 3, 1000000, err));
     DL_TRY(dl_lake_writer_seal(w, 1000000, err));
     DL_TRY(fixture_batch(w, TIME_A, 1, 0, 3, 2000000, err));
@@ -73,7 +75,9 @@ static dl_status small_lake(dl_error *err, apr_pool_t *pool)
     DL_TRY(fixture_batch(w, TIME_B, 0, 3, 4, 4000000, err));
     DL_TRY(fixture_batch(w, TIME_A, 0, 7, 1, 5000000, err));
     apr_pool_destroy(own);
-    return done.days == 1 && done.parts == 2 ? DL_OK : DL_INTERNAL;
+    return done.days == 2 && done.parts == 3 && done.cold_days == 1
+               ? DL_OK
+               : DL_INTERNAL;
 }
 
 /* --- Every byte ----------------------------------------------------------- */
@@ -140,7 +144,7 @@ static void test_flips(apr_pool_t *pool)
 
     fixture_begin();
     ok(small_lake(&err, pool) == DL_OK,
-       "given a joined day, a later part, open parts and quarantine");
+       "given a cold day, a joined one, a later part, open parts, quarantine");
     say_problems = true;
     is_int(problems(pool), 0, "the lake has no problem");
     say_problems = false;

@@ -3,12 +3,14 @@
 #   my $script = DataLake::LakeScript->new(batches => 20, records => 10,
 #       pad => 300,                   # characters a record has at most
 #       index => 1,                   # make indexes, too
+#       cold => 1,                    # what is compacted becomes cold, too
 #       remove => 1);                 # and remove the first day at the end
 #   $script->save($file);
 #   $script->judge($dump, $acked);    # '' or what is wrong
 #
 # The script appends records of three partitions, some of them set aside, to
-# two days, seals twice and compacts once.  After commit number I the lake must
+# two days, seals twice and compacts once; with cold days twice, the second time
+# with parts that came for a cold day.  After commit number I the lake must
 # hold exactly $script->expected($i), as `lake_dump ROOT d lines` prints it.
 #
 # SPDX-License-Identifier: Apache-2.0
@@ -22,7 +24,7 @@ my %NAME = (DAY, '2026-05-18', DAY + 1, '2026-05-19');
 
 sub new {
     my ($class, %o) = @_;
-    my $self = bless { pad => $o{pad} // 300, index => $o{index}, remove => $o{remove}, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
+    my $self = bless { pad => $o{pad} // 300, index => $o{index}, cold => $o{cold}, remove => $o{remove}, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
     my $state = { next => [ 0, 0, 0 ], now => DAY * US + 3_600_000_000, days => {}, aside => [] };
     for my $batch (1 .. $o{batches}) {
         $self->add_record($state) for 1 .. $o{records};
@@ -64,8 +66,10 @@ sub add_work {
     my %at = map { $_ => 1 } int($batches * 0.35), int($batches * 0.6);
     push @{ $self->{lines} }, "S $state->{now}" if $at{$batch};
     push @{ $self->{lines} }, "I $state->{now}" if $at{$batch} && $self->{index};
-    push @{ $self->{lines} }, sprintf 'K %d', (DAY + 9) * US
-      if $batch == int $batches * 0.7;
+    my $compact = sprintf '%s %d', $self->{cold} ? 'Z' : 'K', (DAY + 9) * US;
+    push @{ $self->{lines} }, $compact if $batch == int $batches * 0.7;
+    push @{ $self->{lines} }, "S $state->{now}", $compact
+      if $self->{cold} && $batch == int $batches * 0.9;
     push @{ $self->{lines} }, "I $state->{now}"
       if $batch == int $batches * 0.8 && $self->{index};
     return if $batch != $batches || !$self->{remove};
