@@ -181,7 +181,8 @@ static void row_put(dlc_warehouse *w, dlc_wh_part *p, const dlc_message *msg,
                            p->place.generation, p->place.partition,
                            msg->offset},
                           {NULL, 0},
-                          w->rates};
+                          w->rates,
+                          w->sum};
     dlc_wh_line *line;
     size_t before;
 
@@ -494,6 +495,7 @@ dl_status dlc_sink_warehouse_create(dlc_sink **sink, const dl_config *cfg,
     w->cfg = cfg;
     w->stats = stats;
     w->pool = pool;
+    w->sum = dl_sha256_create(pool);
     if (apr_pool_create(&w->rates_pool, pool) != APR_SUCCESS) {
         abort();
     }

@@ -11,6 +11,7 @@
 
 #include "dl_config.h"
 #include "dl_record.h"
+#include "dl_sha256.h"
 #include "dl_wh_rates.h"
 #include "dlc_sink.h"
 #include "dlc_wh_loader.h"
@@ -57,6 +58,7 @@ typedef struct dlc_warehouse {
     dlc_wh_rollup *rollup;           /* the rollups' thread */
     const dl_wh_rates *rates;        /* NULL: to be loaded */
     apr_pool_t *rates_pool;          /* they live here */
+    dl_sha256 *sum;                  /* for hashes in rows */
     dlc_wh_known *known;             /* datasets met, malloc */
     int n_known;                     /* of them */
     dlc_wh_part **parts;             /* taken ones, malloc */

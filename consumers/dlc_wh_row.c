@@ -151,6 +151,36 @@ static char *put_base(char *out, const dlc_wh_table *table,
     return out + dl_decimal_format_sql(out, amount);
 }
 
+void dlc_wh_row_hash(char out[DL_SHA256_TEXT], dl_sha256 *sum,
+                     const dl_dataset *ds, const dl_record *rec)
+{
+    for (int i = 0; i < ds->n_hash; i++) {
+        char length[24];
+        const char *text;
+        size_t len;
+
+        if (dl_record_text(&text, &len, rec, ds->hash[i])) {
+            char *end = put_int(length, (int64_t)len);
+
+            *end++ = ':';
+            dl_sha256_add(sum, length, (size_t)(end - length));
+            dl_sha256_add(sum, text, len);
+        }
+        else {
+            dl_sha256_add(sum, "-", 1);
+        }
+        dl_sha256_add(sum, ",", 1);
+    }
+    dl_sha256_text(out, sum);
+}
+
+int64_t dlc_wh_row_id(const dlc_coord *coord)
+{
+    return (int64_t)(coord->generation & 0xfff) << 51 |
+           (int64_t)(coord->partition & 0x7ff) << 40 |
+           (coord->offset & INT64_C(0xffffffffff));
+}
+
 static char *put_column(char *out, const dlc_wh_table *table,
                         const dlc_wh_column *column, const dlc_wh_input *input)
 {
@@ -173,6 +203,13 @@ static char *put_column(char *out, const dlc_wh_table *table,
                    : put_null(out);
     case DLC_WH_AMOUNT_BASE:
         return put_base(out, table, input);
+    case DLC_WH_EVENT:
+        return put_time(out, input->rec->event_time);
+    case DLC_WH_HASH:
+        dlc_wh_row_hash(out, input->sum, table->dataset, input->rec);
+        return out + DL_SHA256_TEXT - 1;
+    case DLC_WH_ID:
+        return put_int(out, dlc_wh_row_id(&input->coord));
     }
     return put_null(out);
 }

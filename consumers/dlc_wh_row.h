@@ -16,6 +16,7 @@
 #include <stddef.h>
 
 #include "dl_record.h"
+#include "dl_sha256.h"
 #include "dl_wh_rates.h"
 #include "dlc_spend.h"
 #include "dlc_wh_table.h"
@@ -26,7 +27,19 @@ typedef struct dlc_wh_input {
     dlc_coord coord;          /* where it came from */
     dlc_text origin;          /* header dl-origin, NULL: none */
     const dl_wh_rates *rates; /* for amount_base */
+    dl_sha256 *sum;           /* over nothing, for hashes */
 } dlc_wh_input;
+
+/* Write the hash of the declared fields of REC, of the dataset DS, to OUT: the
+ * SHA-256 of, for each, its length in UTF-8 in decimal, ':', its text, ','; of
+ * one that is absent, null or no string, '-', ','.  SUM is over nothing before
+ * and after. */
+void dlc_wh_row_hash(char out[DL_SHA256_TEXT], dl_sha256 *sum,
+                     const dl_dataset *ds, const dl_record *rec);
+
+/* Return the number of the record at COORD, the same in every rebuild: 12 bits
+ * of generation, 11 of partition and 40 of offset. */
+int64_t dlc_wh_row_id(const dlc_coord *coord);
 
 /* Return how many bytes a row of TABLE made from INPUT needs at most. */
 size_t dlc_wh_row_bound(const dlc_wh_table *table, const dlc_wh_input *input);

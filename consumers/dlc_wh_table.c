@@ -74,15 +74,18 @@ static int column_find(const dlc_wh_table *table, const char *name)
 static dl_status columns_choose(dlc_wh_table *table, const known_column *known,
                                 int n_known, dl_error *err, apr_pool_t *pool)
 {
-    static const dlc_wh_column own[] = {
+    const dl_dataset *ds = table->dataset;
+    const dlc_wh_column own[] = {
         {"src_generation", DLC_WH_GENERATION, -1},
         {"src_partition", DLC_WH_PARTITION, -1},
         {"src_offset", DLC_WH_OFFSET, -1},
         {"src_time", DLC_WH_TIME, -1},
+        {ds->time_column, DLC_WH_EVENT, -1},
+        {ds->hash_column, DLC_WH_HASH, -1},
+        {ds->id_column, DLC_WH_ID, -1},
         {"origin", DLC_WH_ORIGIN, -1},
         {"amount_base", DLC_WH_AMOUNT_BASE, -1},
     };
-    const dl_dataset *ds = table->dataset;
     int n_own = (int)(sizeof own / sizeof own[0]);
     dlc_wh_column *columns =
         apr_pcalloc(pool, (size_t)(ds->n_fields + n_own) * sizeof *columns);
@@ -102,7 +105,7 @@ static dl_status columns_choose(dlc_wh_table *table, const known_column *known,
         if (known_find(known, n_known, c.name) != NULL) {
             columns[table->n++] = c;
         }
-        else if (c.origin < DLC_WH_ORIGIN) {
+        else if (c.origin != DLC_WH_ORIGIN && c.origin != DLC_WH_AMOUNT_BASE) {
             return dl_fail(err, DL_UNSUPPORTED, 0,
                            "dataset %s: table %s has no column %s: run "
                            "\"datalakectl migrate\" or add a migration",

@@ -5,8 +5,9 @@
  * columns.  A new dataset with a table is a declaration and a migration.
  *
  * Columns the loader fills by itself: src_generation, src_partition,
- * src_offset and src_time always; origin (header dl-origin) and amount_base
- * (the converted amount) when the table has them.
+ * src_offset and src_time always, and those the declaration names for an event
+ * time in two fields, a hash and a number; origin (header dl-origin) and
+ * amount_base (the converted amount) when the table has them.
  *
  * Thread: a made dlc_wh_table never changes, any thread may read it.
  *
@@ -32,13 +33,16 @@ struct dl_wh;
 
 /* Where the value of a column comes from. */
 typedef enum dlc_wh_origin {
-    DLC_WH_FIELD,      /* a field of the record */
-    DLC_WH_GENERATION, /* coordinates of the record ... */
-    DLC_WH_PARTITION,  /* */
-    DLC_WH_OFFSET,     /* */
-    DLC_WH_TIME,       /* ... and its Kafka timestamp */
-    DLC_WH_ORIGIN,     /* header dl-origin */
-    DLC_WH_AMOUNT_BASE /* amount in the base currency */
+    DLC_WH_FIELD,       /* a field of the record */
+    DLC_WH_GENERATION,  /* coordinates of the record ... */
+    DLC_WH_PARTITION,   /* */
+    DLC_WH_OFFSET,      /* */
+    DLC_WH_TIME,        /* ... and its Kafka timestamp */
+    DLC_WH_ORIGIN,      /* header dl-origin */
+    DLC_WH_AMOUNT_BASE, /* amount in the base currency */
+    DLC_WH_EVENT,       /* the event time, when no field alone is it */
+    DLC_WH_HASH,        /* hash of declared fields, see dlc_wh_row_hash */
+    DLC_WH_ID           /* number made of the coordinates, dlc_wh_row_id */
 } dlc_wh_origin;
 
 /* One column. */

@@ -51,6 +51,7 @@ dl_status dl_dataset_create_untyped(const dl_dataset **ds, const char *name,
     made->n_fields = 1;
     made->fields = fields;
     made->key_field = -1;
+    made->clock_field = -1;
     made->time_formats = DL_TIME_UNIX | DL_TIME_RFC3339 | DL_TIME_LOCAL;
     made->zone = zone;
     *ds = made;
@@ -75,9 +76,15 @@ const dl_dataset *dl_dataset_create_event(const dl_dataset *of,
     made->n_fields = 1;
     made->fields = fields;
     made->key_field = -1;
+    made->clock_field = -1;
     made->time_formats = DL_TIME_UNIX | DL_TIME_RFC3339;
     made->zone = of->zone;
     return made;
+}
+
+bool dl_dataset_is_time(const dl_dataset *ds, int i)
+{
+    return i == ds->time_field && ds->clock_field < 0;
 }
 
 const dl_dataset *dl_dataset_find(const dl_dataset_set *set, const char *name)

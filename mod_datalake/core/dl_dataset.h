@@ -47,7 +47,9 @@ enum dl_time_format {
     DL_TIME_UNIX = 1,    /* "unix": seconds with fraction, a number */
     DL_TIME_RFC3339 = 2, /* "rfc3339": with a zone */
     DL_TIME_LOCAL = 4,   /* "local": the same without one, in event_zone */
-    DL_TIME_DATE = 8     /* "date": YYYY-MM-DD, the start of that day, UTC */
+    DL_TIME_DATE = 8,    /* "date": YYYY-MM-DD, the start of that day, UTC */
+    DL_TIME_LOG = 16     /* "log": 20/Jan/2023 and, in another field, 11:37:58,
+                            UTC */
 };
 
 /* What the warehouse does with a key it has already. */
@@ -83,13 +85,23 @@ typedef struct dl_dataset {
     int n_fields;               /* fields */
     const dl_field *fields;     /* in order of the declaration */
     int key_field;              /* whose text is the Kafka key, -1: none */
-    int time_field;             /* the event time, never -1 */
+    int time_field;             /* the event time, or with CLOCK_FIELD its day;
+                                 * never -1 */
+    int clock_field;            /* the time of that day, -1: all is in
+                                 * TIME_FIELD */
+    const char *time_column;    /* column of such an event time; NULL: none */
     unsigned time_formats;      /* bits of dl_time_format */
     const dl_zone *zone;        /* of event times that have none */
     const char *table;          /* of the warehouse, NULL: none */
     int n_unique;               /* columns that make a row unique */
     const char *const *unique;  /* their names */
     dl_repeat_rule on_repeat;   /* what a repeated key does */
+    const char *hash_column;    /* holds a hash of the fields below, as hex;
+                                 * NULL: none */
+    int n_hash;                 /* fields it is of */
+    const int *hash;            /* their indexes */
+    const char *id_column;      /* holds a number made of the record's Kafka
+                                 * coordinates; NULL: none */
     const char *rollup;         /* name of the rollups it feeds, NULL: none */
     const dl_json_shape *shape; /* slot i is field i; alternates follow */
 } dl_dataset;
@@ -146,6 +158,9 @@ const dl_dataset *dl_dataset_find_topic(const dl_dataset_set *set,
 
 /* Return the index of the field PATH in DS, or -1.  Thread: any. */
 int dl_dataset_field(const dl_dataset *ds, const char *path);
+
+/* Return whether field I of DS is its whole event time.  Thread: any. */
+bool dl_dataset_is_time(const dl_dataset *ds, int i);
 
 /* Return whether NAME can be a dataset: 1 to 100 of a-z 0-9 _ - that begin
  * with a letter.  Thread: any. */

@@ -2,7 +2,8 @@
  * where.
  *
  * One function an object of the declaration, in the order of
- * conf/dataset.schema.json; the fields are read by dl_declaration_field.c.
+ * conf/dataset.schema.json; the fields are read by dl_declaration_field.c, the
+ * table by dl_declaration_table.c.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_dataset.h"
@@ -65,16 +66,20 @@ static dl_status read_formats(dl_decl *r, const json_t *list)
         {"date", DL_TIME_DATE},
         {NULL, 0},
     };
+    static const dl_decl_word in_two[] = {{"log", DL_TIME_LOG}, {NULL, 0}};
+    const dl_decl_word *words = r->ds->clock_field < 0 ? formats : in_two;
     size_t n = json_array_size(list);
 
     if (!json_is_array(list) || n == 0 || n > 4) {
-        return dl_decl_wrong(r, "/event_time/formats",
-                             "must be a list of unix, rfc3339, local, date");
+        return dl_decl_wrong(
+            r, "/event_time/formats",
+            "must be a list of unix, rfc3339, local, date, or log for one in "
+            "two fields");
     }
     for (size_t i = 0; i < n; i++) {
         unsigned value = 0;
 
-        DL_TRY(dl_decl_get_word(&value, r, formats,
+        DL_TRY(dl_decl_get_word(&value, r, words,
                                 dl_decl_step_index(r, "/event_time/formats", i),
                                 json_string_value(json_array_get(list, i))));
         r->ds->time_formats |= value;
@@ -82,18 +87,47 @@ static dl_status read_formats(dl_decl *r, const json_t *list)
     return DL_OK;
 }
 
+/* Read what makes an event time of two fields one: the second and a column. */
+static dl_status read_clock(dl_decl *r, const json_t *object)
+{
+    dl_dataset *ds = r->ds;
+
+    DL_TRY(get_field(&ds->clock_field, r, object, "/event_time", "clock"));
+    DL_TRY(
+        dl_decl_get_text(&ds->time_column, r, object, "/event_time", "column"));
+    if (ds->time_column != NULL && ds->clock_field < 0) {
+        return dl_decl_wrong(r, "/event_time/column",
+                             "is for an event time in two fields; give the "
+                             "field itself a column");
+    }
+    if (ds->time_column == NULL) {
+        return DL_OK;
+    }
+    return dl_decl_own_column(r, "/event_time/column", ds->time_column);
+}
+
 static dl_status read_event_time(dl_decl *r, const json_t *root)
 {
     const json_t *object = json_object_get(root, "event_time");
     dl_field_type type;
 
-    DL_TRY(dl_decl_check_members(r, object, "/event_time", "member, formats"));
+    DL_TRY(dl_decl_check_members(r, object, "/event_time",
+                                 "member, clock, formats, column"));
     DL_TRY(get_field(&r->ds->time_field, r, object, "/event_time", "member"));
     if (r->ds->time_field < 0) {
         return dl_decl_wrong(r, "/event_time/member",
                              "must be the member of a field");
     }
+    DL_TRY(read_clock(r, object));
     type = r->fields[r->ds->time_field].type;
+    if (r->ds->clock_field >= 0) {
+        if (type != DL_FIELD_STR ||
+            r->fields[r->ds->clock_field].type != DL_FIELD_STR) {
+            return dl_decl_wrong(r, "/event_time/clock",
+                                 "and member must be fields of type str");
+        }
+        return read_formats(r, json_object_get(object, "formats"));
+    }
     if (type != DL_FIELD_TIME && type != DL_FIELD_DATE) {
         return dl_decl_wrong(r, "/event_time/member",
                              "must be a field of type time or date");
@@ -110,69 +144,12 @@ static dl_status read_table_name(dl_decl *r, const json_t *root)
         return DL_OK;
     }
     DL_TRY(dl_decl_check_members(r, object, "/table",
-                                 "name, unique, on_repeat, rollup"));
+                                 "name, unique, on_repeat, rollup, hash, id"));
     DL_TRY(dl_decl_get_text(&r->ds->table, r, object, "/table", "name"));
     if (r->ds->table == NULL || !dl_decl_column_ok(r->ds->table)) {
         return dl_decl_wrong(
             r, "/table/name",
             "must be 1 to 64 letters, digits and _, no digit first");
-    }
-    return DL_OK;
-}
-
-static dl_status read_unique(dl_decl *r, const json_t *list)
-{
-    size_t n = json_array_size(list);
-    const char **columns;
-
-    if (!json_is_array(list) || n == 0 || n > 16) {
-        return dl_decl_wrong(
-            r, "/table/unique",
-            "must be a list of the columns that make a row unique");
-    }
-    columns = apr_palloc(r->pool, n * sizeof *columns);
-    for (size_t i = 0; i < n; i++) {
-        const char *column = json_string_value(json_array_get(list, i));
-        int field = column == NULL ? -1 : dl_decl_find_column(r, column);
-
-        if (field < 0) {
-            return dl_decl_wrong(r, dl_decl_step_index(r, "/table/unique", i),
-                                 "must be the column of a field");
-        }
-        if (!r->fields[field].required) {
-            return dl_decl_wrong(
-                r, dl_decl_step_index(r, "/table/unique", i),
-                "must be the column of a required field, %s is not",
-                r->fields[field].path);
-        }
-        columns[i] = r->fields[field].column;
-    }
-    r->ds->unique = columns;
-    r->ds->n_unique = (int)n;
-    return DL_OK;
-}
-
-static dl_status read_table(dl_decl *r, const json_t *root)
-{
-    static const dl_decl_word rules[] = {{"supersede", DL_REPEAT_SUPERSEDE},
-                                         {"ignore", DL_REPEAT_IGNORE},
-                                         {NULL, 0}};
-    static const dl_decl_word rollups[] = {{"spend", 0}, {NULL, 0}};
-    const json_t *object = json_object_get(root, "table");
-    const char *text;
-    unsigned value = 0;
-
-    if (object == NULL) {
-        return DL_OK;
-    }
-    DL_TRY(read_unique(r, json_object_get(object, "unique")));
-    DL_TRY(dl_decl_get_text(&text, r, object, "/table", "on_repeat"));
-    DL_TRY(dl_decl_get_word(&value, r, rules, "/table/on_repeat", text));
-    r->ds->on_repeat = (dl_repeat_rule)value;
-    DL_TRY(dl_decl_get_text(&r->ds->rollup, r, object, "/table", "rollup"));
-    if (r->ds->rollup != NULL) {
-        DL_TRY(dl_decl_get_word(&value, r, rollups, "/table/rollup",
-                                r->ds->rollup));
     }
     return DL_OK;
 }
@@ -260,7 +237,7 @@ static dl_status read_all(dl_decl *r, const json_t *root)
     DL_TRY(read_topic(r, root));
     DL_TRY(check_keys(r));
     DL_TRY(read_event_time(r, root));
-    DL_TRY(read_table(r, root));
+    DL_TRY(dl_decl_read_table(r, root));
     return make_shape(r);
 }
 
@@ -290,6 +267,7 @@ dl_status dl_dataset_parse(const dl_dataset **ds,
                               apr_pool_cleanup_null);
     r.ds->declared = true;
     r.ds->zone = source->zone;
+    r.ds->clock_field = -1;
     DL_TRY(read_all(&r, root));
     apr_pool_cleanup_run(result_pool, root, free_json);
     *ds = r.ds;

@@ -82,6 +82,14 @@ bool dl_decl_column_ok(const char *name);
 /* Return the field that has COLUMN, or -1. */
 int dl_decl_find_column(const dl_decl *r, const char *column);
 
+/* Check that COLUMN at POINTER, which the loader fills from more than one
+ * field, can be one of the table. */
+DL_MUSTCHECK dl_status dl_decl_own_column(const dl_decl *r, const char *pointer,
+                                          const char *column);
+
+/* Read /table of ROOT but its name, behind the fields. */
+DL_MUSTCHECK dl_status dl_decl_read_table(dl_decl *r, const json_t *root);
+
 /* Read /fields of ROOT. */
 DL_MUSTCHECK dl_status dl_decl_read_fields(dl_decl *r, const json_t *root);
 

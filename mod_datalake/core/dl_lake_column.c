@@ -44,7 +44,7 @@ static bool has_column(const dl_dataset *ds, int field,
 /* Return the formats in which the time FIELD of DS may stand. */
 static unsigned formats_of(const dl_dataset *ds, int field)
 {
-    if (field == ds->time_field) {
+    if (dl_dataset_is_time(ds, field)) {
         return ds->time_formats;
     }
     return ds->fields[field].type == DL_FIELD_DATE ? DL_TIME_DATE : ANY_TIME;
@@ -172,7 +172,9 @@ dl_status dl_lake_columns_create(const dl_lake_columns **columns,
     }
     m.paths = apr_pcalloc(result_pool, (size_t)paths * sizeof *m.paths);
     add_slots(&m);
-    add_column(&m, ds->time_field, DL_LAKE_COLUMN_TIMES);
+    if (ds->clock_field < 0) {
+        add_column(&m, ds->time_field, DL_LAKE_COLUMN_TIMES);
+    }
     for (int i = 0; i < ds->n_fields; i++) {
         add_column(&m, i, DL_LAKE_COLUMN_KEYS);
     }

@@ -44,7 +44,7 @@ static void set_field(dl_query_member *column, const dl_dataset *ds, int i)
     column->type = field->type;
     column->n_slots = 1 + field->n_alternates;
     column->zone = ds->zone;
-    if (i == ds->time_field) {
+    if (dl_dataset_is_time(ds, i)) {
         column->formats = ds->time_formats;
     }
     else {
@@ -234,7 +234,8 @@ void dl_query_days(dl_day *first, dl_day *last, const dl_query *query)
     for (i = 0; i < query->n_filters; i++) {
         const dl_query_condition *f = &query->filters[i];
 
-        if (strcmp(query->columns[f->column].path,
+        if (ds->clock_field < 0 &&
+            strcmp(query->columns[f->column].path,
                    ds->fields[ds->time_field].path) == 0 &&
             f->op != DL_QUERY_NE && f->op != DL_QUERY_CONTAINS) {
             narrow_days(first, last, f);

@@ -183,6 +183,19 @@ static bool check_field(dl_record *rec, const dl_judge *judge, const check *c)
     return true;
 }
 
+/* Set *T to the event time of REC that stands in two fields of DS. */
+static bool get_log_time(dl_time *t, const dl_record *rec, const dl_dataset *ds)
+{
+    const char *date;
+    const char *clock;
+    size_t n_date;
+    size_t n_clock;
+
+    return dl_record_text(&date, &n_date, rec, ds->time_field) &&
+           dl_record_text(&clock, &n_clock, rec, ds->clock_field) &&
+           dl_time_parse_log(t, date, n_date, clock, n_clock);
+}
+
 /* Work out the event time of REC and refuse a bad one. */
 static bool set_event_time(dl_record *rec, const dl_judge *judge,
                            dl_time kafka_time)
@@ -198,6 +211,13 @@ static bool set_event_time(dl_record *rec, const dl_judge *judge,
                                 "is missing, and so is Kafka's timestamp");
         }
         rec->event_time = kafka_time;
+    }
+    else if (ds->clock_field >= 0) {
+        if (!get_log_time(&rec->event_time, rec, ds)) {
+            return refuse_field(rec, DL_RECORD_BAD_TIME, f,
+                                "is no day such as 20/Jan/2023 with a time "
+                                "such as 11:37:58");
+        }
     }
     else if (!dl_field_time(&rec->event_time, slice, ds->time_formats,
                             ds->zone)) {
@@ -310,7 +330,7 @@ bool dl_record_time(dl_time *value, const dl_record *rec, int field)
 {
     const dl_dataset *ds = rec->judge->ds;
 
-    if (field == ds->time_field) {
+    if (dl_dataset_is_time(ds, field)) {
         *value = rec->event_time;
         return true;
     }

@@ -333,6 +333,46 @@ bool dl_time_parse_unix(dl_time *t, const char *s, size_t n)
     return true;
 }
 
+/* Return the number of the month NAME, three letters, 0: none. */
+static int month_of(const char *name)
+{
+    static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
+    for (int i = 0; i < 12; i++) {
+        if (memcmp(names + (size_t)i * 3, name, 3) == 0) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+bool dl_time_parse_log(dl_time *t, const char *date, size_t n_date,
+                       const char *clock, size_t n_clock)
+{
+    clock_parts parts = {0};
+    int day;
+    int month;
+    int year;
+
+    if (n_date != 11 || date[2] != '/' || date[6] != '/' ||
+        !get_digits(&day, date, 2) || !get_digits(&year, date + 7, 4) ||
+        n_clock != 8 || clock[2] != ':' || clock[5] != ':' ||
+        !get_digits(&parts.hour, clock, 2) ||
+        !get_digits(&parts.minute, clock + 3, 2) ||
+        !get_digits(&parts.second, clock + 6, 2)) {
+        return false;
+    }
+    month = month_of(date + 3);
+    if (month == 0 || year < 1970 || !dl_day_exists(year, month, day) ||
+        parts.hour > 23 || parts.minute > 59 || parts.second > 59) {
+        return false;
+    }
+    *t = dl_day_start(dl_day_of(year, month, day)) +
+         ((parts.hour * 60 + parts.minute) * INT64_C(60) + parts.second) *
+             DL_SECOND_US;
+    return true;
+}
+
 /* Set *T from N digits at S: unix seconds or milliseconds. */
 static bool parse_digits(dl_time *t, const char *s, size_t n)
 {

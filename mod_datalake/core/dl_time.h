@@ -90,6 +90,13 @@ bool dl_time_parse_rfc3339(dl_time *t, bool *zone_missing, const char *s,
  * *T untouched, for anything else, also for years outside 1970..9999. */
 bool dl_time_parse_unix(dl_time *t, const char *s, size_t n);
 
+/* Set *T from the N_DATE bytes at DATE, a day as logs in Common Log Format
+ * write it, 20/Jan/2023, and the N_CLOCK bytes at CLOCK, 11:37:58, in UTC;
+ * return false, *T untouched, for anything else, also for years outside
+ * 1970..9999. */
+bool dl_time_parse_log(dl_time *t, const char *date, size_t n_date,
+                       const char *clock, size_t n_clock);
+
 /* Set *T from the N bytes at S as a client may write a time: RFC 3339 with a
  * zone, a date (its first instant), 9 to 11 digits (unix seconds) or 12 to 14
  * (milliseconds).  *WHOLE_DAY: it was a date; *ZONE_MISSING as above.  Return

@@ -283,6 +283,90 @@ static void test_table_mistakes(void)
            "an unknown rollup");
 }
 
+/* The mistake of a declaration with the event time EVENT and the table TABLE
+ * and text fields day, clock and id. */
+static const char *declare_log(const char *event, const char *table)
+{
+    return declare(apr_pstrcat(
+        pool, NAME TOPIC "\"event_time\":", event, ",\n\"table\":", table,
+        ",\n\"fields\":[" ID "{\"member\":\"day\",\"type\":\"str\"},\n"
+        "{\"member\":\"clock\",\"type\":\"str\",\"column\":\"clock\"},\n" AT
+        "]}",
+        NULL));
+}
+
+#define LOG                                                                    \
+    "{\"member\":\"day\",\"clock\":\"clock\",\"formats\":[\"log\"],"           \
+    "\"column\":\"happened\"}"
+#define UNIQUE "\"unique\":[\"id\"],\"on_repeat\":\"ignore\"}"
+
+static void test_event_time_in_two(void)
+{
+    is_str(declare_log(LOG, "{\"name\":\"t\"," UNIQUE), "",
+           "an event time in two fields");
+    is_int(ds->time_field, 1, "its day");
+    is_int(ds->clock_field, 2, "its time of day");
+    is_int((int)ds->time_formats, DL_TIME_LOG, "its form");
+    is_str(ds->time_column, "happened", "its column");
+    ok(!dl_dataset_is_time(ds, 1), "no field is the whole event time");
+    is_str(declare_log("{\"member\":\"day\",\"clock\":\"clock\","
+                       "\"formats\":[\"unix\"]}",
+                       "{\"name\":\"t\"," UNIQUE),
+           "/d/shop.json:4: /event_time/formats/0 must be one of log",
+           "... in no other form");
+    is_str(declare_log("{\"member\":\"at\",\"formats\":[\"log\"]}",
+                       "{\"name\":\"t\"," UNIQUE),
+           "/d/shop.json:4: /event_time/formats/0 must be one of unix, "
+           "rfc3339, local, date",
+           "which one field cannot have");
+    is_str(declare_log("{\"member\":\"day\",\"clock\":\"at\","
+                       "\"formats\":[\"log\"]}",
+                       "{\"name\":\"t\"," UNIQUE),
+           "/d/shop.json:4: /event_time/clock and member must be fields of "
+           "type str",
+           "... nor two of another type");
+    is_str(declare_log("{\"member\":\"at\",\"formats\":[\"unix\"],"
+                       "\"column\":\"x\"}",
+                       "{\"name\":\"t\"," UNIQUE),
+           "/d/shop.json:4: /event_time/column is for an event time in two "
+           "fields; give the field itself a column",
+           "a column for an event time in one field");
+    is_str(declare_log("{\"member\":\"day\",\"clock\":\"clock\","
+                       "\"formats\":[\"log\"],\"column\":\"clock\"}",
+                       "{\"name\":\"t\"," UNIQUE),
+           "/d/shop.json:4: /event_time/column is the column of clock "
+           "already: clock",
+           "... that a field has");
+}
+
+static void test_hash(void)
+{
+    is_str(declare_log(LOG, "{\"name\":\"t\",\"id\":\"no\","
+                            "\"hash\":{\"column\":\"sum\","
+                            "\"members\":[\"clock\",\"day\"]},"
+                            "\"unique\":[\"sum\"],\"on_repeat\":\"ignore\"}"),
+           "", "a hash makes a row unique");
+    is_str(ds->unique[0], "sum", "its column");
+    is_int(ds->n_hash, 2, "its fields");
+    is_int(ds->hash[0], 2, "... in the order they are named");
+    is_str(ds->id_column, "no", "a column for a number");
+    is_str(declare_log(LOG, "{\"name\":\"t\",\"hash\":{\"column\":\"sum\","
+                            "\"members\":[\"day\",\"at\"]}," UNIQUE),
+           "/d/shop.json:5: /table/hash/members/1 must be the member of a "
+           "field of type str",
+           "a hash of what is no text");
+    is_str(declare_log(LOG, "{\"name\":\"t\",\"hash\":{\"column\":\"id\","
+                            "\"members\":[\"day\"]}," UNIQUE),
+           "/d/shop.json:5: /table/hash/column is the column of id already: "
+           "id",
+           "a hash in the column of a field");
+    is_str(declare_log(LOG, "{\"name\":\"t\",\"hash\":{\"column\":\"sum\"}"
+                            "," UNIQUE),
+           "/d/shop.json:5: /table/hash/members must be a list of 1 to 32 "
+           "members of fields of type str",
+           "a hash of nothing");
+}
+
 /* Write TEXT to the file NAME of DIR. */
 static void write_file(const char *dir, const char *name, const char *text)
 {
@@ -355,6 +439,9 @@ static void test_shipped(void)
     is_int(log->n_fields, 28, "... and 28 fields");
     is_str(log->fields[log->key_field].path, "transaction_id", "... their key");
     is_str(log->rollup, "spend", "... their rollup");
+    log = dl_dataset_find(set, "network_logs");
+    is_str(log->unique[0], "line_hash", "lines of logs are known by a hash");
+    is_int(log->n_hash, 8, "... of eight members");
 }
 
 static void test_line_of_odd_bytes(void)
@@ -379,6 +466,8 @@ int main(void)
     test_field_mistakes();
     test_keys();
     test_table_mistakes();
+    test_event_time_in_two();
+    test_hash();
     test_set();
     test_line_of_odd_bytes();
     err.text[0] = '\0';

@@ -189,6 +189,39 @@ static void test_unix(void)
     is_int(read_unix("01"), DL_TIME_NONE, "a leading zero");
 }
 
+static dl_time logged(const char *date, const char *clock)
+{
+    dl_time t;
+
+    return dl_time_parse_log(&t, date, strlen(date), clock, strlen(clock))
+               ? t
+               : DL_TIME_NONE;
+}
+
+static void test_log(void)
+{
+    static const char *const wrong[][2] = {{"20/jan/2023", "11:37:58"},
+                                           {"20/Jan/23", "11:37:58"},
+                                           {"30/Feb/2023", "11:37:58"},
+                                           {"20-Jan-2023", "11:37:58"},
+                                           {"20/Jan/2023", "24:00:00"},
+                                           {"20/Jan/2023", "11:37:60"},
+                                           {"20/Jan/2023", "11:37"},
+                                           {"20/Jan/1969", "11:37:58"},
+                                           {"20/Jan/2023 ", "11:37:58"},
+                                           {"20/Jan/2023", "11.37.58"},
+                                           {"", ""},
+                                           {"2x/Jan/2023", "11:37:58"}};
+
+    is_int(logged("20/Jan/2023", "11:37:58"), INT64_C(1674214678000000),
+           "a day and a time as logs have them");
+    is_int(logged("29/Feb/2024", "00:00:00"), INT64_C(1709164800000000),
+           "a leap day");
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        ok(logged(wrong[i][0], wrong[i][1]) == DL_TIME_NONE, wrong[i][0]);
+    }
+}
+
 int main(void)
 {
     int64_t before = dl_time_monotonic_us();
@@ -198,6 +231,7 @@ int main(void)
     test_instants();
     test_refused_instants();
     test_unix();
+    test_log();
     ok(dl_time_monotonic_us() >= before,
        "the monotonic clock does not go back");
     ok(dl_time_now() > 1700000000000000, "the wall clock is past 2023");
