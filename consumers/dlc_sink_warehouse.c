@@ -23,6 +23,7 @@
 #include "dlc_sink_warehouse.h"
 
 #include "dl_stats.h"
+#include "dlc_wh_child.h"
 #include "dlc_wh_row.h"
 
 #include <malloc.h>
@@ -176,13 +177,12 @@ static void row_sum(dlc_warehouse *w, const dlc_wh_part *p,
 static void row_put(dlc_warehouse *w, dlc_wh_part *p, const dlc_message *msg,
                     const dl_record *rec)
 {
-    dlc_wh_input input = {rec,
-                          {msg->time_us < 0 ? 0 : msg->time_us,
-                           p->place.generation, p->place.partition,
-                           msg->offset},
-                          {NULL, 0},
-                          w->rates,
-                          w->sum};
+    dlc_wh_input input = {.rec = rec,
+                          .coord = {msg->time_us < 0 ? 0 : msg->time_us,
+                                    p->place.generation, p->place.partition,
+                                    msg->offset},
+                          .rates = w->rates,
+                          .sum = w->sum};
     dlc_wh_line *line;
     size_t before;
 
@@ -196,7 +196,7 @@ static void row_put(dlc_warehouse *w, dlc_wh_part *p, const dlc_message *msg,
     if (p->chunk == NULL) {
         p->chunk = dlc_wh_chunk_create(&p->place, p->first);
     }
-    before = p->chunk->room + p->chunk->payloads_room;
+    before = dlc_wh_chunk_room(p->chunk);
     line = line_add(p->chunk, dlc_wh_row_bound(p->place.table, &input));
     line->offset = msg->offset;
     line->time = input.coord.time;
@@ -210,7 +210,8 @@ static void row_put(dlc_warehouse *w, dlc_wh_part *p, const dlc_message *msg,
     if (p->place.table->spend) {
         row_sum(w, p, line, &input.coord);
     }
-    w->filling += p->chunk->room + p->chunk->payloads_room - before;
+    dlc_wh_child_put(p->chunk, line, &input);
+    w->filling += dlc_wh_chunk_room(p->chunk) - before;
     w->sink.pending_bytes += line->len;
     w->rows++;
 }
@@ -220,7 +221,7 @@ static void chunk_send(dlc_warehouse *w, dlc_wh_part *p)
     const dlc_wh_lane *lane = dlc_warehouse_lane(w, p);
 
     if (p->chunk != NULL) {
-        w->filling -= p->chunk->room + p->chunk->payloads_room;
+        w->filling -= dlc_wh_chunk_room(p->chunk);
         dlc_wh_loader_store(lane->loader, lane->batch, p->chunk);
         p->chunk = NULL;
     }

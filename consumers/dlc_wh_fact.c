@@ -6,6 +6,7 @@
 #include "dl_log.h"
 #include "dl_statements.h"
 #include "dl_wh_rates.h"
+#include "dlc_wh_child.h"
 #include "dlc_wh_split.h"
 
 #include <stdlib.h>
@@ -118,9 +119,9 @@ void dlc_wh_fact_disconnect(dlc_wh_fact *fact)
     free(fact->locked);
     fact->locked = NULL;
     fact->locked_room = 0;
-    free(fact->text);
-    fact->text = NULL;
-    fact->text_room = 0;
+    free(fact->text.data);
+    free(fact->sql.data);
+    fact->text = fact->sql = (dlc_wh_text){NULL, 0, 0};
 }
 
 /* --- Offsets ---------------------------------------------------------------
@@ -292,7 +293,7 @@ static dl_status chunk_load(dlc_wh_fact *fact, dlc_wh_batch *batch,
     DL_TRY(dlc_wh_send(&result, fact, &all, err));
     if (result.affected == chunk->n && result.warnings == 0) {
         dlc_wh_batch_stored(batch, chunk->place, (int64_t)chunk->n);
-        return DL_OK;
+        return dlc_wh_child_store(fact, chunk, false, err);
     }
     DL_TRY(dl_wh_exec(fact->wh, STMT_SAVEPOINT_BACK, NULL, err));
     return dlc_wh_split(fact, batch, chunk, err);
@@ -368,9 +369,39 @@ dlc_wh_chunk *dlc_wh_chunk_create(dlc_wh_place *place, int64_t first)
     return chunk;
 }
 
+size_t dlc_wh_chunk_room(const dlc_wh_chunk *chunk)
+{
+    size_t room = chunk->room + chunk->payloads_room;
+
+    for (int i = 0; i < DL_DATASET_CHILDREN; i++) {
+        room += chunk->children[i].room;
+    }
+    return room;
+}
+
+void dlc_wh_text_reserve(dlc_wh_text *text, size_t more)
+{
+    size_t room = text->room == 0 ? 4096 : text->room;
+
+    if (more <= text->room - text->len) {
+        return;
+    }
+    while (room - text->len < more) {
+        room *= 2;
+    }
+    text->data = realloc(text->data, room);
+    if (text->data == NULL) {
+        abort();
+    }
+    text->room = room;
+}
+
 void dlc_wh_chunk_destroy(dlc_wh_chunk *chunk)
 {
     if (chunk != NULL) {
+        for (int i = 0; i < DL_DATASET_CHILDREN; i++) {
+            free(chunk->children[i].data);
+        }
         free(chunk->data);
         free(chunk->lines);
         free(chunk->payloads);

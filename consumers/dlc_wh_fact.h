@@ -59,9 +59,17 @@ typedef struct dlc_wh_line {
     size_t payload_at;    /* where its bytes begin in payloads */
     uint32_t payload_len; /* kept bytes; 0: not kept */
     uint32_t len;         /* bytes of the row */
-    size_t at;            /* where it begins in data */
-    bool out;             /* it is not stored: repeat or refused */
+    uint32_t children[DL_DATASET_CHILDREN]; /* bytes of rows of its children */
+    size_t at;                              /* where it begins in data */
+    bool out; /* it is not stored: repeat or refused */
 } dlc_wh_line;
+
+/* Rows, one behind the other; from malloc. */
+typedef struct dlc_wh_text {
+    char *data;  /* they */
+    size_t len;  /* bytes of them */
+    size_t room; /* allocated */
+} dlc_wh_text;
 
 /* Rows of one partition, in offset order; all memory from malloc. */
 typedef struct dlc_wh_chunk {
@@ -74,6 +82,8 @@ typedef struct dlc_wh_chunk {
     char *payloads;       /* messages as received, when careful */
     size_t payloads_len;  /* in use */
     size_t payloads_room; /* allocated */
+    dlc_wh_text children[DL_DATASET_CHILDREN]; /* rows of other tables, those of
+                                                * a line together, in order */
 } dlc_wh_chunk;
 
 /* How far a batch brings one partition. */
@@ -118,8 +128,8 @@ typedef struct dlc_wh_fact {
     bool open;                   /* a transaction is open */
     dlc_wh_place **locked;       /* places locked in this transaction, malloc */
     int n_locked, locked_room;   /* of them */
-    char *text;                  /* scratch, malloc */
-    size_t text_room;            /* its size */
+    dlc_wh_text text;            /* scratch: rows */
+    dlc_wh_text sql;             /* scratch: an INSERT */
 } dlc_wh_fact;
 
 /* Connect FACT when it is not: schema, durability of commits (rule E7) and
@@ -154,6 +164,12 @@ void dlc_wh_fact_abort(dlc_wh_fact *fact);
 /* Return a new chunk of PLACE, from malloc, for a batch that saw it from offset
  * FIRST on. */
 dlc_wh_chunk *dlc_wh_chunk_create(dlc_wh_place *place, int64_t first);
+
+/* Return the bytes of memory that CHUNK holds for rows and payloads. */
+size_t dlc_wh_chunk_room(const dlc_wh_chunk *chunk);
+
+/* Have room in TEXT for MORE bytes behind its own. */
+void dlc_wh_text_reserve(dlc_wh_text *text, size_t more);
 
 /* Free CHUNK and the bytes it holds; NULL is nothing. */
 void dlc_wh_chunk_destroy(dlc_wh_chunk *chunk);

@@ -38,7 +38,7 @@ static void item_add(dlc_wh_loader *loader, dlc_wh_batch *batch,
     }
     i->batch = batch;
     i->chunk = chunk;
-    i->bytes = chunk != NULL ? chunk->room + chunk->payloads_room +
+    i->bytes = chunk != NULL ? dlc_wh_chunk_room(chunk) +
                                    chunk->lines_room * sizeof(dlc_wh_line)
                              : 0;
     pthread_mutex_lock(&loader->mutex);

@@ -11,7 +11,9 @@
 
 size_t dlc_wh_row_bound(const dlc_wh_table *table, const dlc_wh_input *input)
 {
-    return (size_t)input->rec->line_len * 2 + input->origin.len * 2 +
+    size_t parent = input->parent == NULL ? 0 : input->parent->line_len;
+
+    return (input->rec->line_len + parent) * 2 + input->origin.len * 2 +
            (size_t)table->n * NUMBER_ROOM;
 }
 
@@ -210,6 +212,11 @@ static char *put_column(char *out, const dlc_wh_table *table,
         return out + DL_SHA256_TEXT - 1;
     case DLC_WH_ID:
         return put_int(out, dlc_wh_row_id(&input->coord));
+    case DLC_WH_PARENT:
+        return put_field(
+            out, input->parent,
+            dl_judge_dataset(input->parent->judge)->fields[column->field].type,
+            column->field);
     }
     return put_null(out);
 }

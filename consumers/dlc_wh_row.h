@@ -24,6 +24,7 @@
 /* What a row is made from. */
 typedef struct dlc_wh_input {
     const dl_record *rec;     /* a good one */
+    const dl_record *parent;  /* of a child's row: the record it stands in */
     dlc_coord coord;          /* where it came from */
     dlc_text origin;          /* header dl-origin, NULL: none */
     const dl_wh_rates *rates; /* for amount_base */

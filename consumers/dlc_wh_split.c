@@ -6,6 +6,7 @@
 #include "dl_log.h"
 #include "dl_statements.h"
 #include "dl_wh_sink.h"
+#include "dlc_wh_child.h"
 #include "dlc_wh_row.h"
 
 #include <stdlib.h>
@@ -16,18 +17,6 @@
 
 /* Most bytes of a payload that dead_letter keeps. */
 #define DEAD_BYTES 65536
-
-static char *text_reserve(dlc_wh_fact *fact, size_t bytes)
-{
-    if (bytes > fact->text_room) {
-        fact->text = realloc(fact->text, bytes);
-        if (fact->text == NULL) {
-            abort();
-        }
-        fact->text_room = bytes;
-    }
-    return fact->text;
-}
 
 /* --- Sending ---------------------------------------------------------------
  */
@@ -42,37 +31,43 @@ static bool has_out(const dlc_wh_range *range)
     return false;
 }
 
-/* Return the bytes of RANGE in one piece, copied when a line is out. */
-static const char *range_bytes(size_t *len, dlc_wh_fact *fact,
-                               const dlc_wh_range *range)
+/* Set ROWS to the rows of RANGE in one piece, copied when a line is out. */
+static void range_rows(dlc_wh_rows *rows, dlc_wh_fact *fact,
+                       const dlc_wh_range *range)
 {
     const dlc_wh_line *lines = range->chunk->lines;
     size_t begin = lines[range->from].at;
     size_t end = lines[range->to - 1].at + lines[range->to - 1].len;
-    char *to;
 
     if (!has_out(range)) {
-        *len = end - begin;
-        return range->chunk->data + begin;
+        rows->data = range->chunk->data + begin;
+        rows->len = end - begin;
+        return;
     }
-    to = text_reserve(fact, end - begin);
+    fact->text.len = 0;
+    dlc_wh_text_reserve(&fact->text, end - begin);
     for (size_t i = range->from; i < range->to; i++) {
         if (!lines[i].out) {
-            memcpy(to, range->chunk->data + lines[i].at, lines[i].len);
-            to += lines[i].len;
+            memcpy(fact->text.data + fact->text.len,
+                   range->chunk->data + lines[i].at, lines[i].len);
+            fact->text.len += lines[i].len;
         }
     }
-    *len = (size_t)(to - fact->text);
-    return fact->text;
+    rows->data = fact->text.data;
+    rows->len = fact->text.len;
 }
 
-/* Run one INSERT; a data error or a repeat becomes a warning. */
+/* Run the INSERT that was collected; a data error or a repeat becomes a
+ * warning. */
 static dl_status insert_run(dl_wh_load_result *result, dlc_wh_fact *fact,
-                            const char *sql, dl_error *err)
+                            dl_error *err)
 {
     uint64_t affected = 0;
-    dl_status status = dl_wh_exec(fact->wh, sql, &affected, err);
+    dl_status status;
 
+    fact->sql.data[fact->sql.len] = '\0';
+    fact->sql.len = 0;
+    status = dl_wh_exec(fact->wh, fact->sql.data, &affected, err);
     if (status == DL_CONFLICT || status == DL_INVALID) {
         result->warnings++;
         return DL_OK;
@@ -81,62 +76,74 @@ static dl_status insert_run(dl_wh_load_result *result, dlc_wh_fact *fact,
     return status;
 }
 
-static dl_status send_inserts(dl_wh_load_result *result, dlc_wh_fact *fact,
-                              const dlc_wh_range *range, dl_error *err)
+/* Add the row of LEN bytes at ROW to the INSERT that is collected. */
+static void insert_add(dlc_wh_fact *fact, const dlc_wh_rows *rows,
+                       const char *row, size_t len)
 {
-    const dlc_wh_chunk *chunk = range->chunk;
-    const dlc_wh_table *table = chunk->place->table;
-    const char *sql =
-        range->staging ? table->sql_insert_staging : table->sql_insert;
+    dlc_wh_text *sql = &fact->sql;
+    size_t head = strlen(rows->sql_insert);
     dlc_text columns[DLC_WH_COLUMNS];
-    size_t used = 0;
 
-    for (size_t i = range->from; i < range->to; i++) {
-        const dlc_wh_line *line = &chunk->lines[i];
-        char *to;
+    dlc_wh_text_reserve(sql, head + len * 2 + (size_t)rows->table->n * 4 + 16);
+    if (sql->len == 0) {
+        memcpy(sql->data, rows->sql_insert, head);
+        sql->len = head;
+    }
+    else {
+        sql->data[sql->len++] = ',';
+    }
+    dlc_wh_row_split(columns, rows->table, row, len);
+    sql->len = (size_t)(dlc_wh_row_literal(sql->data + sql->len, rows->table,
+                                           columns) -
+                        sql->data);
+}
 
-        if (line->out) {
-            continue;
-        }
-        to = text_reserve(fact, strlen(sql) + used + (size_t)line->len * 2 +
-                                    (size_t)table->n * 4 + 16);
-        if (used == 0) {
-            used = strlen(sql);
-            memcpy(to, sql, used);
-        }
-        else {
-            to[used++] = ',';
-        }
-        dlc_wh_row_split(columns, table, chunk->data + line->at, line->len);
-        used = (size_t)(dlc_wh_row_literal(to + used, table, columns) - to);
-        to[used] = '\0';
-        if (used > INSERT_BYTES) {
-            DL_TRY(insert_run(result, fact, to, err));
-            used = 0;
+static dl_status send_inserts(dl_wh_load_result *result, dlc_wh_fact *fact,
+                              const dlc_wh_rows *rows, dl_error *err)
+{
+    const char *row = rows->data;
+    const char *end = row + rows->len;
+
+    fact->sql.len = 0;
+    while (row < end) {
+        const char *newline = memchr(row, '\n', (size_t)(end - row));
+        const char *next = newline == NULL ? end : newline + 1;
+
+        insert_add(fact, rows, row, (size_t)(next - row));
+        row = next;
+        if (fact->sql.len > INSERT_BYTES) {
+            DL_TRY(insert_run(result, fact, err));
         }
     }
-    return used > 0 ? insert_run(result, fact, fact->text, err) : DL_OK;
+    return fact->sql.len > 0 ? insert_run(result, fact, err) : DL_OK;
+}
+
+dl_status dlc_wh_send_rows(dl_wh_load_result *result, dlc_wh_fact *fact,
+                           const dlc_wh_rows *rows, dl_error *err)
+{
+    memset(result, 0, sizeof *result);
+    if (!fact->local) {
+        return send_inserts(result, fact, rows, err);
+    }
+    return dl_wh_load(result, fact->wh, rows->sql_load, rows->data, rows->len,
+                      err);
 }
 
 dl_status dlc_wh_send(dl_wh_load_result *result, dlc_wh_fact *fact,
                       const dlc_wh_range *range, dl_error *err)
 {
     const dlc_wh_table *table = range->chunk->place->table;
-    const char *bytes;
-    size_t len;
+    dlc_wh_rows rows = {.table = table};
 
     memset(result, 0, sizeof *result);
     if (range->from == range->to) {
         return DL_OK;
     }
-    if (!fact->local) {
-        return send_inserts(result, fact, range, err);
-    }
-    bytes = range_bytes(&len, fact, range);
-    return dl_wh_load(result, fact->wh,
-                      range->staging ? table->sql_load_staging
-                                     : table->sql_load,
-                      bytes, len, err);
+    rows.sql_load = range->staging ? table->sql_load_staging : table->sql_load;
+    rows.sql_insert =
+        range->staging ? table->sql_insert_staging : table->sql_insert;
+    range_rows(&rows, fact, range);
+    return dlc_wh_send_rows(result, fact, &rows, err);
 }
 
 /* --- Repeats inside the chunk ------------------------------------------------
@@ -438,6 +445,7 @@ static dl_status staged_join(dlc_wh_fact *fact, dlc_wh_batch *batch,
                        (unsigned long long)superseded, earlier);
     }
     dlc_wh_batch_stored(batch, chunk->place, (int64_t)(superseded + added));
+    DL_TRY(dlc_wh_child_store(fact, chunk, true, err));
     return dl_wh_exec(fact->wh, table->sql_empty_staging, NULL, err);
 }
 

@@ -14,6 +14,20 @@ typedef struct dlc_wh_range {
     bool staging;              /* to the staging table, not to the table */
 } dlc_wh_range;
 
+/* Rows to be stored. */
+typedef struct dlc_wh_rows {
+    const dlc_wh_table *table; /* whose columns they have */
+    const char *sql_load;      /* LOAD DATA into where they belong */
+    const char *sql_insert;    /* the same where that is off */
+    const char *data;          /* one behind the other */
+    size_t len;                /* bytes of them */
+} dlc_wh_rows;
+
+/* Send ROWS to the database; *RESULT as of dlc_wh_send. */
+DL_MUSTCHECK dl_status dlc_wh_send_rows(dl_wh_load_result *result,
+                                        dlc_wh_fact *fact,
+                                        const dlc_wh_rows *rows, dl_error *err);
+
 /* Send RANGE to the database; *RESULT tells what it made of it.  After a data
  * error or a repeated key its warnings are at least 1. */
 DL_MUSTCHECK dl_status dlc_wh_send(dl_wh_load_result *result, dlc_wh_fact *fact,

@@ -177,14 +177,16 @@ static const char *columns_join(const dlc_wh_table *table, const char *before,
     return out;
 }
 
-static const char *match_join(const dlc_wh_table *table, apr_pool_t *pool)
+/* Return that the unique columns of the row LEFT and of s are equal. */
+static const char *match_join(const dlc_wh_table *table, const char *left,
+                              apr_pool_t *pool)
 {
     const char *out = "";
 
     for (int i = 0; i < table->n_unique; i++) {
         const char *name = table->columns[table->unique[i]].name;
 
-        out = apr_pstrcat(pool, out, i > 0 ? " AND " : "", "f.`", name,
+        out = apr_pstrcat(pool, out, i > 0 ? " AND " : "", left, ".`", name,
                           "` = s.`", name, "`", NULL);
     }
     return out;
@@ -276,6 +278,79 @@ static void statements_fill(dlc_wh_table *table, const word *words,
     table->sql_rate_apply = fill(STMT_RATE_APPLY, words, pool);
 }
 
+/* --- Children --------------------------------------------------------------
+ */
+
+/* Give CHILD its columns: the unique ones of TABLE, then those of its fields;
+ * all have to be KNOWN. */
+static dl_status child_columns(dlc_wh_table *child, const dlc_wh_table *table,
+                               const known_column *known, int n_known,
+                               dl_error *err, apr_pool_t *pool)
+{
+    const dl_dataset *items = child->dataset;
+    dlc_wh_column *columns = apr_pcalloc(
+        pool, (size_t)(table->n_unique + items->n_fields) * sizeof *columns);
+
+    for (int i = 0; i < table->n_unique; i++) {
+        columns[child->n] = table->columns[table->unique[i]];
+        columns[child->n++].origin = DLC_WH_PARENT;
+    }
+    for (int i = 0; i < items->n_fields; i++) {
+        if (items->fields[i].column != NULL) {
+            columns[child->n++] =
+                (dlc_wh_column){items->fields[i].column, DLC_WH_FIELD, i};
+        }
+    }
+    child->columns = columns;
+    for (int i = 0; i < child->n; i++) {
+        if (known_find(known, n_known, columns[i].name) == NULL) {
+            return dl_fail(err, DL_UNSUPPORTED, 0,
+                           "dataset %s: table %s has no column %s: run "
+                           "\"datalakectl migrate\" or add a migration",
+                           items->name, items->table, columns[i].name);
+        }
+    }
+    return DL_OK;
+}
+
+/* Give CHILD its statements. */
+static void child_statements(dlc_wh_table *child, const dlc_wh_table *table,
+                             apr_pool_t *pool)
+{
+    const char *name = apr_psprintf(pool, "`%s`", child->dataset->table);
+    const word words[] = {
+        {"child", name},
+        {"into", name},
+        {"table", apr_psprintf(pool, "`%s`", table->dataset->table)},
+        {"staging", table->staging},
+        {"columns", columns_join(child, "", NULL, pool)},
+        {"match", match_join(table, "f", pool)},
+        {"child_match", match_join(table, "c", pool)},
+        {NULL, NULL},
+    };
+
+    child->sql_load = fill(STMT_LOAD, words, pool);
+    child->sql_insert = fill(STMT_INSERT, words, pool);
+    child->sql_clear = fill(STMT_CHILD_CLEAR, words, pool);
+}
+
+/* Add the table of ITEMS, a child, to TABLE. */
+static dl_status child_add(dlc_wh_table *table, const dl_dataset *items,
+                           dl_wh *wh, dl_error *err, apr_pool_t *pool)
+{
+    known_column *known = apr_pcalloc(pool, DLC_WH_COLUMNS * sizeof *known);
+    dlc_wh_table *child = apr_pcalloc(pool, sizeof *child);
+    int n_known;
+
+    child->dataset = items;
+    DL_TRY(known_load(known, &n_known, wh, items->table, err, pool));
+    DL_TRY(child_columns(child, table, known, n_known, err, pool));
+    DL_TRY(unique_choose(child, err, pool));
+    child_statements(child, table, pool);
+    table->children[table->n_children++] = child;
+    return DL_OK;
+}
+
 dl_status dlc_wh_table_load(const dlc_wh_table **table, struct dl_wh *wh,
                             const dl_dataset *dataset, dl_error *err,
                             apr_pool_t *pool)
@@ -306,12 +381,15 @@ dl_status dlc_wh_table_load(const dlc_wh_table **table, struct dl_wh *wh,
             {"columns", columns_join(made, "", NULL, pool)},
             {"values", columns_join(made, "s.", NULL, pool)},
             {"assign", columns_join(made, "f.", " = s.", pool)},
-            {"match", match_join(made, pool)},
+            {"match", match_join(made, "f", pool)},
             {"key", key_join(made, pool)},
             {"later", STMT_WORD_LATER},
             {NULL, NULL},
         },
         pool);
+    for (int i = 0; i < dataset->n_children; i++) {
+        DL_TRY(child_add(made, dataset->children[i].items, wh, err, pool));
+    }
     *table = made;
     return DL_OK;
 }

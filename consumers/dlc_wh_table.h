@@ -42,14 +42,16 @@ typedef enum dlc_wh_origin {
     DLC_WH_AMOUNT_BASE, /* amount in the base currency */
     DLC_WH_EVENT,       /* the event time, when no field alone is it */
     DLC_WH_HASH,        /* hash of declared fields, see dlc_wh_row_hash */
-    DLC_WH_ID           /* number made of the coordinates, dlc_wh_row_id */
+    DLC_WH_ID,          /* number made of the coordinates, dlc_wh_row_id */
+    DLC_WH_PARENT       /* a field of the record whose array a row stands in */
 } dlc_wh_origin;
 
 /* One column. */
 typedef struct dlc_wh_column {
     const char *name;     /* of the column */
     dlc_wh_origin origin; /* what it holds */
-    int field;            /* DLC_WH_FIELD: index in the dataset */
+    int field;            /* index in the dataset, or, DLC_WH_PARENT, in
+                           * that of the parent */
 } dlc_wh_column;
 
 /* Columns the rollups "spend" look at, as indexes; -1: not there. */
@@ -60,13 +62,17 @@ typedef struct dlc_wh_spend_columns {
 
 /* A dataset's table. */
 typedef struct dlc_wh_table {
-    const dl_dataset *dataset;      /* its declaration */
-    int n;                          /* columns */
-    const dlc_wh_column *columns;   /* in loading order */
-    int n_unique;                   /* columns of the key */
-    const int *unique;              /* their indexes */
-    bool spend;                     /* feeds the rollups "spend" */
-    dlc_wh_spend_columns at;        /* where they find their values */
+    const dl_dataset *dataset;    /* its declaration */
+    int n;                        /* columns */
+    const dlc_wh_column *columns; /* in loading order */
+    int n_unique;                 /* columns of the key */
+    const int *unique;            /* their indexes */
+    bool spend;                   /* feeds the rollups "spend" */
+    dlc_wh_spend_columns at;      /* where they find their values */
+    int n_children;               /* tables of objects in arrays */
+    const struct dlc_wh_table *children[DL_DATASET_CHILDREN]; /* they; of them
+                                     * only what stands above, sql_load,
+                                     * sql_insert and sql_clear are set */
     const char *staging;            /* name of the session's own table */
     const char *sql_load;           /* LOAD DATA into the table */
     const char *sql_load_staging;   /* LOAD DATA into the staging table */
@@ -79,6 +85,8 @@ typedef struct dlc_wh_table {
     const char *sql_adjust;         /* old values to rollup_adjust */
     const char *sql_supersede;      /* later rows replace known keys */
     const char *sql_add;            /* unknown keys are inserted */
+    const char *sql_clear;          /* of a child: rows go whose record in the
+                                     * staging table is stored now */
     const char *sql_spend_range;    /* rows of an offset range, for rollups */
     const char *sql_rate_day;       /* next day with rows */
     const char *sql_rate_rows;      /* rows of a day */

@@ -54,3 +54,31 @@ CREATE TABLE IF NOT EXISTS client_transaction (
   KEY client_transaction_client (client_id, date_transaction)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
   COMMENT='One payment as its latest record describes it';
+
+CREATE TABLE IF NOT EXISTS social_post (
+  post_id VARCHAR(64) NOT NULL COMMENT 'Business key',
+  user_id VARCHAR(64) NOT NULL COMMENT 'Who wrote it',
+  name VARCHAR(255) NULL COMMENT 'Name of that user',
+  followers INT NULL COMMENT 'How many follow that user',
+  content TEXT NULL COMMENT 'What was written, up to 16,383 characters',
+  `timestamp` DATETIME(6) NOT NULL COMMENT 'When, UTC',
+  likes INT NULL COMMENT 'How many like it',
+  src_generation INT NOT NULL COMMENT 'Generation of the last record',
+  src_partition INT NOT NULL COMMENT 'Partition of it',
+  src_offset BIGINT NOT NULL COMMENT 'Offset of it',
+  src_time DATETIME(6) NOT NULL COMMENT 'Kafka timestamp of it, UTC',
+  PRIMARY KEY (post_id),
+  UNIQUE KEY social_post_src (src_generation, src_partition, src_offset),
+  KEY social_post_user (user_id, `timestamp`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  COMMENT='One post as its latest record describes it';
+
+CREATE TABLE IF NOT EXISTS social_comment (
+  post_id VARCHAR(64) NOT NULL COMMENT 'To which post',
+  comment_id VARCHAR(64) NOT NULL COMMENT 'Key within the post',
+  `user` VARCHAR(255) NULL COMMENT 'Who wrote it',
+  `text` TEXT NULL COMMENT 'What, up to 16,383 characters',
+  `timestamp` DATETIME(6) NULL COMMENT 'When, UTC',
+  PRIMARY KEY (post_id, comment_id)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+  COMMENT='One comment; it comes, changes and goes with the row of its post';

@@ -529,6 +529,12 @@ INSERT INTO {table} ({columns})
 SELECT {values} FROM {staging} s LEFT JOIN {table} f ON {match}
 WHERE f.src_offset IS NULL;
 
+-- STMT_CHILD_CLEAR: objects of records that a chunk has just stored
+DELETE c FROM {child} c JOIN {staging} s ON {child_match}
+JOIN {table} f ON {match}
+WHERE f.src_generation = s.src_generation AND f.src_partition = s.src_partition
+  AND f.src_offset = s.src_offset;
+
 -- STMT_SPEND_RANGE: what the rows of an offset range add to the rollups
 SELECT src_offset, `timestamp`, user_id, product_id, product_name, currency,
   transaction_type, status, product_category, amount, amount_base, quantity,

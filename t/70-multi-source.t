@@ -205,4 +205,111 @@ subtest 'clients and payments' => sub {
         2, 'a payment lies on the day it was made');
 };
 
+# A post with COMMENTS, each [id, text].
+sub post {
+    my ($id, $likes, @comments) = @_;
+    return {
+        post_id   => $id,
+        user      => { user_id => 'u1', name => 'Ann', followers => 3 },
+        content   => "a\ttab",
+        timestamp => '2023-01-20T11:37:58Z',
+        likes     => $likes,
+        comments  => [
+            map {
+                {
+                    comment_id => $_->[0],
+                    user       => 'Bob',
+                    text       => $_->[1],
+                    timestamp  => '2023-01-20T12:00:00Z'
+                }
+            } @comments
+        ]
+    };
+}
+
+# Comments in the database, "post comment text".
+sub comments {
+    return [
+        map { "@$_" } $stack->mariadb->rows(
+            'SELECT post_id, comment_id, `text` FROM social_comment'
+              . ' ORDER BY post_id, comment_id'
+        )
+    ];
+}
+
+# Wait until the row of post ID has LIKES.
+sub liked {
+    my ($id, $likes) = @_;
+    return rows_of(1,
+        "SELECT name, followers, content FROM social_post WHERE post_id = '$id'"
+          . " AND likes = $likes");
+}
+
+subtest 'posts and their comments' => sub {
+    my $odd = post('p2', 1, [ 'c1', 'first' ], [ 'c2', "two\nlines" ],
+        [ 'c1 ', 'last counts' ]);
+    push @{ $odd->{comments} }, { user => 'nobody' }, 7, [ { x => ']' } ];
+    produce('social_posts',
+        [ 0, 'p1', post('p1', 1, [ 'c1', 'one' ], [ 'c2', 'two' ]) ],
+        [ 0, 'p2', $odd ], [ 0, 'p3', post('p3', 1) ]);
+    is_deeply(liked('p3', 1), [ [ 'Ann', 3, "a\ttab" ] ], 'a post is a row');
+    is_deeply(
+        comments(),
+        [ 'p1 c1 one', 'p1 c2 two', 'p2 c1  last counts', "p2 c2 two\nlines" ],
+        'comments are rows; what has no key is none, the last of two counts'
+    );
+    produce(
+        'social_posts',
+        [ 0, 'p1', post('p1', 2, [ 'c2', 'new' ], [ 'c3', 'three' ]) ],
+        [ 0, 'p2', { %{ post('p2', 2) }, comments => 'none' } ],
+        [ 0, 'p4', post('p4', 1, [ 'c1', 'of p4' ]) ],
+        [ 0, 'p4', post('p4', 2, [ 'c9', 'of p4 again' ]) ],
+    );
+    liked('p4', 2);
+    is_deeply(
+        comments(),
+        [ 'p1 c2 new', 'p1 c3 three', 'p4 c9 of p4 again' ],
+        'a later record brings its own comments and takes the others away'
+    );
+    produce('social_posts',
+        [ 0, 'p5', post('p5', 1, [ 'c1', 'x' x 16_384 ]) ],
+        [ 0, 'p6', post('p6', 1, [ 'c1', 'x' x 16_383 ]) ]);
+    liked('p6', 1);
+    is_deeply(
+        [
+            $stack->mariadb->rows(
+                'SELECT post_id, CHAR_LENGTH(`text`) FROM social_comment'
+                  . " WHERE post_id IN ('p5', 'p6')")
+        ],
+        [ [ 'p6', 16383 ] ],
+        'a comment longer than its column makes the post a dead letter'
+    );
+    is(
+        join(
+            ' ',
+            qx($stack->{top}/build/tools/lake_dump $stack->{dir}/lake social_posts)
+              =~ /^Q\s.*?\b(schema)\b/mg
+        ),
+        'schema',
+        '... schema, in both sinks'
+    );
+    is(scalar @{ records_of('social_posts', '2023-01-20', 8) },
+        8, 'the lake has them all');
+};
+
+subtest 'where LOAD DATA LOCAL is off' => sub {
+    $stack->mariadb->run('SET GLOBAL local_infile = 0');
+    $stack->daemon('datalake-warehouse')->stop;
+    $stack->start_daemon('datalake-warehouse');
+    produce('social_posts',
+        [ 1, 'p8', post('p8', 1, [ 'c1', "it's" ], [ 'c2', 'b\\' ]) ],
+        [ 1, 'p8', post('p8', 2, [ 'c3', 'x' ],    [ 'c4', "'" ]) ]);
+    liked('p8', 2);
+    is_deeply(
+        [ grep { /^p8/ } @{ comments() } ],
+        [ 'p8 c3 x', "p8 c4 '" ],
+        'comments go by INSERT'
+    );
+};
+
 done_testing();

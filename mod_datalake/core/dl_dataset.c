@@ -97,6 +97,26 @@ const dl_dataset *dl_dataset_find(const dl_dataset_set *set, const char *name)
     return NULL;
 }
 
+const dl_dataset **dl_dataset_with_tables(int *n, const dl_dataset_set *set,
+                                          apr_pool_t *pool)
+{
+    size_t room = (size_t)set->n * (1 + DL_DATASET_CHILDREN);
+    const dl_dataset **found = apr_palloc(pool, (room + 1) * sizeof *found);
+
+    *n = 0;
+    for (int i = 0; i < set->n; i++) {
+        const dl_dataset *ds = set->datasets[i];
+
+        if (ds->table != NULL) {
+            found[(*n)++] = ds;
+        }
+        for (int k = 0; k < ds->n_children; k++) {
+            found[(*n)++] = ds->children[k].items;
+        }
+    }
+    return found;
+}
+
 const dl_dataset *dl_dataset_find_topic(const dl_dataset_set *set,
                                         const char *topic)
 {

@@ -74,6 +74,19 @@ typedef struct dl_field {
     const char *column;            /* of the table; NULL: in the lake only */
 } dl_field;
 
+/* Objects in an array of a record that are rows of a table of their own, which
+ * follows the row of the record. */
+typedef struct dl_child {
+    int field;                      /* the array, a field of type any */
+    const struct dl_dataset *items; /* an object of it as a record: fields,
+                                     * table, unique; no topic, no event time.
+                                     * Its table has the unique columns of the
+                                     * record's, too */
+} dl_child;
+
+/* Most of them a dataset has. */
+#define DL_DATASET_CHILDREN 2
+
 /* One dataset. */
 typedef struct dl_dataset {
     const char *name;           /* also the lake's folder */
@@ -86,7 +99,7 @@ typedef struct dl_dataset {
     const dl_field *fields;     /* in order of the declaration */
     int key_field;              /* whose text is the Kafka key, -1: none */
     int time_field;             /* the event time, or with CLOCK_FIELD its day;
-                                 * never -1 */
+                                 * never -1 but in the items of a child */
     int clock_field;            /* the time of that day, -1: all is in
                                  * TIME_FIELD */
     const char *time_column;    /* column of such an event time; NULL: none */
@@ -103,6 +116,8 @@ typedef struct dl_dataset {
     const char *id_column;      /* holds a number made of the record's Kafka
                                  * coordinates; NULL: none */
     const char *rollup;         /* name of the rollups it feeds, NULL: none */
+    int n_children;             /* arrays that are rows of other tables */
+    const dl_child *children;   /* which */
     const dl_json_shape *shape; /* slot i is field i; alternates follow */
 } dl_dataset;
 
@@ -151,6 +166,11 @@ const dl_dataset *dl_dataset_create_event(const dl_dataset *of,
 
 /* Return the dataset called NAME, or NULL.  Thread: any. */
 const dl_dataset *dl_dataset_find(const dl_dataset_set *set, const char *name);
+
+/* Return the datasets of SET that have a table, and the items of children,
+ * which have one; *N of them, in POOL.  Thread: the owner of the pool. */
+const dl_dataset **dl_dataset_with_tables(int *n, const dl_dataset_set *set,
+                                          apr_pool_t *pool);
 
 /* Return the dataset fed by TOPIC, or NULL.  Thread: any. */
 const dl_dataset *dl_dataset_find_topic(const dl_dataset_set *set,

@@ -179,32 +179,6 @@ static dl_status read_name(dl_decl *r, const json_t *root)
     return DL_OK;
 }
 
-/* Compile the paths; those of alternates stand behind the fields'. */
-static dl_status make_shape(dl_decl *r)
-{
-    int n = r->ds->n_fields;
-    const char **paths =
-        apr_palloc(r->pool, (size_t)(n + r->n_alternates) * sizeof *paths);
-    int slot = n;
-
-    for (int i = 0; i < n; i++) {
-        dl_field *f = &r->fields[i];
-
-        paths[i] = f->path;
-        f->alternate_slot = slot;
-        for (int k = 0; k < f->n_alternates; k++) {
-            paths[slot++] = f->alternates[k];
-        }
-    }
-    if (dl_json_shape_create(&r->ds->shape, paths, slot, r->err, r->pool) !=
-        DL_OK) {
-        return dl_wrap(
-            r->err, "%s:%d: /fields", r->source->file,
-            dl_json_line(r->source->text, r->source->len, "/fields"));
-    }
-    return DL_OK;
-}
-
 /* Make the topic's key one of indexes, and count these. */
 static dl_status check_keys(dl_decl *r)
 {
@@ -230,7 +204,7 @@ static dl_status read_all(dl_decl *r, const json_t *root)
     DL_TRY(
         dl_decl_check_members(r, root, "",
                               "dataset, description, topic, event_time, table, "
-                              "fields"));
+                              "fields, children"));
     DL_TRY(read_name(r, root));
     DL_TRY(read_table_name(r, root));
     DL_TRY(dl_decl_read_fields(r, root));
@@ -238,7 +212,8 @@ static dl_status read_all(dl_decl *r, const json_t *root)
     DL_TRY(check_keys(r));
     DL_TRY(read_event_time(r, root));
     DL_TRY(dl_decl_read_table(r, root));
-    return make_shape(r);
+    DL_TRY(dl_decl_read_children(r, root));
+    return dl_decl_make_shape(r);
 }
 
 static apr_status_t free_json(void *value)
@@ -253,6 +228,7 @@ dl_status dl_dataset_parse(const dl_dataset **ds,
 {
     dl_decl r = {.source = source,
                  .ds = apr_pcalloc(result_pool, sizeof *r.ds),
+                 .base = "",
                  .err = err,
                  .pool = result_pool};
     json_error_t mistake;

@@ -20,6 +20,7 @@ dl_status(dl_decl_wrong)(const dl_decl *r, const char *pointer,
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    pointer = apr_pstrcat(r->pool, r->base, pointer, NULL);
     return dl_fail(r->err, DL_INVALID, 0, "%.200s:%d: %.100s %s",
                    r->source->file,
                    dl_json_line(r->source->text, r->source->len, pointer),

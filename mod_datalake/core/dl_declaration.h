@@ -24,6 +24,8 @@ typedef struct dl_decl {
     dl_dataset *ds;                  /* what it becomes */
     dl_field *fields;                /* of ds, still to be written */
     int n_alternates;                /* slots behind the fields */
+    const char *base;                /* where in the text it stands: "", or a
+                                        pointer; others begin there */
     dl_error *err;                   /* of the caller */
     apr_pool_t *pool;                /* of the result */
 } dl_decl;
@@ -89,6 +91,16 @@ DL_MUSTCHECK dl_status dl_decl_own_column(const dl_decl *r, const char *pointer,
 
 /* Read /table of ROOT but its name, behind the fields. */
 DL_MUSTCHECK dl_status dl_decl_read_table(dl_decl *r, const json_t *root);
+
+/* Read the list VALUE of columns at POINTER that make a row unique. */
+DL_MUSTCHECK dl_status dl_decl_read_unique(dl_decl *r, const json_t *list,
+                                           const char *pointer);
+
+/* Compile the paths of all fields. */
+DL_MUSTCHECK dl_status dl_decl_make_shape(dl_decl *r);
+
+/* Read /children of ROOT, behind fields and table. */
+DL_MUSTCHECK dl_status dl_decl_read_children(dl_decl *r, const json_t *root);
 
 /* Read /fields of ROOT. */
 DL_MUSTCHECK dl_status dl_decl_read_fields(dl_decl *r, const json_t *root);

@@ -7,6 +7,8 @@
 
 #include <apr_strings.h>
 
+#include "dl_json_line.h"
+
 /* Bounds of the fields. */
 enum {
     MAX_FIELDS = 500,
@@ -204,6 +206,34 @@ dl_status dl_decl_read_fields(dl_decl *r, const json_t *root)
         DL_TRY(read_field(r, &r->fields[i], json_array_get(list, i),
                           dl_decl_step_index(r, "/fields", i)));
         r->ds->n_fields++;
+    }
+    return DL_OK;
+}
+
+/* Those of alternates stand behind the fields'. */
+dl_status dl_decl_make_shape(dl_decl *r)
+{
+    int n = r->ds->n_fields;
+    const char **paths =
+        apr_palloc(r->pool, (size_t)(n + r->n_alternates) * sizeof *paths);
+    int slot = n;
+
+    for (int i = 0; i < n; i++) {
+        dl_field *f = &r->fields[i];
+
+        paths[i] = f->path;
+        f->alternate_slot = slot;
+        for (int k = 0; k < f->n_alternates; k++) {
+            paths[slot++] = f->alternates[k];
+        }
+    }
+    if (dl_json_shape_create(&r->ds->shape, paths, slot, r->err, r->pool) !=
+        DL_OK) {
+        const char *pointer = apr_pstrcat(r->pool, r->base, "/fields", NULL);
+
+        return dl_wrap(r->err, "%s:%d: %s", r->source->file,
+                       dl_json_line(r->source->text, r->source->len, pointer),
+                       pointer);
     }
     return DL_OK;
 }

@@ -58,21 +58,21 @@ static dl_status read_unique_column(const char **name, const dl_decl *r,
     return DL_OK;
 }
 
-static dl_status read_unique(dl_decl *r, const json_t *list)
+dl_status dl_decl_read_unique(dl_decl *r, const json_t *list,
+                              const char *pointer)
 {
     size_t n = json_array_size(list);
     const char **columns;
 
     if (!json_is_array(list) || n == 0 || n > MAX_UNIQUE) {
         return dl_decl_wrong(
-            r, "/table/unique",
-            "must be a list of the columns that make a row unique");
+            r, pointer, "must be a list of the columns that make a row unique");
     }
     columns = apr_palloc(r->pool, n * sizeof *columns);
     for (size_t i = 0; i < n; i++) {
         DL_TRY(read_unique_column(&columns[i], r,
                                   json_string_value(json_array_get(list, i)),
-                                  dl_decl_step_index(r, "/table/unique", i)));
+                                  dl_decl_step_index(r, pointer, i)));
     }
     r->ds->unique = columns;
     r->ds->n_unique = (int)n;
@@ -145,7 +145,8 @@ dl_status dl_decl_read_table(dl_decl *r, const json_t *root)
     }
     DL_TRY(read_hash(r, json_object_get(object, "hash")));
     DL_TRY(read_id(r, object));
-    DL_TRY(read_unique(r, json_object_get(object, "unique")));
+    DL_TRY(dl_decl_read_unique(r, json_object_get(object, "unique"),
+                               "/table/unique"));
     DL_TRY(dl_decl_get_text(&text, r, object, "/table", "on_repeat"));
     DL_TRY(dl_decl_get_word(&value, r, rules, "/table/on_repeat", text));
     r->ds->on_repeat = (dl_repeat_rule)value;

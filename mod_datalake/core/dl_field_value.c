@@ -165,12 +165,12 @@ bool dl_field_well_typed(const dl_dataset *ds, const dl_field *f,
         return slice.kind == DL_JSON_TRUE || slice.kind == DL_JSON_FALSE;
     case DL_FIELD_TIME:
         /* The event time has a verdict of its own. */
-        return f == &ds->fields[ds->time_field] ||
+        return dl_dataset_is_time(ds, (int)(f - ds->fields)) ||
                dl_field_time(&t, slice,
                              DL_TIME_UNIX | DL_TIME_RFC3339 | DL_TIME_LOCAL,
                              ds->zone);
     case DL_FIELD_DATE:
-        return f == &ds->fields[ds->time_field] ||
+        return dl_dataset_is_time(ds, (int)(f - ds->fields)) ||
                (slice.kind == DL_JSON_STRING &&
                 dl_day_parse(&day, slice.text, slice.len));
     case DL_FIELD_ANY:

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "dl_field_value.h"
+#include "dl_record_rows.h"
 
 /* A field the judge has to look at. */
 typedef struct check {
@@ -37,6 +38,7 @@ struct dl_judge {
     const check *checks;  /* which */
     int n_choices;        /* fields with alternates */
     const check *choices; /* which */
+    dl_judge *children[DL_DATASET_CHILDREN]; /* of objects in arrays */
 };
 
 static apr_status_t free_memory(void *memory)
@@ -82,7 +84,20 @@ dl_judge *dl_judge_create(const dl_dataset *ds, apr_pool_t *pool)
     judge->texts = get_memory(n * sizeof *judge->texts, pool);
     judge->scratch = get_memory(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
     judge->plain = get_memory(DL_JSON_MAX_BYTES, pool);
+    for (int i = 0; i < ds->n_children; i++) {
+        judge->children[i] = dl_judge_create(ds->children[i].items, pool);
+    }
     return judge;
+}
+
+const dl_dataset *dl_judge_dataset(const dl_judge *judge)
+{
+    return judge->ds;
+}
+
+dl_judge *dl_judge_child(const dl_judge *judge, int child)
+{
+    return judge->children[child];
 }
 
 const char *dl_verdict_name(dl_verdict verdict)
@@ -165,6 +180,7 @@ static bool check_field(dl_record *rec, const dl_judge *judge, const check *c)
     }
     if (f->max_chars > 0 && slice.kind == DL_JSON_STRING &&
         !text_fits(f, slice)) {
+        rec->too_long = true;
         return refuse_field(rec, DL_RECORD_SCHEMA, f,
                             "has more characters than its column holds");
     }
@@ -179,6 +195,25 @@ static bool check_field(dl_record *rec, const dl_judge *judge, const check *c)
                  dl_json_kind_name((dl_json_kind)slice.kind),
                  dl_field_type_name(f));
         return refuse_field(rec, DL_RECORD_SCHEMA, f, reason);
+    }
+    return true;
+}
+
+/* Refuse REC for an object in the array of child CHILD that has a text which
+ * does not fit. */
+static bool check_children(dl_record *rec, const dl_judge *judge, int child)
+{
+    dl_record_rows rows;
+    dl_record row;
+
+    dl_record_rows_begin(&rows, rec, child);
+    while (dl_record_rows_each(&row, &rows)) {
+        if (row.too_long) {
+            return refuse_field(
+                rec, DL_RECORD_SCHEMA,
+                &judge->ds->fields[judge->ds->children[child].field],
+                "has an object with more characters than a column holds");
+        }
     }
     return true;
 }
@@ -244,6 +279,7 @@ void dl_record_judge(dl_record *rec, dl_judge *judge, const void *payload,
     rec->judge = judge;
     rec->verdict = DL_RECORD_GOOD;
     rec->detail[0] = '\0';
+    rec->too_long = false;
     rec->field = judge->slots;
     fault = dl_json_scan(&result, judge->slots, judge->ds->shape,
                          judge->scratch, payload, len);
@@ -259,7 +295,14 @@ void dl_record_judge(dl_record *rec, dl_judge *judge, const void *payload,
             return;
         }
     }
-    set_event_time(rec, judge, kafka_time);
+    for (int i = 0; i < judge->ds->n_children; i++) {
+        if (!check_children(rec, judge, i)) {
+            return;
+        }
+    }
+    if (judge->ds->time_field >= 0) {
+        set_event_time(rec, judge, kafka_time);
+    }
 }
 
 bool dl_record_text(const char **text, size_t *len, const dl_record *rec,

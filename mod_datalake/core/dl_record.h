@@ -62,6 +62,8 @@ typedef struct dl_record {
     dl_verdict verdict;            /* what it is worth */
     char detail[DL_RECORD_DETAIL]; /* why it is bad, "" when good; names
                                     * members and offsets, never a value */
+    bool too_long;                 /* it is bad for a text that is longer than
+                                    * its column */
     const char *line;              /* the canonical line, no newline */
     uint32_t line_len;             /* its bytes */
     const dl_json_slice *field;    /* field i of the dataset, in the line */
@@ -76,6 +78,13 @@ typedef struct dl_judge dl_judge;
 /* Return a judge for DS, in POOL; it holds two buffers of 1 MiB, touched as
  * far as records need them.  Thread: each thread has its own. */
 dl_judge *dl_judge_create(const dl_dataset *ds, apr_pool_t *pool);
+
+/* Return whose records JUDGE judges.  Thread: any. */
+const dl_dataset *dl_judge_dataset(const dl_judge *judge);
+
+/* Return the judge of the objects in the array CHILD of the dataset (from 0);
+ * it is JUDGE's.  Thread: the owner of JUDGE. */
+dl_judge *dl_judge_child(const dl_judge *judge, int child);
 
 /* Judge the LEN bytes of PAYLOAD (NULL with 0), a value with Kafka's
  * timestamp KAFKA_TIME (DL_TIME_NONE or negative: it has none), into REC.

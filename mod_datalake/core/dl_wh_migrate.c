@@ -226,16 +226,19 @@ static dl_status table_look(bool *exists, dl_wh *wh, const char *table,
 static dl_status line_run_tables(words *w, const char *line,
                                  const dl_dataset_set *set, dl_error *err)
 {
+    const dl_dataset **with;
     bool exists;
+    int n;
 
     if (strstr(line, "{table}") == NULL) {
         return line_run(w, line, err);
     }
-    for (int i = 0; set != NULL && i < set->n; i++) {
-        w->table = set->datasets[i]->table;
-        if (w->table == NULL) {
-            continue;
-        }
+    if (set == NULL) {
+        return DL_OK;
+    }
+    with = dl_dataset_with_tables(&n, set, w->pool);
+    for (int i = 0; i < n; i++) {
+        w->table = with[i]->table;
         DL_TRY(table_look(&exists, w->wh, w->table, err));
         if (exists) {
             DL_TRY(line_run(w, line, err));
@@ -274,14 +277,17 @@ static const char *rights_mark(const dl_wh_migration_options *options,
         apr_pstrcat(pool, where->ingest.user, "/", where->api.user, "/",
                     where->jobs.user, NULL);
     uint64_t hash = 0xcbf29ce484222325U;
+    const dl_dataset **with = NULL;
+    int n = 0;
 
     for (const char *const *line = dl_accounts_sql; *line != NULL; line++) {
         text = apr_pstrcat(pool, text, "\n", *line, NULL);
     }
-    for (int i = 0; options->set != NULL && i < options->set->n; i++) {
-        const char *table = options->set->datasets[i]->table;
-
-        text = apr_pstrcat(pool, text, "\n", table != NULL ? table : "", NULL);
+    if (options->set != NULL) {
+        with = dl_dataset_with_tables(&n, options->set, pool);
+    }
+    for (int i = 0; i < n; i++) {
+        text = apr_pstrcat(pool, text, "\n", with[i]->table, NULL);
     }
     for (; *text != '\0'; text++) {
         hash = (hash ^ (unsigned char)*text) * 0x100000001b3U;
@@ -337,15 +343,17 @@ static dl_status accounts_setup(dl_wh *wh,
 static dl_status tables_check(dl_wh *wh, const dl_wh_migration_options *options,
                               dl_error *err, apr_pool_t *pool)
 {
-    const dl_dataset_set *set = options->set;
+    const dl_dataset **with = NULL;
+    int n = 0;
 
-    for (int i = 0; set != NULL && i < set->n; i++) {
-        const dl_dataset *ds = set->datasets[i];
-        bool exists = true;
+    if (options->set != NULL) {
+        with = dl_dataset_with_tables(&n, options->set, pool);
+    }
+    for (int i = 0; i < n; i++) {
+        const dl_dataset *ds = with[i];
+        bool exists;
 
-        if (ds->table != NULL) {
-            DL_TRY(table_look(&exists, wh, ds->table, err));
-        }
+        DL_TRY(table_look(&exists, wh, ds->table, err));
         if (!exists) {
             say(options,
                 apr_psprintf(pool,
