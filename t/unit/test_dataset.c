@@ -98,19 +98,19 @@ static void test_mistakes(void)
            "no JSON");
     is_str(declare("[]"),
            "/d/shop.json:1: the declaration must be an object of dataset, "
-           "description, topic, event_time, table, fields",
+           "description, topic, event_time, table, fields, children",
            "no object");
     is_str(declare(NAME "\"colour\":1}"),
            "/d/shop.json:3: /colour is not known; known are dataset, "
-           "description, topic, event_time, table, fields",
+           "description, topic, event_time, table, fields, children",
            "an unknown member");
     is_str(declare(NAME "\"\":1}"),
            "/d/shop.json:3: / is not known; known are dataset, description, "
-           "topic, event_time, table, fields",
+           "topic, event_time, table, fields, children",
            "a member without a name");
     is_str(declare(NAME "\"topic, event\":1}"),
            "/d/shop.json:3: /topic, event is not known; known are dataset, "
-           "description, topic, event_time, table, fields",
+           "description, topic, event_time, table, fields, children",
            "a member that is a piece of the list");
     is_str(declare("{\"dataset\":\"store\"}"),
            "/d/shop.json:1: /dataset must be as its file says, not store",
@@ -367,6 +367,52 @@ static void test_hash(void)
            "a hash of nothing");
 }
 
+/* The mistake of a declaration whose records have the array comments, with
+ * CHILDREN. */
+static const char *declare_children(const char *children)
+{
+    return declare(apr_pstrcat(
+        pool,
+        NAME TOPIC TIME TABLE "\"fields\":[" ID
+                              "{\"member\":\"comments\",\"type\":\"any\"},\n" AT
+                              "],\n\"children\":",
+        children, "}", NULL));
+}
+
+#define SAID                                                                   \
+    "{\"member\":\"no\",\"type\":\"str\",\"required\":true,"                   \
+    "\"column\":\"no\"}"
+
+static void test_children(void)
+{
+    is_str(declare_children("[{\"member\":\"comments\",\"table\":\"c\","
+                            "\"unique\":[\"no\"],\"fields\":[" SAID "]}]"),
+           "", "an array whose objects are rows");
+    is_int(ds->n_children, 1, "... one");
+    is_int(ds->children[0].field, 1, "the array");
+    is_str(ds->children[0].items->name, "shop.comments", "its name");
+    is_str(ds->children[0].items->table, "c", "its table");
+    is_int(ds->children[0].items->time_field, -1, "it has no event time");
+    is_str(declare_children("[{\"member\":\"id\",\"table\":\"c\","
+                            "\"unique\":[\"no\"],\"fields\":[" SAID "]}]"),
+           "/d/shop.json:9: /children/0/member must be the member of a field "
+           "of type any",
+           "a text is no array");
+    is_str(declare_children("[{\"member\":\"comments\",\"table\":\"c\","
+                            "\"unique\":[\"x\"],\n\"fields\":[" SAID "]}]"),
+           "/d/shop.json:9: /children/0/unique/0 must be the column of a field",
+           "uniqueness of a column that is none");
+    is_str(declare_children("[{\"member\":\"comments\",\"table\":\"c\","
+                            "\"unique\":[\"id\"],\n\"fields\":[" ID
+                            "{\"member\":\"x\",\"type\":\"str\"}]}]"),
+           "/d/shop.json:10: /children/0/fields cannot have the column id: it "
+           "is the record's",
+           "a column of the record");
+    is_str(declare_children("[]"),
+           "/d/shop.json:9: /children must be a list of 1 to 2 arrays",
+           "no array");
+}
+
 /* Write TEXT to the file NAME of DIR. */
 static void write_file(const char *dir, const char *name, const char *text)
 {
@@ -468,6 +514,7 @@ int main(void)
     test_table_mistakes();
     test_event_time_in_two();
     test_hash();
+    test_children();
     test_set();
     test_line_of_odd_bytes();
     err.text[0] = '\0';

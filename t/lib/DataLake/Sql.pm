@@ -57,6 +57,8 @@ sub words {
         assign  => join(', ', map { "f.`$_` = s.`$_`" } @columns),
         match   => 'f.`transaction_id` = s.`transaction_id`',
         key     => '`transaction_id`',
+        child   => '`product`',
+        child_match => 'c.`product_id` = s.`product_id`',
         later   => $text->{STMT_WORD_LATER},
         tail    => join(' OR ', ($text->{STMT_WORD_RANGE}) x 256),
     );
