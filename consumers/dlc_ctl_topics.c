@@ -3,10 +3,12 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_config.h"
 #include "dl_dataset.h"
+#include "dl_time.h"
 #include "dlc_ctl.h"
 #include "dlc_kafka.h"
 
 #include <inttypes.h>
+#include <time.h>
 
 #include <apr_strings.h>
 
@@ -32,6 +34,24 @@ static dl_status open_admin(rd_kafka_t **rk, dlc_ctl *ctl, dl_error *err)
     return dlc_kafka_open(rk, RD_KAFKA_PRODUCER, conf, err, ctl->pool);
 }
 
+/* Ask how many partitions the topic of OUT has.  One that was made a moment ago
+ * is there for who wants to make it before it is for who asks. */
+static dl_status count_partitions(topic_outcome *out, rd_kafka_t *rk,
+                                  dl_error *err)
+{
+    const struct timespec pause = {0, 100000000};
+    int64_t until = dl_time_monotonic_us() + ANSWER_MS * INT64_C(1000);
+    dl_status status;
+
+    while ((status =
+                dlc_kafka_partitions(&out->partitions, rk, out->dataset->topic,
+                                     ANSWER_MS, err)) == DL_NOT_FOUND &&
+           dl_time_monotonic_us() < until) {
+        (void)nanosleep(&pause, NULL);
+    }
+    return status;
+}
+
 static dl_status make_topic(topic_outcome *out, rd_kafka_t *rk,
                             int64_t replication, dl_error *err,
                             apr_pool_t *pool)
@@ -54,11 +74,7 @@ static dl_status make_topic(topic_outcome *out, rd_kafka_t *rk,
 
     out->made = status == DL_OK;
     out->partitions = ds->partitions;
-    if (status == DL_CONFLICT) {
-        return dlc_kafka_partitions(&out->partitions, rk, ds->topic, ANSWER_MS,
-                                    err);
-    }
-    return status;
+    return status == DL_CONFLICT ? count_partitions(out, rk, err) : status;
 }
 
 static void print_outcome(const topic_outcome *out)
