@@ -1,4 +1,4 @@
--- 0012-multi.sql - Web server logs, clients and their payments.
+-- 0013-multi.sql - Web server logs, clients and their payments.
 --
 -- SPDX-License-Identifier: Apache-2.0
 
