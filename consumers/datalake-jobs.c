@@ -10,6 +10,7 @@
 #include "dlc_directives.h"
 #include "dlc_job_numbers.h"
 #include "dlc_letters.h"
+#include "dlc_redrive.h"
 #include "dlc_schedule.h"
 #include "dlc_train.h"
 #include "dlc_work.h"
@@ -24,7 +25,8 @@
 /* What jobs there are. */
 static const dlc_work_kind kinds[] = {
     {DL_SCHEDULE_KIND, 2, dlc_schedule_run, dlc_schedule_ended},
-    {DL_TRAIN_KIND, 1, dlc_train_run, NULL}};
+    {DL_TRAIN_KIND, 1, dlc_train_run, NULL},
+    {"redrive", 1, dlc_redrive_run, NULL}};
 
 /* Between turns, in microseconds: when all is well; at first and at most while
  * the warehouse is away. */

@@ -10,6 +10,7 @@
 #include "dl_dataset.h"
 #include "dl_log.h"
 #include "dlc_chore.h"
+#include "dlc_letters_doubt.h"
 #include "dlc_letters_store.h"
 #include "dlc_link.h"
 
@@ -46,6 +47,7 @@ typedef struct letters {
     int n;            /* how many */
     bool away;        /* the warehouse was, at the last turn */
     int64_t count_us; /* when to count again, monotonic */
+    bool doubt_away;  /* the broker was, at the last look for doubts */
 } letters;
 
 /* --- One dataset ---------------------------------------------------------- */
@@ -212,6 +214,26 @@ static dl_status list_all(bool *more, letters *all, dlc_chore *chore,
     return count(all, wh, err);
 }
 
+/* Find out about dead letters in doubt; the broker may be away for long. */
+static void look_for_doubts(letters *all, apr_pool_t *pool)
+{
+    dl_error err = {.status = DL_OK};
+    dl_status status;
+    bool away;
+    dl_wh *wh;
+
+    status = dlc_link_open(&wh, all->link, &err);
+    if (status == DL_OK) {
+        status = dlc_letters_doubt(wh, all->cfg, &err, pool);
+    }
+    away = status != DL_OK && status != DL_RETRY;
+    if (away && !all->doubt_away) {
+        dl_log(DL_LOG_WARNING, "DL0866 dead letters in doubt stay so: %s",
+               err.text);
+    }
+    all->doubt_away = away;
+}
+
 static int64_t turn(void *context, dlc_chore *chore, apr_pool_t *scratch_pool)
 {
     letters *all = context;
@@ -231,6 +253,7 @@ static int64_t turn(void *context, dlc_chore *chore, apr_pool_t *scratch_pool)
     if (away) {
         return AWAY_US;
     }
+    look_for_doubts(all, scratch_pool);
     return more ? 0 : LOOK_US;
 }
 

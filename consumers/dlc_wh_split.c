@@ -288,6 +288,7 @@ static dl_status dead_letter_add(dlc_wh_fact *fact, const dlc_wh_chunk *chunk,
     dl_wh_bind_str(st, 5, DL_WH_REFUSED);
     dl_wh_bind_bytes(st, 6, chunk->payloads + line->payload_at, len);
     dl_wh_bind_time(st, 7, line->time);
+    dl_wh_bind_int(st, 8, (int64_t)line->payload_len);
     status = dl_wh_run(st, err);
     return status == DL_CONFLICT ? DL_OK : status; /* it is listed already */
 }

@@ -109,6 +109,13 @@ extern const mdl_param mdl_api_deadletter_params[];
 
 /* mdl_api_job_events.c: GET /sse/jobs/{id}/. */
 mdl_handler mdl_api_job_events;
+/* mdl_api_redrive.c: POST /api/deadletters/{id}/redrive/. */
+mdl_handler mdl_api_redrive;
+extern const mdl_body mdl_api_redrive_body;
+
+/* mdl_api_redrive_many.c: POST /api/deadletters/redrive/. */
+mdl_handler mdl_api_redrive_many;
+extern const mdl_body mdl_api_redrive_many_body;
 
 /* mdl_api_schedules.c: GET /api/schedules/, POST /api/schedules/{name}/run. */
 mdl_handler mdl_api_schedules;

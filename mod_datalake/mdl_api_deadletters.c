@@ -242,7 +242,7 @@ static dl_status discard_one(struct dl_wh *wh, void *context, dl_error *err)
     if (found->stale || !found->open) {
         return DL_OK;
     }
-    status = dl_letter_discard(wh, found->id, dl_time_now(), err);
+    status = dl_letter_discard(wh, found->id, err);
     found->refused = status == DL_CONFLICT;
     return found->refused ? DL_OK : status;
 }

@@ -588,8 +588,8 @@ WHERE sink = 'warehouse' AND topic = ? AND `partition` = ? AND generation = ?;
 
 -- STMT_DEAD_LETTER_ADD: a row that the database refused
 INSERT INTO dead_letter (topic, generation, `partition`, `offset`, reason,
-  detail, value, received_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?);
+  detail, value, received_at, size)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- --- Dead letters (dl_letter.c, dlc_letters_store.c) --------------------------
 
@@ -609,7 +609,40 @@ FROM dead_letter WHERE id = ?;
 
 -- STMT_LETTER_DISCARD: nobody wants it any more, unless it is being sent
 UPDATE dead_letter SET state = 'discarded'
-WHERE id = ? AND state = 'open' AND (taken_until IS NULL OR taken_until <= ?);
+WHERE id = ? AND state = 'open' AND taken_until IS NULL;
+
+-- STMT_LETTER_TAKE: nobody else sends it again meanwhile
+UPDATE dead_letter SET attempts = attempts + 1, replay_id = ?, taken_until = ?
+WHERE id = ? AND state = 'open' AND taken_until IS NULL;
+
+-- STMT_LETTER_SENT: the broker has it
+UPDATE dead_letter SET state = 'redriven', taken_until = NULL
+WHERE id = ? AND replay_id = ? AND state = 'open';
+
+-- STMT_LETTER_BACK: the broker does not have it
+UPDATE dead_letter SET taken_until = NULL
+WHERE id = ? AND replay_id = ? AND state = 'open';
+
+-- STMT_LETTER_DOUBTS: sent perhaps; who sent them died or heard nothing
+SELECT id, topic, replay_id, taken_until FROM dead_letter
+WHERE taken_until <= ? ORDER BY taken_until LIMIT 1000;
+
+-- STMT_LETTER_LAST: the newest one; what comes later is not a job's business
+SELECT COALESCE(MAX(id), 0) FROM dead_letter;
+
+-- STMT_LETTER_LEFT: what is left of those a job is about
+SELECT COUNT(*), COUNT(taken_until) FROM dead_letter
+WHERE state = 'open' AND id >= ? AND id <= ?
+AND (? = '' OR topic = ?) AND (? = '' OR reason = ?)
+AND received_at >= ? AND received_at < ?;
+
+-- STMT_LETTER_NEXT: the next of them that nobody is sending
+SELECT id, topic, generation, `partition`, `offset`, COALESCE(lake_id, 0),
+  COALESCE(`file`, 0), COALESCE(place, 0) FROM dead_letter
+WHERE state = 'open' AND id >= ? AND id <= ?
+AND (? = '' OR topic = ?) AND (? = '' OR reason = ?)
+AND received_at >= ? AND received_at < ? AND taken_until IS NULL
+ORDER BY id LIMIT 200;
 
 -- STMT_LETTER_ADD: a record of quarantine; listed before, its place alone
 INSERT INTO dead_letter (topic, generation, `partition`, `offset`, `key`,

@@ -1,5 +1,5 @@
 # 61-letters.t - dead letters: what the lake sets aside is listed, looked at,
-# given up.
+# given up, sent again.
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
@@ -18,7 +18,10 @@ my $stack = DataLake::Stack->new(
     httpd   => 1,
     durable => 0,
     daemons => [qw(datalake-lake datalake-warehouse datalake-jobs)],
-    ini     => { kafka => { dead_letter_share => 100 } },
+    ini     => {
+        kafka     => { dead_letter_share   => 100 },
+        warehouse => { accept_unsafe_flush => 'on' },
+    },
     users   => { alice => 'user' },
 );
 my $kafka  = $stack->kafka;
@@ -148,11 +151,131 @@ subtest 'one is discarded' => sub {
     $db->run(q{UPDATE dead_letter SET state = 'open' WHERE reason = 'too-big'});
 };
 
+subtest 'one is sent again' => sub {
+    my ($bad)  = @{ letters('?reason=schema') };
+    my $path   = "$LIST$bad->{id}/redrive/";
+    my $client = $stack->client('alice');
+    is($client->post($path)->{status}, 403, 'role user may not');
+    is($admin->post("${LIST}999999/redrive/")->{status}, 404, 'what is not there is 404');
+    is($admin->post($path, $_->[1])->{status}, 422, "$_->[0] is 422")
+      for [ 'a text', { value => 'x' } ], [ 'a list', { value => [] } ], [ 'another member', { other => 1 } ];
+    is($admin->get("$LIST$bad->{id}/")->{json}{attempts}, 0, 'nothing of that is an attempt');
+    my $right = JSON::PP::decode_json(good('mended'));
+    my @key = ({ value => $right }, headers => { 'Idempotency-Key' => 'one' });
+    my $answer = $admin->post($path, @key);
+    is($answer->{status}, 202, 'corrected it is taken') or diag explain $answer;
+    is_deeply($admin->post($path, @key)->{json}, $answer->{json}, 'the same key gets the same answer');
+    is($admin->post($path, undef, headers => { 'Idempotency-Key' => 'one' })->{status}, 422, '... for another body none');
+    is_deeply([ sort keys %{ $answer->{json} } ], [qw(id message replay_id)], 'with what the contract says');
+    is($answer->{json}{id}, $bad->{id}, '... and its number');
+    my $now = $admin->get("$LIST$bad->{id}/")->{json};
+    is_deeply([ @$now{qw(state attempts replay_id)} ],
+        [ 'redriven', 1, $answer->{json}{replay_id} ], 'it says so');
+    is($admin->post($path)->{status}, 409, 'it is sent once');
+    is($admin->request('DELETE', "$LIST$bad->{id}/")->{status}, 409, '... and not discarded');
+    wait_until('its row', sub { $db->value(q{SELECT COUNT(*) FROM transaction_record WHERE transaction_id = 'mended'}) == 1 }, 20);
+    pass('it arrives as a row');
+};
+
+subtest 'as it was it is a new dead letter' => sub {
+    for my $reason (qw(encoding too-big)) {
+        my ($bad) = @{ letters("?reason=$reason") };
+        my $answer = $admin->post("$LIST$bad->{id}/redrive/");
+        is($answer->{status}, 202, "$reason: sent as it was");
+        my $new;
+        wait_until('its like', sub {
+            ($new) = grep { $_->{id} != $bad->{id} } @{ $admin->get("$LIST?reason=$reason")->{json}{results} };
+        }, 20);
+        is($new->{value}, $bad->{value}, '... it is set aside again, with the same bytes');
+        is($new->{key}, $bad->{key}, '... and the same key');
+        is($db->value('SELECT size FROM dead_letter WHERE id = ?', $new->{id}), length $BAD{$reason}, '... all of them');
+    }
+};
+
+subtest 'nobody knows whether it was sent' => sub {
+    my ($bad) = @{ letters('?reason=bad-time&state=open') };
+    my $path = "$LIST$bad->{id}/redrive/";
+    $db->run('UPDATE dead_letter SET taken_until = UTC_TIMESTAMP(6) + INTERVAL 1 HOUR, attempts = 1, replay_id = ? WHERE id = ?',
+        '00000000-0000-4000-8000-000000000001', $bad->{id});
+    is($admin->post($path)->{status}, 409, 'it is not sent again');
+    is($admin->request('DELETE', "$LIST$bad->{id}/")->{status}, 409, 'nor discarded');
+    $db->run('UPDATE dead_letter SET taken_until = NULL WHERE id = ?', $bad->{id});
+};
+
+# The job ID's end.
+sub ended {
+    my ($id) = @_;
+    my $job;
+    wait_until("the end of job $id", sub {
+        $job = $admin->get("/api/jobs/$id/")->{json};
+        $job->{state} !~ /queued|running/;
+    }, 60);
+    return $job;
+}
+
+# What is in doubt, and leases of the dead, need no time to pass.  Only while
+# nobody sends.
+sub hurry {
+    $db->run(q{UPDATE dead_letter SET taken_until = UTC_TIMESTAMP(6) WHERE taken_until IS NOT NULL AND state = 'open'});
+    $db->run(q{UPDATE job SET lease_until = UTC_TIMESTAMP(6) WHERE state = 'running'});
+}
+
+subtest 'many are sent again' => sub {
+    my $path = "${LIST}redrive/";
+    is($stack->client('alice')->post($path, { ids => [1] })->{status}, 403, 'role user may not');
+    is($admin->post($path, $_->[1])->{status}, 422, "$_->[0] is 422")
+      for [ 'nothing', {} ], [ 'both', { ids => [1], filter => {} } ], [ 'no list', { ids => 1 } ],
+      [ 'an empty list', { ids => [] } ], [ 'a text', { ids => ['1'] } ], [ 'no object', { filter => 1 } ],
+      [ 'another member', { filter => { state => 'open' } } ], [ 'no reason', { filter => { reason => 'x' } } ],
+      [ 'no time', { filter => { from => 'x' } } ];
+    my @open = map { $_->{id} } @{ letters('?state=open&limit=1000') };
+    my ($first, $second) = sort { $a <=> $b } @open;
+    my $answer = $admin->post($path, { ids => [ $second, $first, $first, 999_999 ] });
+    is($answer->{status}, 202, 'some, by number') or diag explain $answer;
+    is($answer->{headers}{location}, "/api/jobs/$answer->{json}{job_id}/", 'as a job');
+    my $job = ended($answer->{json}{job_id});
+    is($job->{state}, 'succeeded', 'it succeeds') or diag explain $job;
+    is_deeply($job->{result}, { sent => 2, failed => 0 }, 'two were open');
+    is_deeply($job->{progress}, { done => 2, total => 2 }, '... and are done');
+    is($admin->get("$LIST$first/")->{json}{state}, 'redriven', 'they say so');
+    $answer = $admin->post($path, { filter => { topic => 'network_logs' } });
+    is_deeply(ended($answer->{json}{job_id})->{result}, { sent => 0, failed => 0 }, 'of another topic there are none');
+};
+
+subtest 'a program that is killed sends nothing twice' => sub {
+    my $N = 2000;
+    $db->run(q{UPDATE dead_letter SET state = 'discarded' WHERE state = 'open'});
+    my $seen = listed();
+    $kafka->produce($TOPIC, [ map { { partition => $_ % 6, key => "n$_", value => "nothing $_" } } 1 .. $N ]);
+    wait_until('their list', sub { listed() >= $seen + $N }, 30);
+    my $id = $admin->post("${LIST}redrive/", { filter => { reason => 'not-json' } })->{json}{job_id};
+    my $jobs = $stack->daemon('datalake-jobs');
+    for my $kill (1 .. 6) {
+        my $at = $N * $kill / 8;
+        wait_until("$at of them", sub {
+            $db->value(q{SELECT COUNT(*) FROM dead_letter WHERE attempts > 0 AND value LIKE 'nothing%'}) >= $at;
+        }, 30);
+        $jobs->kill_now;
+        hurry();
+        $jobs->start;
+    }
+    my $job;
+    wait_until('the end', sub {
+        $job = $admin->get("/api/jobs/$id/")->{json};
+        $job->{state} !~ /queued|running/;
+    }, 60);
+    is($job->{state}, 'succeeded', 'the job ends') or diag explain $job;
+    is($job->{result}{sent}, $N, 'having sent all');
+    wait_until('their likes', sub { listed() >= $seen + 2 * $N }, 30);
+    is($db->value(q{SELECT COUNT(*) FROM dead_letter WHERE value LIKE 'nothing%'}), 2 * $N, 'each arrived');
+    is($db->value(q{SELECT COUNT(DISTINCT value) FROM dead_letter WHERE value LIKE 'nothing%' AND state = 'open'}), $N, '... once');
+    is($db->value(q{SELECT COUNT(*) FROM dead_letter WHERE value LIKE 'nothing%' AND state = 'redriven'}), $N, 'and is marked');
+};
+
 subtest 'each is listed once' => sub {
     my $before = listed();
     $stack->daemon('datalake-jobs')->kill_now;
     $kafka->produce($TOPIC, [ map { { partition => 2, value => "no json $_" } } 1 .. 1200 ]);
-    $stack->start_daemon('datalake-jobs', '--name', 'another') if 0;
     $stack->daemon('datalake-jobs')->start;
     wait_until('the others', sub { listed() >= $before + 600 }, 20);
     $stack->daemon('datalake-jobs')->kill_now;
@@ -160,7 +283,9 @@ subtest 'each is listed once' => sub {
     wait_until('the rest', sub { listed() >= $before + 1200 }, 20);
     is(listed(), $before + 1200, 'a killed program lists nothing twice');
     is(letters('?limit=1')->[0]{key}, undef, 'without a key it is null');
+    $stack->daemon('datalake-jobs')->kill_now;
     $db->run('DELETE FROM dead_letter_position');
+    $stack->daemon('datalake-jobs')->start;
     wait_until('a new position', sub { $db->value('SELECT COUNT(*) FROM dead_letter_position') > 0 }, 20);
     is(listed(), $before + 1200, 'nor one that begins anew');
 };

@@ -117,13 +117,12 @@ dl_status dl_letter_find(dl_wh *wh, int64_t id, dl_letter_each *each,
                : dl_fail(err, DL_NOT_FOUND, 0, "there is no such dead letter");
 }
 
-dl_status dl_letter_discard(dl_wh *wh, int64_t id, dl_time now, dl_error *err)
+dl_status dl_letter_discard(dl_wh *wh, int64_t id, dl_error *err)
 {
     dl_wh_stmt *st;
 
     DL_TRY(dl_wh_prepare(&st, wh, STMT_LETTER_DISCARD, err));
     dl_wh_bind_int(st, 0, id);
-    dl_wh_bind_time(st, 1, now);
     DL_TRY(dl_wh_run(st, err));
     return dl_wh_affected(st) == 1
                ? DL_OK

@@ -86,8 +86,8 @@ DL_MUSTCHECK dl_status dl_letter_find(struct dl_wh *wh, int64_t id,
                                       dl_error *err);
 
 /* Mark ID as discarded.  DL_CONFLICT: it is not open, or somebody is sending
- * it again at NOW. */
+ * it again (dl_letter_send.h). */
 DL_MUSTCHECK dl_status dl_letter_discard(struct dl_wh *wh, int64_t id,
-                                         dl_time now, dl_error *err);
+                                         dl_error *err);
 
 #endif

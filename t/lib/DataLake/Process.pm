@@ -140,6 +140,7 @@ sub start {
     }
     $self->{pid}   = $pid;
     $self->{child} = 1;
+    delete $self->{status};    # of a former one
     if ($self->{pid_file}) {
         spit($self->{pid_file}, "$pid\n");
         spit("$self->{pid_file}.start", start_time($pid) // '');
