@@ -6,11 +6,11 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_chore.h"
 
+#include "dl_thread.h"
 #include "dl_time.h"
 
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -66,26 +66,12 @@ static void *run_idle(void *data)
     return NULL;
 }
 
-/* Start a thread without signals: these are for the main thread. */
-static int start_thread(pthread_t *thread, void *(*run)(void *), void *data)
-{
-    sigset_t all;
-    sigset_t before;
-    int failed;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(thread, NULL, run, data);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failed;
-}
-
 void dlc_chore_apart(void (*step)(void *data), void *data)
 {
     errand e = {.step = step, .data = data};
     pthread_t thread;
 
-    if (start_thread(&thread, run_idle, &e) != 0) {
+    if (dl_thread_start(&thread, run_idle, &e, "is idle", NULL) != DL_OK) {
         step(data);
         return;
     }
@@ -97,16 +83,10 @@ void dlc_chore_apart(void (*step)(void *data), void *data)
 /* Wait for the next turn; false: leave. */
 static bool next_turn(dlc_chore *c)
 {
-    struct timespec until;
+    struct timespec until =
+        dl_thread_timespec(dl_time_monotonic_us() + c->wait_us);
     bool go_on;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += c->wait_us / DL_SECOND_US;
-    until.tv_nsec += c->wait_us % DL_SECOND_US * 1000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
     pthread_mutex_lock(&c->mutex);
     while (!c->end && !c->woken &&
            pthread_cond_timedwait(&c->wake, &c->mutex, &until) == 0) {
@@ -151,23 +131,15 @@ dl_status dlc_chore_create(dlc_chore **chore, dlc_chore_turn *turn,
                            apr_pool_t *pool)
 {
     dlc_chore *c = apr_pcalloc(pool, sizeof *c);
-    pthread_condattr_t clock;
-    int failed;
 
     c->turn = turn;
     c->context = context;
     c->wait_us = first_us;
     apr_pool_create(&c->pool, pool);
     pthread_mutex_init(&c->mutex, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->wake, &clock);
-    pthread_condattr_destroy(&clock);
+    dl_thread_cond_init(&c->wake);
     *chore = c; /* before a turn may ask for it */
-    failed = start_thread(&c->thread, run, c);
-    if (failed != 0) {
-        return dl_fail(err, DL_INTERNAL, failed, "cannot start a thread");
-    }
+    DL_TRY(dl_thread_start(&c->thread, run, c, "does a chore", err));
     apr_pool_pre_cleanup_register(pool, c, stop);
     return DL_OK;
 }

@@ -3,8 +3,9 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_nudge.h"
 
+#include "dl_thread.h"
+
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
@@ -87,9 +88,6 @@ dl_status dlc_nudge_create(dlc_nudge **nudge, rd_kafka_t *rk, dl_error *err,
                            apr_pool_t *pool)
 {
     dlc_nudge *n = apr_pcalloc(pool, sizeof *n);
-    sigset_t all;
-    sigset_t before;
-    int failed;
 
     *nudge = NULL;
     if (rd_kafka_version() >= VERSION_WITH_BACKOFF) {
@@ -98,14 +96,7 @@ dl_status dlc_nudge_create(dlc_nudge **nudge, rd_kafka_t *rk, dl_error *err,
     n->rk = rk;
     pthread_mutex_init(&n->mutex, NULL);
     pthread_cond_init(&n->wake, NULL);
-    /* Signals are for the main thread. */
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&n->thread, NULL, run, n);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
-        return dl_fail(err, DL_INTERNAL, failed, "cannot start a thread");
-    }
+    DL_TRY(dl_thread_start(&n->thread, run, n, "nudges the client", err));
     apr_pool_cleanup_register(pool, n, stop, apr_pool_cleanup_null);
     *nudge = n;
     return DL_OK;

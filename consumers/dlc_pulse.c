@@ -4,19 +4,19 @@
 #include "dlc_pulse.h"
 
 #include "dl_log.h"
+#include "dl_thread.h"
+#include "dl_time.h"
 #include "dlc_kafka.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
 
 #include <apr_strings.h>
 
 /* Between two questions, and the longest wait for an answer. */
-#define PULSE_S 1
-#define ASK_MS  1200
+#define PULSE_US DL_SECOND_US
+#define ASK_MS   1200
 
 typedef struct pulse {
     rd_kafka_t *rk;        /* a client of its own */
@@ -31,11 +31,10 @@ typedef struct pulse {
 /* Wait for the next question; false: leave. */
 static bool next_question(pulse *p)
 {
-    struct timespec until;
+    struct timespec until =
+        dl_thread_timespec(dl_time_monotonic_us() + PULSE_US);
     bool go_on;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += PULSE_S;
     pthread_mutex_lock(&p->mutex);
     while (!p->end &&
            pthread_cond_timedwait(&p->wake, &p->mutex, &until) == 0) {
@@ -93,27 +92,11 @@ static apr_status_t stop(void *data)
     return APR_SUCCESS;
 }
 
-/* Start the thread of P, without signals: these are for the main thread. */
 static dl_status start(pulse *p, dl_error *err)
 {
-    pthread_condattr_t clock;
-    sigset_t all;
-    sigset_t before;
-    int failed;
-
     pthread_mutex_init(&p->mutex, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->wake, &clock);
-    pthread_condattr_destroy(&clock);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failed = pthread_create(&p->thread, NULL, run, p);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (failed != 0) {
-        return dl_fail(err, DL_INTERNAL, failed, "cannot start a thread");
-    }
-    return DL_OK;
+    dl_thread_cond_init(&p->wake);
+    return dl_thread_start(&p->thread, run, p, "asks the broker", err);
 }
 
 dl_status dlc_pulse_create(const dl_config *cfg, dl_stats *stats,

@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_wh_loader.h"
 
+#include "dl_thread.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -252,16 +254,13 @@ dl_status dlc_wh_loader_start(dlc_wh_loader **loader,
                               dl_error *err, apr_pool_t *pool)
 {
     dlc_wh_loader *made = apr_pcalloc(pool, sizeof *made);
-    int failed;
 
     made->with = *options;
     made->last = &made->first;
     pthread_mutex_init(&made->mutex, NULL);
     pthread_cond_init(&made->change, NULL);
-    failed = pthread_create(&made->thread, NULL, loader_main, made);
-    if (failed != 0) {
-        return dl_fail(err, DL_INTERNAL, failed, "cannot start a thread");
-    }
+    DL_TRY(
+        dl_thread_start(&made->thread, loader_main, made, "loads rows", err));
     *loader = made;
     return DL_OK;
 }

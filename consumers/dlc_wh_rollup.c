@@ -10,6 +10,8 @@
 #include "dlc_wh_rollup.h"
 
 #include "dl_log.h"
+#include "dl_thread.h"
+#include "dl_time.h"
 #include "dlc_wh_advance.h"
 
 #include <errno.h>
@@ -226,15 +228,9 @@ dl_status dlc_wh_rollup_check(dlc_wh_rollup *rollup, dl_error *err)
 /* Wait for a change, at most MS. */
 static void wait_ms(dlc_wh_rollup *rollup, int64_t ms)
 {
-    struct timespec until;
+    struct timespec until =
+        dl_thread_timespec(dl_time_monotonic_us() + ms * INT64_C(1000));
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_nsec -= 1000000000;
-        until.tv_sec++;
-    }
     (void)pthread_cond_timedwait(&rollup->change, &rollup->mutex, &until);
 }
 
@@ -510,8 +506,6 @@ dl_status dlc_wh_rollup_start(dlc_wh_rollup **rollup, const dl_config *cfg,
                               dl_error *err, apr_pool_t *pool)
 {
     dlc_wh_rollup *made = apr_pcalloc(pool, sizeof *made);
-    pthread_condattr_t monotonic;
-    int failed;
 
     made->cfg = cfg;
     made->commits = commits;
@@ -520,14 +514,9 @@ dl_status dlc_wh_rollup_start(dlc_wh_rollup **rollup, const dl_config *cfg,
         abort();
     }
     pthread_mutex_init(&made->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&made->change, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    failed = pthread_create(&made->thread, NULL, rollup_main, made);
-    if (failed != 0) {
-        return dl_fail(err, DL_INTERNAL, failed, "cannot start a thread");
-    }
+    dl_thread_cond_init(&made->change);
+    DL_TRY(dl_thread_start(&made->thread, rollup_main, made, "rolls rows up",
+                           err));
     *rollup = made;
     return DL_OK;
 }

@@ -11,6 +11,7 @@
 #include "dl_audit_file.h"
 #include "dl_buf.h"
 #include "dl_log.h"
+#include "dl_thread.h"
 #include "dl_time.h"
 #include "mdl_thread.h"
 
@@ -143,7 +144,7 @@ dl_status mdl_audit_log_commit(mdl_audit_log *log, const mdl_audit_line *line,
                                int64_t wait_us, dl_error *err)
 {
     struct timespec until =
-        mdl_thread_timespec(dl_time_monotonic_us() + wait_us);
+        dl_thread_timespec(dl_time_monotonic_us() + wait_us);
     waiting *w = waiting_create(line);
     int waited = 0;
 
@@ -197,7 +198,7 @@ static bool append(mdl_audit_log *log, const mdl_audit_line *line)
 /* Wait for work; then fill ROUND.  False: stop, and nothing is left. */
 static bool take(round_work *round, mdl_audit_log *log, int64_t *tick_us)
 {
-    struct timespec until = mdl_thread_timespec(*tick_us);
+    struct timespec until = dl_thread_timespec(*tick_us);
     bool more;
 
     pthread_mutex_lock(&log->mutex);
@@ -273,7 +274,7 @@ static void make_durable(mdl_audit_log *log)
         if (log->stop) {
             give_up(&err);
         }
-        mdl_thread_sleep(RETRY_US);
+        dl_thread_sleep(RETRY_US);
     }
     if (dl_audit_file_sync(log->file, &err) != DL_OK) {
         give_up(&err);
@@ -402,10 +403,10 @@ dl_status mdl_audit_log_open(mdl_audit_log **log,
     made->drain = make_half(options->buffer / 2, child_pool);
     made->file = dl_audit_file_create(&file, made->pool);
     mdl_thread_mutex_init(&made->mutex);
-    mdl_thread_cond_init(&made->work);
-    mdl_thread_cond_init(&made->done);
-    DL_TRY(mdl_thread_start(&made->thread, run, made, "writes the audit log",
-                            err));
+    dl_thread_cond_init(&made->work);
+    dl_thread_cond_init(&made->done);
+    DL_TRY(
+        dl_thread_start(&made->thread, run, made, "writes the audit log", err));
     apr_pool_pre_cleanup_register(child_pool, made, stop_log);
     *log = made;
     return DL_OK;

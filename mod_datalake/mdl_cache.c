@@ -13,6 +13,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_thread.h"
 #include "dl_time.h"
 #include "mdl_thread.h"
 
@@ -168,14 +169,10 @@ static apr_status_t cache_cleanup(void *data)
 mdl_cache *mdl_cache_create(size_t max_bytes, apr_pool_t *pool)
 {
     mdl_cache *cache = apr_pcalloc(pool, sizeof(*cache));
-    pthread_condattr_t attributes;
 
     cache->max_bytes = max_bytes;
     mdl_thread_mutex_init(&cache->mutex);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&cache->wake, &attributes);
-    pthread_condattr_destroy(&attributes);
+    dl_thread_cond_init(&cache->wake);
     apr_pool_cleanup_register(pool, cache, cache_cleanup,
                               apr_pool_cleanup_null);
     return cache;

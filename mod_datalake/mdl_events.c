@@ -9,6 +9,7 @@
 
 #include <ap_mpm.h>
 
+#include "dl_thread.h"
 #include "dl_time.h"
 #include "mdl_answer.h"
 #include "mdl_auth.h"
@@ -17,7 +18,6 @@
 #include "mdl_problem.h"
 #include "mdl_shm.h"
 #include "mdl_site.h"
-#include "mdl_thread.h"
 
 /* Between two turns. */
 #define TURN_US (INT64_C(500) * 1000)
@@ -184,7 +184,7 @@ mdl_events_reason mdl_events_wait(mdl_events *events)
     if (!mdl_stream_wanted(events->out)) {
         return MDL_EVENTS_GONE; /* HEAD, too */
     }
-    mdl_thread_sleep(TURN_US);
+    dl_thread_sleep(TURN_US);
     if (mdl_client_gone(events->q)) {
         return MDL_EVENTS_GONE;
     }

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "dl_log.h"
-#include "mdl_thread.h"
+#include "dl_thread.h"
 
 /* The most threads. */
 #define THREADS_MAX 8
@@ -148,8 +148,8 @@ void mdl_hasher_start(int n, apr_pool_t *child_pool)
 
     hasher.last = &hasher.first;
     while (hasher.n < n && hasher.n < THREADS_MAX) {
-        if (mdl_thread_start(&hasher.thread[hasher.n], run, NULL,
-                             "hashes passwords", &err) != DL_OK) {
+        if (dl_thread_start(&hasher.thread[hasher.n], run, NULL,
+                            "hashes passwords", &err) != DL_OK) {
             dl_log(DL_LOG_ERROR, "DL1262 %s", err.text);
             break;
         }

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mdl_thread.h"
+#include "dl_thread.h"
 
 /* Most helpers of a child. */
 #define HELPERS 16
@@ -223,7 +223,7 @@ dl_status mdl_helpers_start(int n, dl_error *err, apr_pool_t *child_pool)
 
         made->i = all.n;
         DL_TRY(
-            mdl_thread_start(&made->thread, help, made, "helps searches", err));
+            dl_thread_start(&made->thread, help, made, "helps searches", err));
         all.n++;
     }
     return DL_OK;

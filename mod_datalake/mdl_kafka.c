@@ -16,9 +16,9 @@
 
 #include "dl_config.h"
 #include "dl_log.h"
+#include "dl_thread.h"
 #include "dl_time.h"
 #include "mdl_metrics.h"
-#include "mdl_thread.h"
 
 /* Between two questions of the prober, and the longest wait for an answer. */
 #define PROBE_US INT64_C(1000000)
@@ -205,7 +205,7 @@ static void renew(mdl_kafka *kafka)
 static bool next_question(mdl_kafka *kafka)
 {
     struct timespec until =
-        mdl_thread_timespec(dl_time_monotonic_us() + PROBE_US);
+        dl_thread_timespec(dl_time_monotonic_us() + PROBE_US);
     bool go_on;
 
     pthread_mutex_lock(&kafka->mutex);
@@ -272,16 +272,16 @@ static dl_status start(mdl_kafka *kafka, dl_error *err)
                                   PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
     pthread_rwlock_init(&kafka->life, &attributes);
     pthread_rwlockattr_destroy(&attributes);
-    mdl_thread_cond_init(&kafka->wake);
+    dl_thread_cond_init(&kafka->wake);
     if (strncmp(kafka->brokers, "file:", 5) == 0) {
         return DL_OK;
     }
     DL_TRY(open_client(&kafka->rk, kafka, err));
     kafka->up = true;
-    DL_TRY(mdl_thread_start(&kafka->server, serve, kafka,
-                            "serves Kafka's reports", err));
-    return mdl_thread_start(&kafka->prober, probe, kafka, "asks the broker",
-                            err);
+    DL_TRY(dl_thread_start(&kafka->server, serve, kafka,
+                           "serves Kafka's reports", err));
+    return dl_thread_start(&kafka->prober, probe, kafka, "asks the broker",
+                           err);
 }
 
 dl_status mdl_kafka_open(mdl_kafka **kafka, const dl_config *cfg, dl_error *err,
@@ -367,7 +367,7 @@ static rd_kafka_resp_err_t enqueue(ticket *t, const mdl_kafka_record *record)
 static void await_report(ticket *t, int64_t ms)
 {
     struct timespec until =
-        mdl_thread_timespec(dl_time_monotonic_us() + ms * INT64_C(1000));
+        dl_thread_timespec(dl_time_monotonic_us() + ms * INT64_C(1000));
 
     while (!t->reported &&
            pthread_cond_timedwait(&t->reported_at, &t->kafka->mutex, &until) ==
@@ -444,7 +444,7 @@ dl_status mdl_kafka_send(mdl_kafka_place *place, mdl_kafka *kafka,
         abort();
     }
     t->kafka = kafka;
-    mdl_thread_cond_init(&t->reported_at);
+    dl_thread_cond_init(&t->reported_at);
     pthread_rwlock_rdlock(&kafka->life);
     code = enqueue(t, record);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {

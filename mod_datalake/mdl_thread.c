@@ -1,53 +1,9 @@
-/* mdl_thread.c - Starting threads with signals blocked, waits by the monotonic
- * clock.
+/* mdl_thread.c - A pool of its own, a lock that spins.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_thread.h"
 
-#include <signal.h>
 #include <stdlib.h>
-
-#include "dl_time.h"
-
-dl_status mdl_thread_start(pthread_t *thread, void *(*run)(void *data),
-                           void *data, const char *what, dl_error *err)
-{
-    sigset_t all;
-    sigset_t before;
-    int rc;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(thread, NULL, run, data);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc == 0 ? DL_OK
-                   : dl_fail(err, DL_INTERNAL, rc, "thread that %s", what);
-}
-
-void mdl_thread_cond_init(pthread_cond_t *cond)
-{
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(cond, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-}
-
-struct timespec mdl_thread_timespec(int64_t us)
-{
-    struct timespec t = {.tv_sec = us / DL_SECOND_US,
-                         .tv_nsec = us % DL_SECOND_US * 1000};
-
-    return t;
-}
-
-void mdl_thread_sleep(int64_t us)
-{
-    struct timespec pause = mdl_thread_timespec(us);
-
-    (void)nanosleep(&pause, NULL);
-}
 
 apr_pool_t *mdl_thread_pool(void)
 {

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dl_thread.h"
 #include "dl_time.h"
 
 /* A worker silent for this long has lost its place. */
@@ -57,16 +58,10 @@ void mdl_election_resign(mdl_election *election)
 /* Wait for the next turn; true when the thread has to end. */
 static bool wait_turn(turns *t)
 {
-    struct timespec until;
+    struct timespec until = dl_thread_timespec(
+        dl_time_monotonic_us() + t->work.every_ms * INT64_C(1000));
     bool stop;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += t->work.every_ms / 1000;
-    until.tv_nsec += t->work.every_ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
     pthread_mutex_lock(&t->mutex);
     if (!t->stop) {
         (void)pthread_cond_timedwait(&t->wake, &t->mutex, &until);
@@ -101,37 +96,15 @@ static apr_status_t stop_turns(void *context)
     return APR_SUCCESS;
 }
 
-/* Start the thread with all signals blocked: httpd's are for its own. */
-static int start_thread(turns *t)
-{
-    sigset_t all;
-    sigset_t before;
-    int rc;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    rc = pthread_create(&t->thread, NULL, run, t);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
 dl_status mdl_turns_start(const mdl_turns_work *work, dl_error *err,
                           apr_pool_t *child_pool)
 {
     turns *t = apr_pcalloc(child_pool, sizeof *t);
-    pthread_condattr_t monotonic;
-    int rc;
 
     t->work = *work;
     pthread_mutex_init(&t->mutex, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&t->wake, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    rc = start_thread(t);
-    if (rc != 0) {
-        return dl_fail(err, DL_INTERNAL, rc, "thread that %s", work->name);
-    }
+    dl_thread_cond_init(&t->wake);
+    DL_TRY(dl_thread_start(&t->thread, run, t, work->name, err));
     apr_pool_pre_cleanup_register(child_pool, t, stop_turns);
     return DL_OK;
 }

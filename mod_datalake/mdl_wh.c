@@ -5,9 +5,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_wh.h"
 
-#include <signal.h>
-
 #include "dl_statements.h"
+#include "dl_thread.h"
 #include "dl_time.h"
 #include "mdl_wh_pool.h"
 
@@ -43,23 +42,8 @@ static apr_status_t pool_cleanup(void *data)
     return APR_SUCCESS;
 }
 
-/* Start the keeper of POOL with all signals blocked, which are httpd's. */
-static int keeper_start(mdl_wh_pool *pool)
-{
-    sigset_t all;
-    sigset_t before;
-    int failure;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    failure = pthread_create(&pool->keeper, NULL, mdl_wh_keeper, pool);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return failure;
-}
-
 static void pool_init(mdl_wh_pool *pool, const dl_wh_target *target, int max)
 {
-    pthread_condattr_t attributes;
     int i;
 
     for (i = 0; i < MDL_WH_SLOTS; i++) {
@@ -68,18 +52,14 @@ static void pool_init(mdl_wh_pool *pool, const dl_wh_target *target, int max)
     pool->target = target;
     pool->max = max < MDL_WH_SLOTS ? max : MDL_WH_SLOTS;
     pthread_mutex_init(&pool->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->available, &attributes);
-    pthread_cond_init(&pool->work, &attributes);
-    pthread_condattr_destroy(&attributes);
+    dl_thread_cond_init(&pool->available);
+    dl_thread_cond_init(&pool->work);
 }
 
 dl_status mdl_wh_pool_open(mdl_wh_pool **pool, const dl_wh_target *target,
                            int max, dl_error *err, apr_pool_t *child_pool)
 {
     mdl_wh_pool *p = pools;
-    int failure;
 
     while (p != NULL && p->target != target) {
         p = p->next;
@@ -87,11 +67,8 @@ dl_status mdl_wh_pool_open(mdl_wh_pool **pool, const dl_wh_target *target,
     if (p == NULL) {
         p = apr_pcalloc(child_pool, sizeof(*p));
         pool_init(p, target, max);
-        failure = keeper_start(p);
-        if (failure != 0) {
-            return dl_fail(err, DL_INTERNAL, failure,
-                           "cannot start the warehouse thread");
-        }
+        DL_TRY(dl_thread_start(&p->keeper, mdl_wh_keeper, p,
+                               "keeps warehouse connections", err));
         p->next = pools;
         pools = p;
         apr_pool_cleanup_register(child_pool, p, pool_cleanup,
@@ -108,7 +85,7 @@ dl_status mdl_wh_pool_open(mdl_wh_pool **pool, const dl_wh_target *target,
  * open or the time is over.  The mutex is held. */
 static int wait_idle(mdl_wh_pool *pool, int64_t until_us)
 {
-    struct timespec until = mdl_wh_timespec(until_us);
+    struct timespec until = dl_thread_timespec(until_us);
     int i = mdl_wh_idle_slot(pool);
 
     if (i < 0 && pool->state == MDL_WH_BREAKER_CLOSED) {
@@ -282,7 +259,7 @@ dl_status mdl_wh_check(mdl_wh_pool *pool, dl_error *err)
 {
     int64_t now_us = dl_time_monotonic_us();
     struct timespec until =
-        mdl_wh_timespec(now_us + MDL_WH_WAIT_MS * INT64_C(1000));
+        dl_thread_timespec(now_us + MDL_WH_WAIT_MS * INT64_C(1000));
     int alive;
 
     pthread_mutex_lock(&pool->mutex);

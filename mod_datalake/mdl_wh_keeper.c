@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "dl_log.h"
+#include "dl_thread.h"
 #include "dl_time.h"
 #include "mdl_metrics.h"
 
@@ -17,13 +18,6 @@
 #define REST_US    500000  /* the keeper's longest sleep */
 #define STALL_US   (MDL_WH_STALL_MS * 1000LL)
 #define LIMIT_US   (MDL_WH_LIMIT_MS * 1000LL)
-
-struct timespec mdl_wh_timespec(int64_t us)
-{
-    struct timespec t = {.tv_sec = us / DL_SECOND_US,
-                         .tv_nsec = us % DL_SECOND_US * 1000};
-    return t;
-}
 
 /* The one place that changes the breaker.  The mutex is held. */
 static void breaker_set(mdl_wh_pool *pool, mdl_wh_breaker state,
@@ -313,7 +307,7 @@ void *mdl_wh_keeper(void *data)
     pthread_mutex_lock(&pool->mutex);
     while (pool->stop == 0) {
         int64_t until_us = keeper_turn(pool, dl_time_monotonic_us());
-        struct timespec until = mdl_wh_timespec(until_us);
+        struct timespec until = dl_thread_timespec(until_us);
 
         keeper_publish(pool);
         if (until_us > 0 && pool->stop == 0) {

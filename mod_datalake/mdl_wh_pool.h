@@ -75,9 +75,6 @@ struct mdl_wh_pool {
     mdl_wh_slot slot[MDL_WH_SLOTS]; /* the connections */
 };
 
-/* Return US of the monotonic clock as the waits want it.  Thread: any. */
-struct timespec mdl_wh_timespec(int64_t us);
-
 /* Count a failure WHY; MDL_WH_FAILURES in a row open the breaker.  The mutex
  * is held.  Thread: any. */
 void mdl_wh_failed(mdl_wh_pool *pool, const char *why);

@@ -4,10 +4,10 @@
 #include "dl_lake_behind.h"
 
 #include "dl_lake_format.h"
+#include "dl_thread.h"
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 
 struct dl_lake_behind {
@@ -125,19 +125,11 @@ static void *run(void *data)
     return NULL;
 }
 
-/* Start the thread if it does not run; signals are for the others. */
+/* Start the thread if it does not run. */
 static void start(dl_lake_behind *b)
 {
-    sigset_t all;
-    sigset_t before;
-
-    if (b->started) {
-        return;
-    }
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    b->started = pthread_create(&b->thread, NULL, run, b) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    b->started = b->started || dl_thread_start(&b->thread, run, b,
+                                               "works behind", NULL) == DL_OK;
 }
 
 /* --- What the writer calls ------------------------------------------------ */
