@@ -322,6 +322,14 @@ static dl_status take_trees(dl_model *model, dlc_boosted *out,
 
 /* --- Whether both agree --------------------------------------------------- */
 
+static uint32_t bits_of(float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 static dl_status compare(const dl_model *model, boosting *b,
                          BoosterHandle booster, dl_error *err, apr_pool_t *pool)
 {
@@ -350,7 +358,7 @@ static dl_status compare(const dl_model *model, boosting *b,
         float ours =
             dl_model_margin(model, b->values + i * (size_t)b->in->columns);
 
-        if (memcmp(&ours, &said[i], sizeof ours) != 0) {
+        if (bits_of(ours) != bits_of(said[i])) {
             return dl_fail(err, DL_INTERNAL, 0,
                            "row %zu is %.9g by XGBoost, %.9g by our trees", i,
                            (double)said[i], (double)ours);

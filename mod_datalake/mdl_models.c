@@ -138,7 +138,7 @@ static dl_status check_folder(const mdl_models *models, dl_error *err)
 dl_status mdl_models_current(mdl_models_held **held, mdl_models *models,
                              dl_target target, dl_error *err)
 {
-    mdl_models_held *fresh;
+    mdl_models_held *fresh = NULL;
     mdl_models_held *old;
     dl_model_stamp stamp;
     dl_status status;
@@ -189,7 +189,7 @@ static mdl_models_held **place_of(mdl_models *models, const char *id)
 dl_status mdl_models_find(mdl_models_held **held, mdl_models *models,
                           const char *id, dl_error *err)
 {
-    mdl_models_held *fresh;
+    mdl_models_held *fresh = NULL;
     mdl_models_held **place;
     dl_status status;
 

@@ -59,9 +59,9 @@ void dl_feature_clear(dl_feature_row *row)
 void dl_feature_set_time(dl_feature_row *row, dl_time t)
 {
     dl_day day = dl_time_day(t);
-    int64_t second = (t - dl_day_start(day)) / DL_SECOND_US;
+    int64_t hour = (t - dl_day_start(day)) / DL_SECOND_US / 3600;
 
-    row->number[DL_FEATURE_HOUR] = (float)(second / 3600);
+    row->number[DL_FEATURE_HOUR] = (float)hour;
     /* 1970-01-01 was a Thursday. */
     row->number[DL_FEATURE_WEEKDAY] = (float)(((day % 7) + 7 + 3) % 7);
 }

@@ -301,7 +301,7 @@ static bool code_of(char code[3], dl_feature_value currency)
     for (int i = 0; i < 3; i++) {
         char c = currency.text[i];
 
-        code[i] = c >= 'a' && c <= 'z' ? (char)(c - 32) : c;
+        code[i] = (char)(c >= 'a' && c <= 'z' ? c - 32 : c);
     }
     return is_currency(code);
 }

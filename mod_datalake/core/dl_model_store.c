@@ -130,7 +130,7 @@ static dl_status load_name(const dl_model **model, dl_model_stamp *stamp,
                            apr_pool_t *pool)
 {
     dl_status status;
-    int folder;
+    int folder = -1;
     int fd;
     int os_error;
 
@@ -256,7 +256,7 @@ dl_status dl_model_store_put(int lake_fd, const dl_model *model,
     apr_pool_t *pool;
     const dl_model *back;
     dl_status status;
-    int folder;
+    int folder = -1;
 
     DL_TRY(open_folder(&folder, lake_fd, true, err));
     apr_pool_create(&pool, scratch_pool);
@@ -292,9 +292,9 @@ dl_status dl_model_store_use(int lake_fd, const char *id, dl_error *err,
     char name[NAME_MAX_LEN];
     char current[NAME_MAX_LEN];
     apr_pool_t *pool;
-    const dl_model *model;
+    const dl_model *model = NULL;
     dl_status status;
-    int folder;
+    int folder = -1;
 
     apr_pool_create(&pool, scratch_pool);
     status = dl_model_store_find(&model, lake_fd, id, err, pool);
