@@ -8,56 +8,198 @@
 #include "dl_lake_limits.h"
 #include "dl_lake_opened.h"
 #include "dl_lake_reader.h"
-#include "dl_lake_runs.h"
 #include "dl_lake_trail.h"
 
 /* --- By coordinates --------------------------------------------------------
- */
+ *
+ * Offsets of one partition rise through a part, and every entry of its trail
+ * can be read alone; so a part is searched by halves, page by page. */
 
-/* What is looked for. */
-typedef struct wanted {
-    const dl_coord *coord; /* partition, offset, generation */
-    uint64_t line;         /* where it is, 0: not found yet */
-} wanted;
+/* An offset that is looked for in the trail of a part. */
+typedef struct hunt {
+    dl_lake_trail_walk walk; /* over the trail */
+    const dl_coord *coord;   /* generation, partition, offset */
+    uint64_t line;           /* where it is in the part, from 0 */
+    int order;               /* of the last coordinate of its partition that
+                                was seen to COORD: below, at or above 0 */
+    bool seen;               /* there was one */
+} hunt;
 
-/* DL_CONFLICT ends the walk: the line was found. */
-static dl_status compare(void *context, uint64_t line, const dl_coord *c,
-                         dl_error *err)
+/* Set h->order to how C lies to what is looked for; false: it is another
+ * partition's. */
+static bool compare(hunt *h, const dl_coord *c)
 {
-    wanted *w = context;
+    const dl_coord *want = h->coord;
 
-    (void)err;
-    if (c->offset == w->coord->offset && c->partition == w->coord->partition &&
-        c->generation == w->coord->generation) {
-        w->line = line;
-        return DL_CONFLICT;
+    if (c->partition != want->partition) {
+        return false;
+    }
+    h->seen = true;
+    if (c->generation != want->generation) {
+        h->order = c->generation < want->generation ? -1 : 1;
+    }
+    else {
+        h->order = c->offset < want->offset ? -1 : c->offset > want->offset;
+    }
+    return true;
+}
+
+/* Look through ENTRY, which the walk has passed, up to the first coordinate of
+ * the partition, or with ALL up to one at or behind what is looked for. */
+static dl_status look_through(hunt *h, const dl_lake_trail_entry *entry,
+                              bool all, dl_error *err)
+{
+    dl_lake_coords coords;
+    dl_coord c;
+    uint64_t i;
+
+    dl_lake_coords_begin(&coords, entry);
+    for (i = 0; i < entry->records; i++) {
+        if (!dl_lake_coords_next(&c, &coords)) {
+            return dl_fail(err, DL_CORRUPT, 0, "coordinates of %016llx are bad",
+                           (unsigned long long)h->walk.part.uid);
+        }
+        if (compare(h, &c) && (!all || h->order >= 0)) {
+            h->line = h->walk.records - entry->records + i;
+            return DL_OK;
+        }
     }
     return DL_OK;
+}
+
+/* Look through the trail from PAGE on, before page END, as look_through. */
+static dl_status look_from(hunt *h, uint64_t page, uint64_t end, bool all,
+                           dl_error *err)
+{
+    dl_lake_trail_entry entry;
+    bool found = true;
+
+    h->seen = false;
+    h->order = -1;
+    DL_TRY(dl_lake_trail_turn(&h->walk, page, err));
+    while (h->order < 0 && (all || !h->seen)) {
+        DL_TRY(dl_lake_trail_next(&entry, &found, &h->walk, err));
+        if (!found || h->walk.page_at >= end * DL_LAKE_PAGE) {
+            return DL_OK;
+        }
+        DL_TRY(look_through(h, &entry, all, err));
+    }
+    return DL_OK;
+}
+
+/* Search the trail of h->walk; h->order is 0 when the offset is there. */
+static dl_status search_trail(hunt *h, dl_error *err)
+{
+    uint64_t end = dl_lake_trail_pages(&h->walk);
+    uint64_t high = end;
+    uint64_t low = 0;
+
+    while (high - low > 1) {
+        uint64_t middle = low + (high - low) / 2;
+
+        DL_TRY(look_from(h, middle, high, false, err));
+        if (!h->seen || h->order > 0) {
+            high = middle;
+        }
+        else {
+            low = middle;
+        }
+    }
+    return end == 0 ? DL_OK : look_from(h, low, high, true, err);
+}
+
+/* Search PART, whose files LAYOUT knows. */
+static dl_status search_one(hunt *h, const dl_lake_snapshot *layout,
+                            const dl_lake_part *part, dl_error *err,
+                            apr_pool_t *pool)
+{
+    dl_lake_opened *opened = dl_lake_cache_take(
+        dl_lake_open_parts(layout->lake), layout->dataset, part);
+    dl_status status;
+    int fd;
+
+    h->order = -1;
+    status = dl_lake_opened_trail(&fd, opened, err);
+    if (status == DL_OK) {
+        dl_lake_trail_begin(&h->walk, dl_lake_opened_calls(opened), fd, part,
+                            pool);
+        status = search_trail(h, err);
+    }
+    dl_lake_opened_release(opened);
+    return status;
+}
+
+/* Search DAY as LAYOUT has its files: DL_OK with spot->line 0: it is not
+ * there; DL_NOT_FOUND: a file has moved on. */
+static dl_status search_parts(dl_lake_spot *spot,
+                              const dl_lake_snapshot *layout,
+                              const dl_coord *coord, dl_error *err,
+                              apr_pool_t *pool)
+{
+    hunt h = {.coord = coord};
+    const dl_lake_part *part;
+    dl_lake_parts parts;
+    uint64_t before = 0;
+    int i;
+
+    spot->line = 0;
+    dl_lake_parts_of(&parts, layout, spot->day);
+    for (i = 0; (part = dl_lake_parts_at(&parts, i)) != NULL; i++) {
+        DL_TRY(search_one(&h, layout, part, err, pool));
+        if (h.order == 0) {
+            spot->line = before + h.line + 1;
+            return DL_OK;
+        }
+        before += part->records;
+    }
+    return DL_OK;
+}
+
+/* The same, looking again where the files are when one has moved on. */
+static dl_status search_spot(dl_lake_spot *spot, dl_lake_snapshot *snap,
+                             const dl_coord *coord, dl_error *err,
+                             apr_pool_t *pool)
+{
+    dl_status status = search_parts(spot, snap, coord, err, pool);
+    dl_lake_snapshot *newer;
+    int tries;
+
+    for (tries = 0; tries < DL_LAKE_TRIES && status == DL_NOT_FOUND; tries++) {
+        DL_TRY(dl_lake_layout_renew(&newer, snap, spot->day, err, pool));
+        status = search_parts(spot, newer, coord, err, pool);
+    }
+    if (status == DL_NOT_FOUND) {
+        return dl_fail(err, DL_CORRUPT, 0, "a part of the day is missing");
+    }
+    return status;
 }
 
 dl_status dl_lake_locate_offset(dl_lake_spot *spot, dl_lake_snapshot *snap,
                                 const dl_coord *coord, dl_error *err,
                                 apr_pool_t *scratch_pool)
 {
-    wanted w = {.coord = coord};
     dl_status status = DL_OK;
     apr_pool_t *iterpool;
+    dl_lake_day day;
     int i;
 
+    spot->line = 0;
     apr_pool_create(&iterpool, scratch_pool);
-    for (i = dl_lake_days(snap); status == DL_OK && i-- > 0;) {
+    for (i = dl_lake_days(snap);
+         status == DL_OK && spot->line == 0 && i-- > 0;) {
         apr_pool_clear(iterpool);
-        spot->day = dl_lake_day_at(snap, i)->day;
-        status =
-            dl_lake_coords_walk(snap, spot->day, compare, &w, err, iterpool);
+        day = *dl_lake_day_at(snap, i);
+        spot->day = day.day;
+        status = search_spot(spot, snap, coord, err, iterpool);
+        if (spot->line > day.records) {
+            spot->line = 0; /* newer than the snapshot */
+        }
     }
     apr_pool_destroy(iterpool);
-    if (w.line != 0) {
-        spot->line = w.line;
-        return DL_OK;
+    if (status == DL_OK && spot->line == 0) {
+        return dl_fail(err, DL_NOT_FOUND, 0, "no such offset");
     }
-    return status != DL_OK ? status
-                           : dl_fail(err, DL_NOT_FOUND, 0, "no such offset");
+    return status;
 }
 
 /* --- By line --------------------------------------------------------------- */

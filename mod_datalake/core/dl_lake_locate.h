@@ -30,8 +30,8 @@ typedef struct dl_lake_location {
 } dl_lake_location;
 
 /* Set *SPOT to the line of SNAP that came from OFFSET of PARTITION of the
- * topic's life GENERATION; of several, which must not be, the first.
- * DL_NOT_FOUND: there is none; DL_CORRUPT, DL_IO: a trail is damaged or
+ * topic's life GENERATION, as COORD says.  Each part's trail is searched
+ * by halves.  DL_NOT_FOUND: there is none; DL_CORRUPT, DL_IO: a trail is damaged or
  * unreadable. */
 DL_MUSTCHECK dl_status dl_lake_locate_offset(dl_lake_spot *spot,
                                              dl_lake_snapshot *snap,

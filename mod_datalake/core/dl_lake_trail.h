@@ -122,6 +122,14 @@ DL_MUSTCHECK dl_status dl_lake_trail_seek(dl_lake_trail_walk *walk,
                                           dl_lake_trail_key key, uint64_t value,
                                           dl_error *err);
 
+/* Return how many pages the trail of WALK has. */
+uint64_t dl_lake_trail_pages(const dl_lake_trail_walk *walk);
+
+/* Move WALK to the begin of page PAGE, one of those.  DL_CORRUPT as
+ * dl_lake_trail_next. */
+DL_MUSTCHECK dl_status dl_lake_trail_turn(dl_lake_trail_walk *walk,
+                                          uint64_t page, dl_error *err);
+
 /* Coordinates of one entry, being read. */
 typedef struct dl_lake_coords {
     dl_lake_in in;                                 /* the bytes */

@@ -236,6 +236,17 @@ dl_status dl_lake_trail_seek(dl_lake_trail_walk *walk, dl_lake_trail_key key,
     return load_page(walk, low * DL_LAKE_PAGE, err);
 }
 
+uint64_t dl_lake_trail_pages(const dl_lake_trail_walk *walk)
+{
+    return (walk->part.trail_len + DL_LAKE_PAGE - 1) / DL_LAKE_PAGE;
+}
+
+dl_status dl_lake_trail_turn(dl_lake_trail_walk *walk, uint64_t page,
+                             dl_error *err)
+{
+    return load_page(walk, page * DL_LAKE_PAGE, err);
+}
+
 /* --- Coordinates ---------------------------------------------------------- */
 
 void dl_lake_coords_begin(dl_lake_coords *coords,
