@@ -50,7 +50,7 @@ static const dlc_ctl_command COMMANDS[] = {
     {"rates", "FILE",
      "Load exchange rates (base,currency,valid_from,rate) and convert anew",
      dlc_ctl_rates},
-    {"reconcile", "[--date DATE] TOPIC",
+    {"reconcile", "[--date DATE] [--deep] TOPIC",
      "Compare broker, lake, warehouse and dead letters", dlc_ctl_reconcile},
     {"restore", "DIR [--replace]",
      "Make lake and warehouse what a backup has", dlc_ctl_restore},

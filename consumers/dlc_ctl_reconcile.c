@@ -10,6 +10,7 @@
 #include "dl_dataset.h"
 #include "dlc_broker.h"
 #include "dlc_ctl.h"
+#include "dlc_deep.h"
 #include "dlc_progress.h"
 #include "dlc_reconcile.h"
 
@@ -24,10 +25,33 @@ static dl_status find_dataset(const dl_dataset **ds, dlc_ctl *ctl,
     return *ds != NULL ? DL_OK : dlc_ctl_dataset(ds, ctl, name, err);
 }
 
-static dl_status compare(dl_reconcile *result, dlc_ctl *ctl,
-                         const dlc_reconcile_ask *what, dl_error *err)
+/* What is compared, and what came of it. */
+typedef struct comparison {
+    dlc_reconcile_ask ask; /* which topic, which day */
+    bool is_deep;          /* with every record */
+    dl_reconcile result;   /* by offsets */
+    dlc_deep deep;         /* by records */
+} comparison;
+
+/* Compare the records, too. */
+static dl_status compare_records(comparison *c, const dlc_reconcile_ask *ask,
+                                 dlc_broker *client, dl_error *err,
+                                 apr_pool_t *pool)
 {
-    dlc_reconcile_ask ask = *what;
+    dl_lake_snapshot *snap;
+    dl_status status =
+        dl_lake_snapshot_open(&snap, ask->lake, ask->dataset->name, err, pool);
+
+    if (status == DL_NOT_FOUND) {
+        return DL_OK; /* the lake has nothing yet */
+    }
+    DL_TRY(status);
+    return dlc_deep_compare(&c->deep, snap, &c->result, client, err, pool);
+}
+
+static dl_status compare(comparison *c, dlc_ctl *ctl, dl_error *err)
+{
+    dlc_reconcile_ask ask = c->ask;
     const dl_config *cfg;
     dlc_broker *client;
     dl_broker broker;
@@ -40,7 +64,14 @@ static dl_status compare(dl_reconcile *result, dlc_ctl *ctl,
     DL_TRY(dlc_broker_open(&client, cfg, "datalakectl", err, ctl->pool));
     dlc_broker_questions(&broker, client);
     ask.broker = &broker;
-    return dlc_reconcile(result, &ask, err, ctl->pool);
+    DL_TRY(dlc_reconcile(&c->result, &ask, err, ctl->pool));
+    return c->is_deep ? compare_records(c, &ask, client, err, ctl->pool)
+                      : DL_OK;
+}
+
+static bool is_ok(const comparison *c)
+{
+    return dl_reconcile_ok(&c->result) && c->deep.different == 0;
 }
 
 /* --- Printing --------------------------------------------------------------- */
@@ -70,9 +101,21 @@ static void print_sum(const char *name, uint64_t n)
     printf("%-18s %12" PRIu64 "\n", name, n);
 }
 
-static void print_sums(const dl_reconcile *r)
+static void print_places(const dl_reconcile_place *places, int n,
+                         const char *what)
 {
     int i;
+
+    for (i = 0; i < n; i++) {
+        printf("%s: partition %d, offset %" PRId64 "\n",
+               places[i].missing ? "missing" : what, (int)places[i].partition,
+               places[i].offset);
+    }
+}
+
+static void print_sums(const comparison *c)
+{
+    const dl_reconcile *r = &c->result;
 
     print_sum("in Kafka", r->kafka_records);
     print_sum("in the lake", r->lake_records);
@@ -85,44 +128,66 @@ static void print_sums(const dl_reconcile *r)
     print_sum("missing", r->missing);
     print_sum("duplicate", r->duplicate);
     print_sum("late", r->late);
-    for (i = 0; i < r->n_named; i++) {
-        printf("%s: partition %d, offset %" PRId64 "\n",
-               r->named[i].missing ? "missing" : "duplicate",
-               (int)r->named[i].partition, r->named[i].offset);
+    if (c->is_deep) {
+        print_sum("lines read", c->deep.lines);
+        print_sum("compared", c->deep.compared);
+        print_sum("different", c->deep.different);
     }
+    print_places(r->named, r->n_named, "duplicate");
+    print_places(c->deep.named, c->deep.n_named, "different");
     printf("%s%s%s\n",
-           dlc_colour(stdout,
-                      dl_reconcile_ok(r) ? DLC_COLOUR_GREEN : DLC_COLOUR_RED),
-           dl_reconcile_ok(r) ? "ok" : "not ok",
-           dlc_colour(stdout, DLC_COLOUR_NONE));
+           dlc_colour(stdout, is_ok(c) ? DLC_COLOUR_GREEN : DLC_COLOUR_RED),
+           is_ok(c) ? "ok" : "not ok", dlc_colour(stdout, DLC_COLOUR_NONE));
 }
 
-static int print_result(const dlc_ctl *ctl, const dl_reconcile *r)
+static void write_deep(dl_json_writer *w, const comparison *c)
+{
+    dl_json_write_object_begin(w);
+    dl_json_write_key(w, "reconcile");
+    dl_reconcile_write(w, &c->result);
+    dl_json_write_key(w, "lines");
+    dl_json_write_int(w, (int64_t)c->deep.lines);
+    dl_json_write_key(w, "compared");
+    dl_json_write_int(w, (int64_t)c->deep.compared);
+    dl_json_write_key(w, "different");
+    dl_json_write_int(w, (int64_t)c->deep.different);
+    dl_json_write_key(w, "ok");
+    dl_json_write_bool(w, is_ok(c));
+    dl_json_write_object_end(w);
+}
+
+static int print_result(const dlc_ctl *ctl, const comparison *c)
 {
     if (ctl->json) {
         dl_json_writer w = dlc_ctl_json(ctl);
 
-        dl_reconcile_write(&w, r);
+        if (c->is_deep) {
+            write_deep(&w, c);
+        }
+        else {
+            dl_reconcile_write(&w, &c->result);
+        }
         (void)dlc_ctl_print_json(ctl, &w);
     }
     else {
-        print_parts(r);
-        print_sums(r);
+        print_parts(&c->result);
+        print_sums(c);
     }
-    return dl_reconcile_ok(r) ? DLC_CTL_OK : DLC_CTL_FAILED;
+    return is_ok(c) ? DLC_CTL_OK : DLC_CTL_FAILED;
 }
 
 int dlc_ctl_reconcile(dlc_ctl *ctl, int argc, const char *const *argv)
 {
+    comparison c = {.ask = {.date = DL_DAY_NONE}};
     const char *date = NULL;
-    const dlc_option table[] = {{"date", 0, DLC_OPTION_TEXT, &date, 0, 0,
-                                 "DATE",
-                                 "only what Kafka got on that day, UTC"},
-                                {.name = NULL}};
-    dlc_reconcile_ask ask = {.date = DL_DAY_NONE};
+    const dlc_option table[] = {
+        {"date", 0, DLC_OPTION_TEXT, &date, 0, 0, "DATE",
+         "only what Kafka got on that day, UTC"},
+        {"deep", 0, DLC_OPTION_FLAG, &c.is_deep, 0, 0, NULL,
+         "read every record of lake and broker and compare them"},
+        {.name = NULL}};
     dl_error err = {.status = DL_OK};
     dlc_positionals rest;
-    dl_reconcile result;
     int status = dlc_ctl_parse(&rest, ctl, table, argc, argv);
 
     if (status < 0) {
@@ -131,13 +196,13 @@ int dlc_ctl_reconcile(dlc_ctl *ctl, int argc, const char *const *argv)
     if (status >= 0) {
         return status;
     }
-    if (date != NULL && !dl_day_parse(&ask.date, date, strlen(date))) {
+    if (date != NULL && !dl_day_parse(&c.ask.date, date, strlen(date))) {
         return dlc_ctl_usage(ctl, "--date %s: a day is written YYYY-MM-DD",
                              date);
     }
-    if (find_dataset(&ask.dataset, ctl, rest.text[0], &err) != DL_OK ||
-        compare(&result, ctl, &ask, &err) != DL_OK) {
+    if (find_dataset(&c.ask.dataset, ctl, rest.text[0], &err) != DL_OK ||
+        compare(&c, ctl, &err) != DL_OK) {
         return dlc_ctl_fail(ctl, &err);
     }
-    return print_result(ctl, &result);
+    return print_result(ctl, &c);
 }

@@ -13,6 +13,7 @@
 #include "dl_statements.h"
 #include "dl_zone.h"
 #include "dlc_compact.h"
+#include "dlc_reconcile_run.h"
 
 /* Schedules that are looked after. */
 #define SCHEDULES 64
@@ -163,7 +164,9 @@ dl_status dlc_schedule_run(dlc_work *work, dlc_work_outcome *outcome,
     static const struct {
         const char *name;
         dlc_work_run *run;
-    } runs[] = {{"compact", dlc_compact_run}, {"retention", retention}};
+    } runs[] = {{"compact", dlc_compact_run},
+                {"reconcile", dlc_reconcile_run},
+                {"retention", retention}};
     const char *name = name_of(dlc_work_claim(work)->parameters, scratch_pool);
     size_t i;
 

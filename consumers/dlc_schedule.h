@@ -1,6 +1,7 @@
 /* dlc_schedule.h - Runs of schedules: when they are due, and what they do.
  *
  *   compact     joins the parts of past days of every dataset
+ *   reconcile   compares broker, lake and warehouse of every topic
  *   retention   removes jobs that ended more than 30 days ago
  *
  * A run that was missed because nothing ran is caught up once, at the start.

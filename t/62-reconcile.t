@@ -7,6 +7,7 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use File::Path qw(remove_tree);
 use JSON::PP ();
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
@@ -136,12 +137,48 @@ numbers_are($all, 'in = lake + dead letters',
     warehouse_refused => 0, missing => 0, duplicate => 0, late => 50, ok => $true);
 is_deeply([ grep { $_->{lake_next} != $_->{warehouse_next} } @{ $all->{partitions} } ], [],
     'both sinks are at the end');
+subtest 'every record' => sub {
+    my ($status, $said) = $stack->try_ctl('--json', 'reconcile', '--deep', 'transaction_log');
+    my $deep = JSON::PP->new->decode($said);
+    is($status, 0, 'the records of lake and broker are the same') or diag $said;
+    is_deeply([ @{$deep}{qw(lines compared different)} ], [ 1980, 1980, 0 ], '... all of them were compared');
+    is_deeply($deep->{reconcile}, $all, '... and the rest is as without');
+    ($status, $said) = $stack->try_ctl('reconcile', '--deep', 'planted');
+    is($status, 1, 'lines that are not their messages are found');
+    like($said, qr/^different: partition 0, offset 90$/m, '... and named');
+};
 $db->run(
     "INSERT INTO dead_letter (topic, `partition`, `offset`, reason, detail, value, received_at)"
       . " VALUES ('transaction_log', 0, 0, 'schema', 'the database refused a value of the row', '{}', '2026-05-18')");
 numbers_are(reconcile('transaction_log'), 'a row that the database refused is found',
     warehouse_refused => 1, missing => 0, ok => $false);
 numbers_are(reconcile('transaction_log', '2026-05-18'), '... on its day', warehouse_refused => 1);
+
+# The metric by which an alarm is raised.
+sub last_success {
+    my ($value) = $admin->get('/metrics')->{body} =~
+      /^datalake_schedule_last_success_timestamp_seconds\{schedule="reconcile"\} (\S+)/m;
+    return $value;
+}
+
+subtest 'the schedule' => sub {
+    $stack->start_daemon('datalake-jobs');
+    my ($status, $said) = $stack->try_ctl('schedule', 'run', 'reconcile');
+    is($status, 1, 'a run that finds something wrong fails');
+    like($stack->daemon_log('datalake-jobs'), qr/DL0820 .*topic planted: 0 records are missing, 2 double/,
+        '... and the log says what');
+    my $run = $admin->get('/api/schedules/')->{json}{schedules};
+    my ($schedule) = grep { $_->{name} eq 'reconcile' } @$run;
+    is("$schedule->{calendar} $schedule->{time_zone}", '*-*-* 03:00 UTC', 'it runs each day');
+    like($schedule->{runs}[0]{detail}, qr/^topic planted: .* 2 double/, '... as does the run');
+    is(last_success(), undef, 'the metric knows of no success');
+    $db->run("UPDATE dead_letter SET state = 'discarded'");
+    remove_tree("$lake/planted", "$lake/_lake/planted");
+    ($status, $said) = $stack->try_ctl('schedule', 'run', 'reconcile');
+    is($status, 0, 'a run that finds nothing wrong succeeds') or diag $said;
+    wait_until('the metric shows it', sub { abs(time - (last_success() // 0)) < 60 });
+    pass('the metric shows it');
+};
 $kafka->stop;
 my $answer = $admin->get('/api/ingest/reconcile/?topic=transaction_log');
 is($answer->{status}, 503, 'without a broker it is 503');
