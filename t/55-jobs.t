@@ -28,7 +28,7 @@ my $made = 0;
 
 sub job {
     my (%given) = @_;
-    my %row = (kind => 'train', state => 'queued', owner => 'alice', %given);
+    my %row = (kind => 'hubeau', state => 'queued', owner => 'alice', %given);
     my $id  = sprintf '00000000-0000-4000-8000-%012d', ++$made;
     $db->run(
         'INSERT INTO job (id, kind, state, created_by, created_at, finished_at,'
@@ -54,7 +54,7 @@ subtest 'who sees a job' => sub {
     is_deeply(
         $answer->{json},
         {
-            id         => $id, kind => 'train', state => 'queued',
+            id         => $id, kind => 'hubeau', state => 'queued',
             progress   => { done => 0, total => undef },
             created_by => 'alice', created_at => $answer->{json}{created_at},
             started_at => undef, finished_at => undef,
@@ -90,7 +90,7 @@ subtest 'the list is newest first, in pages' => sub {
     is_deeply([ grep { my $id = $_; grep { $_ eq $id } @mine } @paged ],
         \@mine, 'newest first');
     my $done = job(state => 'succeeded', result => '{"n":2}');
-    my $some = $client{admin}->get('/api/jobs/?state=succeeded&kind=train');
+    my $some = $client{admin}->get('/api/jobs/?state=succeeded&kind=hubeau');
     is_deeply(ids($some), [$done], 'state and kind choose');
     is_deeply($some->{json}{jobs}[0]{result}, { n => 2 }, '... with its result');
     is($client{alice}->get('/api/jobs/?state=over')->{status}, 400, 'no such state is 400');
@@ -159,7 +159,7 @@ subtest 'a schedule runs when asked' => sub {
     wait_until('the run', sub { last_run('compact')->{state} ne 'InProgress' }, 20);
     my $run = last_run('compact');
     is_deeply([ @$run{qw(state trigger job_id detail)} ],
-        [ 'Succeeded', 'api', $id, '1 days of 1 datasets' ], 'it is recorded');
+        [ 'Succeeded', 'api', $id, '1 days of 1 datasets, 0 cold' ], 'it is recorded');
     my $job = $client{admin}->get("/api/jobs/$id/")->{json};
     is_deeply([ @$job{qw(kind state created_by)} ], [ 'schedule', 'succeeded', 'admin' ], 'so is the job');
     is_deeply($job->{parameters}, { name => 'compact' }, '... with what was asked');
@@ -202,10 +202,10 @@ subtest 'the operator does the same without httpd' => sub {
     like($stack->ctl(qw(schedule list)), qr/^retention .* last \S+ Succeeded: 0 jobs removed$/m,
         '... for people, too');
     my $id = job();
-    my $jobs = JSON::PP::decode_json($stack->ctl(qw(--json job list --kind train --state queued)));
+    my $jobs = JSON::PP::decode_json($stack->ctl(qw(--json job list --kind hubeau --state queued)));
     is_deeply([ grep { $_->{id} eq $id } @$jobs ],
         [ $client{admin}->get("/api/jobs/$id/")->{json} ], 'jobs are listed as the route does');
-    like($stack->ctl('job', 'cancel', $id), qr/^$id  train +cancelled/, 'one is cancelled');
+    like($stack->ctl('job', 'cancel', $id), qr/^$id  hubeau +cancelled/, 'one is cancelled');
     is(($stack->try_ctl('job', 'watch', $id))[0], 1, 'which is no success');
     is(($stack->try_ctl(qw(job show none)))[0], 1, 'what is not there is 1');
     is(($stack->try_ctl(qw(schedule run nothing)))[0], 1, '... as a schedule, too');

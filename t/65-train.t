@@ -355,4 +355,17 @@ subtest 'a training survives its daemon' => sub {
         '... with the same trees');
 };
 
+subtest 'more transactions than fit are a sample' => sub {
+    $stack->daemon('datalake-jobs')->stop;
+    $stack->{ini}{train}{rows} = 5000;
+    $stack->write_ini;
+    $stack->start_daemon('datalake-jobs');
+    my @sample = map { train(target => 'completed')->{result}{details} } 1, 2;
+    my $n = $sample[0]{n_train} + $sample[0]{n_test};
+    cmp_ok($n, '<=', 5000, 'no more than that');
+    cmp_ok($n, '>=', 2000, '... and about half of it at least');
+    is_deeply($sample[1]{metrics}, $sample[0]{metrics}, 'the same in a second run');
+    cmp_ok($sample[0]{metrics}{accuracy}, '>', 0.9, 'it finds the rule, too');
+};
+
 done_testing();
