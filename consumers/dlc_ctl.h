@@ -165,6 +165,9 @@ int dlc_ctl_restore(dlc_ctl *ctl, int argc, const char *const *argv);
  * are told. */
 int dlc_ctl_resume(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* Remove what was kept for long enough, or tell what would go. */
+int dlc_ctl_retention(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Print the table definition of a dataset for DuckDB, Spark or Trino. */
 int dlc_ctl_schema(dlc_ctl *ctl, int argc, const char *const *argv);
 

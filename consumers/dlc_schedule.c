@@ -10,19 +10,13 @@
 #include "dl_json_values.h"
 #include "dl_log.h"
 #include "dl_schedule.h"
-#include "dl_statements.h"
 #include "dl_zone.h"
 #include "dlc_compact.h"
 #include "dlc_reconcile_run.h"
+#include "dlc_retention.h"
 
 /* Schedules that are looked after. */
 #define SCHEDULES 64
-
-/* How long ended jobs are kept (contract 13). */
-#define JOBS_KEPT_US (INT64_C(30) * DL_DAY_US)
-
-/* Jobs that STMT_JOB_FORGET removes at once. */
-#define FORGET_ROWS 1000
 
 /* --- When ----------------------------------------------------------------- */
 
@@ -118,32 +112,6 @@ dl_status dlc_schedule_tick(dl_wh *wh, const dl_config *cfg, dl_error *err,
 
 /* --- What ----------------------------------------------------------------- */
 
-/* Remove what has been kept for long enough. */
-static dl_status retention(dlc_work *work, dlc_work_outcome *outcome,
-                           dl_error *err, apr_pool_t *scratch_pool)
-{
-    uint64_t removed = 0;
-    uint64_t now_removed;
-    dl_wh_stmt *st;
-    dl_wh *wh;
-
-    (void)scratch_pool;
-    DL_TRY(dlc_work_wh(&wh, work, err));
-    do {
-        DL_TRY(dl_wh_prepare(&st, wh, STMT_JOB_FORGET, err));
-        dl_wh_bind_time(st, 0, dl_time_now() - JOBS_KEPT_US);
-        DL_TRY(dl_wh_run(st, err));
-        now_removed = dl_wh_affected(st);
-        removed += now_removed;
-        dlc_work_tell(work, (int64_t)removed, -1);
-    } while (now_removed == FORGET_ROWS && !dlc_work_ends(work));
-    snprintf(outcome->result, sizeof outcome->result, "{\"jobs\":%llu}",
-             (unsigned long long)removed);
-    snprintf(outcome->detail, sizeof outcome->detail, "%llu jobs removed",
-             (unsigned long long)removed);
-    return DL_OK;
-}
-
 /* Return the schedule that PARAMETERS name, "" when they name none. */
 static const char *name_of(const char *parameters, apr_pool_t *scratch_pool)
 {
@@ -166,7 +134,8 @@ dl_status dlc_schedule_run(dlc_work *work, dlc_work_outcome *outcome,
         dlc_work_run *run;
     } runs[] = {{"compact", dlc_compact_run},
                 {"reconcile", dlc_reconcile_run},
-                {"retention", retention}};
+                {"retention", dlc_retention_run},
+                {"inactive-accounts", dlc_inactive_run}};
     const char *name = name_of(dlc_work_claim(work)->parameters, scratch_pool);
     size_t i;
 

@@ -12,6 +12,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_config.h"
 #include "dl_dataset.h"
 #include "dl_json_write.h"
 #include "dl_lake.h"
@@ -116,6 +117,7 @@ static void write_members(dl_json_writer *w, const mdl_request *q,
     const dl_lake_totals *totals =
         now->snap != NULL ? dl_lake_snapshot_totals(now->snap) : &none;
     const char *topic = now->ds != NULL ? now->ds->topic : now->name;
+    int64_t days = dl_config_retention_days(q->site->ini, now->name);
 
     dl_json_write_key(w, "dataset");
     dl_json_write_text(w, now->name);
@@ -130,7 +132,7 @@ static void write_members(dl_json_writer *w, const mdl_request *q,
     dl_json_write_key(w, "last_date");
     dl_json_write_day(w, end_of(now->snap, true));
     dl_json_write_key(w, "retention_days");
-    dl_json_write_null(w);
+    days > 0 ? dl_json_write_int(w, days) : dl_json_write_null(w);
     write_behind(w, q, topic);
 }
 

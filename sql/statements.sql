@@ -1152,3 +1152,63 @@ UPDATE session SET revoked_at = UTC_TIMESTAMP(6) WHERE revoked_at IS NULL;
 -- STMT_RESTORE_TOLD: whoever remembers accounts is told
 INSERT INTO identity_change (user_id, at)
 SELECT id, UTC_TIMESTAMP(6) FROM app_user;
+
+-- --- Retention (dlc_retention*.c) ------------------------------------------
+
+-- STMT_RETIRE_JOBS: jobs that ended long ago, how many
+SELECT COUNT(*) FROM job WHERE finished_at < ?;
+
+-- STMT_RETIRE_LETTERS: dead letters that were received long ago
+DELETE FROM dead_letter WHERE received_at < ? ORDER BY received_at LIMIT 1000;
+
+-- STMT_RETIRE_LETTERS_COUNT: how many
+SELECT COUNT(*) FROM dead_letter WHERE received_at < ?;
+
+-- STMT_RETIRE_AUDIT: entries that were kept for long enough
+DELETE FROM audit_entry WHERE `timestamp` < ? ORDER BY `timestamp` LIMIT 1000;
+
+-- STMT_RETIRE_AUDIT_COUNT: how many
+SELECT COUNT(*) FROM audit_entry WHERE `timestamp` < ?;
+
+-- STMT_RETIRE_KEYS_COUNT: answers that nobody can ask for any more, how many
+SELECT COUNT(*) FROM idempotency_key WHERE expires_at < ?;
+
+-- STMT_RETIRE_ACCOUNTS: accounts that nobody used, page by page
+SELECT id FROM app_user
+WHERE deleted_at IS NULL AND COALESCE(last_login_at, created_at) < ?
+AND id > ? ORDER BY id LIMIT ?;
+
+-- STMT_RETIRE_COUNT: rows of a dataset that are old enough, how many
+SELECT COUNT(*) FROM {table} WHERE {time} < ?;
+
+-- STMT_RETIRE_PLAIN: away with them, where nothing was added up
+DELETE FROM {table} WHERE {time} < ? ORDER BY {time} LIMIT 1000;
+
+-- STMT_RETIRE_LOCK: rows that are old enough and that the rollups have seen;
+-- the parameters are the topic and the time
+SELECT f.src_generation, f.src_partition, f.src_offset FROM {table} f
+WHERE EXISTS (SELECT 1 FROM sink_offset o
+  WHERE o.sink = 'rollup' AND o.topic = ? AND o.`partition` = f.src_partition
+  AND (o.generation > f.src_generation OR
+    (o.generation = f.src_generation AND o.next_offset > f.src_offset)))
+AND f.{time} < ? ORDER BY f.{time} LIMIT 1000
+FOR UPDATE;
+
+-- STMT_RETIRE_ADJUST: what the rollups have to take back for one row; the
+-- parameters are topic, revision and the row's place
+INSERT INTO rollup_adjust (topic, generation, `partition`, `offset`, revision,
+  second, user_id, product_id, currency, transaction_type, status,
+  product_category, n, amount, amount_base, unconverted, quantity)
+SELECT ?, f.src_generation, f.src_partition, f.src_offset, ?,
+  DATE_FORMAT(f.`timestamp`, '%Y-%m-%d %H:%i:%s'), f.user_id, f.product_id,
+  UPPER(COALESCE(f.currency, '')), COALESCE(f.transaction_type, 'unknown'),
+  COALESCE(f.status, ''), COALESCE(f.product_category, 'unknown'), -1,
+  -COALESCE(f.amount, 0), -COALESCE(f.amount_base, 0),
+  -CASE WHEN f.amount IS NOT NULL AND f.amount_base IS NULL THEN 1 ELSE 0 END,
+  -COALESCE(f.quantity, 1)
+FROM {table} f
+WHERE f.src_generation = ? AND f.src_partition = ? AND f.src_offset = ?;
+
+-- STMT_RETIRE_ROW: the row itself
+DELETE FROM {table}
+WHERE src_generation = ? AND src_partition = ? AND src_offset = ?;

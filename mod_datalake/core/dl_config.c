@@ -25,6 +25,10 @@ typedef struct row {
 #define GIB          ((int64_t)1 << 30)
 #define HOUR_MS      ((int64_t)3600 * 1000)
 
+/* What days of retention must be. */
+#define KEPT_MUST_BE                                                           \
+    "off, or a time of whole days from 1 d to 36500 d, such as 90 d"
+
 /* clang-format off */
 static const row rows[] = {
 {{"lake", "path", "/var/lib/datalake/lake",
@@ -191,10 +195,44 @@ static const row rows[] = {
   "a comma list of names of a-z, 0-9, '_' and '-' that begin with a letter",
   "Topics without declaration that become datasets of the same name."},
  DL_SETTING_TOPICS, MEMBER(datasets.topics), 0, 0},
+{{"retention", "rawticker", "90 d",
+  KEPT_MUST_BE,
+  "Days of rawticker are removed after this time, in lake and table."},
+ DL_SETTING_DAYS, MEMBER(retention.rawticker), 1, 36500},
+{{"retention", "rawtrade", "90 d",
+  KEPT_MUST_BE,
+  "Days of rawtrade are removed after this time, in lake and table."},
+ DL_SETTING_DAYS, MEMBER(retention.rawtrade), 1, 36500},
+{{"retention", "rawarticle", "90 d",
+  KEPT_MUST_BE,
+  "Days of rawarticle are removed after this time, in lake and table."},
+ DL_SETTING_DAYS, MEMBER(retention.rawarticle), 1, 36500},
+{{"retention", "rawalert", "90 d",
+  KEPT_MUST_BE,
+  "Days of rawalert are removed after this time, in lake and table."},
+ DL_SETTING_DAYS, MEMBER(retention.rawalert), 1, 36500},
+{{"retention", "sentiment", "90 d",
+  KEPT_MUST_BE,
+  "Days of sentiment are removed after this time, in lake and table."},
+ DL_SETTING_DAYS, MEMBER(retention.sentiment), 1, 36500},
+{{"retention", "prediction", "90 d",
+  KEPT_MUST_BE,
+  "Days of prediction are removed after this time, in lake and table."},
+ DL_SETTING_DAYS, MEMBER(retention.prediction), 1, 36500},
+{{"retention", "audit", "365 d",
+  KEPT_MUST_BE,
+  "Entries of the audit log leave the warehouse after this time."},
+ DL_SETTING_DAYS, MEMBER(retention.audit), 1, 36500},
 {{"erasure", "grace", "30 d",
   "a time from 0 s to 3650 d, such as 30 d",
   "A deleted account is erased after this time, and comes back until then."},
  DL_SETTING_SECONDS, MEMBER(erasure.grace_s), 0, INT64_C(3650) * 86400},
+{{"erasure", "inactivity", "365 d",
+  "a time from 1 d to 3650 d, such as 365 d",
+  "An account that nobody used for this time is deleted; the last active "
+  "administrator is not."},
+ DL_SETTING_SECONDS, MEMBER(erasure.inactivity_s), 86400,
+ INT64_C(3650) * 86400},
 {{"jobs", "schedule", "2",
   "a whole number from 0 to 16",
   "Runs of schedules that one datalake-jobs works on at once; 0: none."},
@@ -288,6 +326,33 @@ static bool set_member(dl_config *cfg, const row *r, const char *text,
     return dl_setting_parse((char *)cfg + r->offset, &setting, text, pool);
 }
 
+/* Keep the dataset that ENTRY of [retention] names as long as it says. */
+static dl_status keep_dataset(dl_config *cfg, const dl_ini_entry *entry,
+                              dl_error *err, apr_pool_t *pool)
+{
+    const dl_setting days = {.type = DL_SETTING_DAYS, .min = 1, .max = 36500};
+    int n = cfg->retention.n_others;
+    dl_config_kept *others = apr_palloc(pool, ((size_t)n + 1) * sizeof *others);
+
+    for (int i = 0; i < n; i++) {
+        others[i] = cfg->retention.others[i];
+        if (strcmp(others[i].dataset, entry->key) == 0) {
+            return dl_fail(err, DL_INVALID, 0,
+                           "%s:%d: [retention] %s: must stand once", cfg->file,
+                           entry->line, entry->key);
+        }
+    }
+    others[n].dataset = entry->key;
+    if (!dl_setting_parse(&others[n].days, &days, entry->value, pool)) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "%s:%d: [retention] %s = %.60s: must be " KEPT_MUST_BE,
+                       cfg->file, entry->line, entry->key, entry->value);
+    }
+    cfg->retention.others = others;
+    cfg->retention.n_others = n + 1;
+    return DL_OK;
+}
+
 /* Apply ENTRY; SEEN[i] is the line of an earlier entry of row i, or 0. */
 static dl_status apply_entry(dl_config *cfg, int *seen,
                              const dl_ini_entry *entry, const char *folder,
@@ -302,6 +367,9 @@ static dl_status apply_entry(dl_config *cfg, int *seen,
                        "of %s",
                        cfg->file, entry->line, entry->section,
                        list_names(NULL, pool));
+    }
+    if (r == NULL && strcmp(entry->section, "retention") == 0) {
+        return keep_dataset(cfg, entry, err, pool);
     }
     if (r == NULL) {
         return dl_fail(err, DL_INVALID, 0,
@@ -384,4 +452,25 @@ dl_status dl_config_load(dl_config **cfg, const char *path, dl_error *err,
     }
     DL_TRY(dl_ini_load(&ini, path, err, result_pool));
     return dl_config_apply(cfg, ini, err, result_pool);
+}
+
+int64_t dl_config_retention_days(const dl_config *cfg, const char *dataset)
+{
+    const dl_config_retention *kept = &cfg->retention;
+    const dl_config_kept market[] = {
+        {"rawticker", kept->rawticker},   {"rawtrade", kept->rawtrade},
+        {"rawarticle", kept->rawarticle}, {"rawalert", kept->rawalert},
+        {"sentiment", kept->sentiment},   {"prediction", kept->prediction}};
+
+    for (size_t i = 0; i < sizeof market / sizeof market[0]; i++) {
+        if (strcmp(market[i].dataset, dataset) == 0) {
+            return market[i].days;
+        }
+    }
+    for (int i = 0; i < kept->n_others; i++) {
+        if (strcmp(kept->others[i].dataset, dataset) == 0) {
+            return kept->others[i].days;
+        }
+    }
+    return 0;
 }

@@ -95,8 +95,28 @@ typedef struct dl_config_datasets {
 
 /* [erasure] */
 typedef struct dl_config_erasure {
-    int64_t grace_s; /* a deleted account can come back for this long */
+    int64_t grace_s;      /* a deleted account can come back for this long */
+    int64_t inactivity_s; /* an account that nobody used goes after this */
 } dl_config_erasure;
+
+/* How long a dataset is kept. */
+typedef struct dl_config_kept {
+    const char *dataset; /* its name */
+    int64_t days;        /* as long as this; 0: for ever */
+} dl_config_kept;
+
+/* [retention]: days, 0: for ever */
+typedef struct dl_config_retention {
+    int64_t rawticker;            /* of that dataset */
+    int64_t rawtrade;             /* of that dataset */
+    int64_t rawarticle;           /* of that dataset */
+    int64_t rawalert;             /* of that dataset */
+    int64_t sentiment;            /* of that dataset */
+    int64_t prediction;           /* of that dataset */
+    int64_t audit;                /* of the audit log in the warehouse */
+    int n_others;                 /* further datasets that are named */
+    const dl_config_kept *others; /* they */
+} dl_config_retention;
 
 /* [jobs]: how many of a kind one datalake-jobs works on at once; 0: it leaves
  * them to others */
@@ -127,6 +147,7 @@ typedef struct dl_config {
     dl_config_kafka kafka;         /* [kafka] */
     dl_config_datasets datasets;   /* [datasets] */
     dl_config_erasure erasure;     /* [erasure] */
+    dl_config_retention retention; /* [retention] */
     dl_config_jobs jobs;           /* [jobs] */
     dl_config_train train;         /* [train] */
     dl_config_run run;             /* [run] */
@@ -152,6 +173,10 @@ DL_MUSTCHECK dl_status dl_config_load(dl_config **cfg, const char *path,
  * pool. */
 DL_MUSTCHECK dl_status dl_config_apply(dl_config **cfg, const dl_ini *ini,
                                        dl_error *err, apr_pool_t *result_pool);
+
+/* Return for how many days CFG keeps DATASET, in the lake and in its table; 0:
+ * for ever.  Thread: any. */
+int64_t dl_config_retention_days(const dl_config *cfg, const char *dataset);
 
 /* Return the N-th row of the table from 0, or NULL behind the last, in order
  * of the manual.  Static.  Thread: any. */

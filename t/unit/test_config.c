@@ -77,7 +77,8 @@ static void test_mistakes(void)
            "a number out of its bounds");
     is_str(read_ini("\n\n[lak]\npath = x\n"),
            "/conf/x.ini:4: [lak]: there is no such section, must be one of "
-           "lake, warehouse, kafka, datasets, erasure, jobs, train, run",
+           "lake, warehouse, kafka, datasets, retention, erasure, jobs, train, "
+           "run",
            "an unknown section lists the known ones");
     is_str(read_ini("[run]\npath = x\n"),
            "/conf/x.ini:2: [run] path: there is no such key, must be one of "

@@ -51,6 +51,7 @@ sub words {
     return (
         table   => '`transaction_record`',
         into    => '`transaction_record`',
+        time    => '`timestamp`',
         staging => '`staging_transaction_record`',
         columns => join(', ', map { "`$_`" } @columns),
         values  => join(', ', map { "s.`$_`" } @columns),
