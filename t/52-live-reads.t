@@ -1,7 +1,7 @@
 # 52-live-reads.t - every way to read the lake while it grows: generated
 # filters, searches, pages and versions over hostile texts, against an
 # evaluator of its own, while a producer sends, parts are sealed, days
-# compacted, indexes built, dropped and damaged, and the daemon is killed.
+# compacted and made cold, indexes built, dropped and damaged, and the daemon is killed.
 #
 # DL_REQUESTS says how many requests (2000; S: the same over 300 MB).
 # --self-test: the judge finds every kind of planted damage.
@@ -395,9 +395,9 @@ sub reap {
     return;
 }
 
-# Change one byte of an index, or put a shorter one in its place.
+# Change one byte of an index or of where frames stand, or put a shorter one in its place.
 sub damage_index {
-    my @files = glob "$stack->{dir}/lake/_lake/transaction_log/idx/*.{index,grow}";
+    my @files = glob "$stack->{dir}/lake/_lake/transaction_log/idx/*.{index,grow,frames}";
     return unless @files;
     my $file = any(@files);
     my $size = -s $file // return;
@@ -414,7 +414,8 @@ sub damage_index {
         syswrite $out, chr(ord($byte) ^ 1 << int rand 8);
         close $out;
     }
-    $did{ $file =~ /grow$/ ? 'growing indexes damaged' : 'indexes damaged' }++;
+    my %what = (grow => 'growing indexes', index => 'indexes', frames => 'directories of frames');
+    $did{ $what{ ($file =~ /\.(\w+)$/)[0] } . ' damaged' }++;
     return;
 }
 
@@ -454,7 +455,7 @@ sub start {
         daemons => ['datalake-lake'],
         users   => { alice => 'user' },
         grants  => { alice => ['transaction_log'] },
-        ini     => { kafka => { brokers => "file:$source" } },
+        ini     => { kafka => { brokers => "file:$source" }, lake => { zstd_after => '1d' } },
     );
     $alice = $stack->client('alice', plain => 1);
     my ($status, $help) = $stack->try_ctl('--help');
@@ -541,6 +542,7 @@ wait_until('all that was produced', sub { look() == $all }, 60);
 subtest 'the end of it' => sub {
     cmp_ok($did{compactions} // 0, '>', 0, 'days were compacted meanwhile');
     ok(!$did{'compactions failed'}, 'and each time it went well');
+    ok(scalar(glob "$stack->{dir}/lake/transaction_log/dt=*/*.json.zst"), 'days were cold meanwhile');
     ok(!$did{'index builds failed'}, 'indexes were built, too') if $has_index;
     for my $day (sort keys %{ $records->{day} }) {
         my $answer = ask("/api/audit/version/?date=$day&format=ndjson");

@@ -3,7 +3,7 @@
 # fsck finds it, the damaged day is refused, all else answers as before, and a
 # damaged index changes no answer.
 #
-# A lake of three days (joined, sealed in parts, open) with indexes, quarantine
+# A lake of four days (cold, joined, sealed in parts, open) with indexes, quarantine
 # and a second dataset; each run flips one bit of one committed byte, asks fsck,
 # httpd and a reader of its own, and puts the byte back.  LOCK is left out: it
 # holds a process id for people.
@@ -23,8 +23,8 @@ use Time::HiRes qw(time);
 
 my $TOPIC = 'transaction_log';
 my $OTHER = 'rawticker';
-my @DAYS  = qw(2026-05-18 2026-05-19 2026-05-20);
-my $DAY0  = 20591;
+my @DAYS  = qw(2026-05-17 2026-05-18 2026-05-19 2026-05-20);
+my $DAY0  = 20590;
 my $US    = 86_400_000_000;
 my $RUNS  = full_size() ? 1000 : 120;
 srand hex run_number();
@@ -33,11 +33,13 @@ srand hex run_number();
 
 # What is damaged: a class, and the day it belongs to ('' for all of them).
 #   part        the bytes of the day: reading it whole must fail
+#   cold        its frames: reading the day may fail; a bit that zstd does not
+#               look at changes no answer
 #   trail       what checks them: reading the day may fail
 #   index       a remark: nothing may change
 #   log         journal, quarantine, CURRENT: no reader needs them
 #   state       head, manifest: the dataset may be refused
-my %MAY_REFUSE = (part => 1, trail => 1, state => 1);
+my %MAY_REFUSE = (part => 1, cold => 1, trail => 1, state => 1);
 
 # The violations of a run: CLASS and DAY of the damage, what fsck said, GOT and
 # GOOD as {name => [day, status, body]}; a name that begins with "whole" reads
@@ -153,9 +155,9 @@ sub drive {
 }
 
 my $late = ($DAY0 + 20) * $US + 3_600_000_000;
-drive($TOPIC, batch(0, 900), "S $late", batch(0, 900), "S $late",
-    "K " . ($DAY0 + 1) * $US, batch(1, 900), "S $late", batch(1, 900),
-    "S $late", batch(2, 6600), "I $late");
+drive($TOPIC, map({ (batch($_, 900), "S $late", batch($_, 900), "S $late") } 0, 1),
+    "Z " . ($DAY0 + 2) * $US, batch(2, 900), "S $late", batch(2, 900),
+    "S $late", batch(3, 6600), "I $late");
 drive($OTHER, 'R 0 0 ' . $DAY0 * $US . ' {"pair":"XBT/EUR","last":"1.5"}', "S $late");
 system('chgrp', '-R', 'www-data', $lake);
 system('chmod', '-R', 'g+rX', $lake);
@@ -168,8 +170,9 @@ sub targets {
     for my $file (glob "$lake/$TOPIC/dt=*/*.json $meta/open/*.json") {
         push @targets, [ 'part', $file =~ m{/(\d{4}-\d\d-\d\d)[^/]*$}, $file ];
     }
+    push @targets, map { [ 'cold', m{/(\d{4}-\d\d-\d\d)[^/]*$}, $_ ] } glob "$lake/$TOPIC/dt=*/*.zst";
     push @targets, map { [ 'trail', $day{ (m{/(\w+)\.})[0] }, $_ ] } glob "$meta/idx/*.trail";
-    push @targets, map { [ 'index', $day{ (m{/(\w+)\.})[0] }, $_ ] } glob "$meta/idx/*.index $meta/idx/*.grow";
+    push @targets, map { [ 'index', $day{ (m{/(\w+)\.})[0] }, $_ ] } glob "$meta/idx/*.index $meta/idx/*.grow $meta/idx/*.frames";
     push @targets, map { [ 'log', '', $_ ] } "$meta/journal", "$meta/CURRENT", glob "$meta/quarantine/*";
     push @targets, map { [ 'state', '', $_ ] } "$meta/head", glob "$meta/m/*";
     return @targets;
@@ -247,15 +250,16 @@ my $good = ask_all($DAYS[0]);
 $good->{"whole cat $_"} = cat($_) for @DAYS;
 is(join(' ', map { $good->{$_}[1] } sort keys %$good),
     join(' ', (200) x keys %$good), 'everything answers before');
-cmp_ok(length $good->{"whole version $DAYS[2]"}[2], '>', 4e6, 'the open day is big enough for a .grow');
+cmp_ok(length $good->{"whole version $DAYS[3]"}[2], '>', 4e6, 'the open day is big enough for a .grow');
 like($good->{search}[2], qr/TX00000450/, 'the search finds something');
 is(($stack->try_ctl('fsck'))[0], 0, 'and fsck finds nothing');
 
 my @targets = targets();
 my %count;
 $count{ $_->[0] }++ for @targets;
-is_deeply([ sort keys %count ], [qw(index log part state trail)], 'each class has files');
+is_deeply([ sort keys %count ], [qw(cold index log part state trail)], 'each class has files');
 is(scalar(grep { $_->[2] =~ /\.grow$/ } @targets), 1, 'a .grow is among them');
+is(scalar(grep { $_->[2] =~ /\.frames$/ } @targets), 1, 'and the directory of the cold day');
 
 my (%wrong, %runs, $violations);
 my ($missed, $begin) = (0, time);
