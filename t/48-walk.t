@@ -1,4 +1,4 @@
-# 48-walk.t - the commands of README.md, sections "Reading the lake" and "Who
+# 48-walk.t - the commands of README.md, sections "Reading the lake", "Dead letters" and "Who
 # may do what", do what stands below each.
 #
 # A line "#> TEXT" tells what the command above prints, line by line; "..."
@@ -48,6 +48,12 @@ settle_audit() {
     sleep 0.1
   done
 }
+settle_letters() {
+  for _ in $(seq 300); do
+    curl -s -H "$T" "$DATALAKE_URL/api/deadletters/" | grep -q TX9 && return 0
+    sleep 0.1
+  done
+}
 settle_lake() {
   for _ in $(seq 300); do
     n=$(curl -s -H "$T" "$DATALAKE_URL/api/data/?resource=transaction_log/2026-05-18.json&format=ndjson" | wc -l)
@@ -82,7 +88,7 @@ chdir $stack->{top} or die "$!\n";
 sub walk {
     my ($heading, $wait) = @_;
     my @steps = steps_of(block_of($heading) =~ s{^sleep 2;}{$wait;}mgr);
-    cmp_ok(scalar @steps, '>=', 6, 'there are steps');
+    cmp_ok(scalar @steps, '>=', 3, 'there are steps');
     my $mark = '--- next ---';
     spit("$dir/walk.sh", join '', $settle,
         map { "$_->[0]\necho; echo '$mark'\n" } @steps);
@@ -104,5 +110,6 @@ sub walk {
 
 walk('Reading the lake', 'settle_lake');
 walk('Who may do what', 'settle_audit');
+walk('Dead letters', 'settle_letters');
 
 done_testing;

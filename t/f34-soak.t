@@ -2,8 +2,8 @@
 # stopped, the lake's volume filled, httpd restarted gracefully, in random
 # order while messages flow and the lake is read.
 #
-# Seconds of faults: DL_F34_SECONDS (60; DL_SIZE=S: 8 hours).  DL_RUN repeats a
-# run.  --self-test: the judge of answers finds what is wrong.
+# Seconds of faults: DL_F34_SECONDS (60; DL_SIZE=S: 8 hours); which of them:
+# DL_F34_FAULTS, a regular expression.  DL_RUN repeats a run.  --self-test: the judge of answers finds what is wrong.
 # Needs root for a volume of its own (a tmpfs of 256 MiB).
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -15,7 +15,6 @@ use DataLake::Figure qw(figure full_size run_number);
 use DataLake::Ledger qw(lake_dump no_faults total);
 use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
-use List::Util qw(max);
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
@@ -156,6 +155,9 @@ my %FAULT = (
     'restart httpd' => sub { $stack->httpd->reload },
 );
 
+my $which = $ENV{DL_F34_FAULTS} // '';
+delete @FAULT{ grep { !/$which/ } keys %FAULT };
+
 # Descriptors of httpd's parent.
 sub descriptors {
     my ($pid) = (slurp("$stack->{dir}/apache2/httpd.pid") // '') =~ /(\d+)/ or return 0;
@@ -209,11 +211,34 @@ wait_until('the lake catches up', sub {
 }, 60);
 my $p    = 0;
 my %high = map { $p++ => $_->[1] } $stack->kafka->watermarks($TOPIC);
-wait_until('the warehouse catches up', sub {
-    my %next = map { @$_ } $stack->mariadb->rows(
-        q{SELECT `partition`, next_offset FROM sink_offset WHERE sink = 'warehouse' AND topic = ?}, $TOPIC);
-    return !grep { ($next{$_} // 0) < $high{$_} } keys %high;
-}, 60);
+
+# What the warehouse has not read after at most SECONDS.
+sub behind {
+    my ($seconds) = @_;
+    my @behind;
+    eval {
+        wait_until('the warehouse catches up', sub {
+            my %next = map { @$_ } $stack->mariadb->rows(
+                q{SELECT `partition`, next_offset FROM sink_offset WHERE sink = 'warehouse' AND topic = ?}, $TOPIC);
+            @behind = map { "$_: " . ($next{$_} // 0) . " of $high{$_}" }
+              grep { ($next{$_} // 0) < $high{$_} } sort keys %high;
+            return !@behind;
+        }, $seconds);
+    };
+    return join ', ', @behind;
+}
+
+my $stuck;
+TODO: {
+    local $TODO = 'a loader whose broker died reads on only when it is started anew' if $done{'kill broker'};
+    $stuck = behind(20);
+    is($stuck, '', 'the warehouse catches up by itself');
+}
+if ($stuck) {
+    $stack->daemon('datalake-warehouse')->stop;
+    $stack->start_daemon('datalake-warehouse');
+}
+is(behind(60), '', 'the warehouse catches up');
 my $lake  = $ledger->check_lake(lake_dump($volume, $TOPIC));
 my $table = $ledger->check_table([ $stack->mariadb->rows(
     'SELECT transaction_id, amount, currency, src_partition, src_offset FROM transaction_record') ]);
@@ -228,7 +253,7 @@ my ($status, $said) = $stack->try_ctl('fsck', $TOPIC);
 is($status, 0, 'fsck finds nothing') or diag $said;
 printf "# medians of the first and last third: %.1f ms, %.1f ms\n", $first, $last;
 my $violations = total($lake) + total($table);
-figure('F34', [ faults => $faults, violations => $violations, available => sprintf('%.2f', $available),
+figure('F34', [ faults => $faults, violations => $violations, stuck => $stuck ? 1 : 0, available => sprintf('%.2f', $available),
     healthy_s => sprintf('%.1f', $healed), first_ms => sprintf('%.1f', $first), last_ms => sprintf('%.1f', $last) ],
-    $violations == 0 && $available >= 99.9 && $healed <= 30);
+    $violations == 0 && !$stuck && $available >= 99.9 && $healed <= 30);
 done_testing;
