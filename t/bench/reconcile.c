@@ -4,9 +4,10 @@
  *
  * Makes a lake of RECORDS short records of 6 partitions in FOLDER, unless it
  * is there: taken in batches of 100 as from Kafka, spread by chance over DAYS
- * (7) days, a commit every 20,000, two records of a thousand dead letters.
+ * (7) days, a commit every 20,000, two of a thousand messages dead letters.
  * Then compares it three times with a broker that has the same offsets, and
- * prints the seconds of each.
+ * prints the seconds of each; and how long a record is looked for by partition
+ * and offset.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
@@ -15,12 +16,14 @@
 
 #include <apr_general.h>
 
+#include "dl_lake_locate.h"
 #include "dl_lake_writer.h"
 #include "dl_reconcile.h"
 
 #define PARTITIONS 6
 #define BATCH      100
 #define COMMIT     20000
+#define LOCATED    1000
 #define DAY        20000
 #define DATASET    "bench"
 
@@ -126,10 +129,48 @@ static dl_status compare(const char *root, dl_error *err, apr_pool_t *pool)
     return DL_OK;
 }
 
+/* Look for records by partition and offset, and print how long one takes. */
+static dl_status locate(const char *root, dl_error *err, apr_pool_t *pool)
+{
+    dl_lake_snapshot *snap;
+    dl_lake_location found;
+    dl_lake_spot spot;
+    apr_pool_t *each;
+    int64_t begun;
+    dl_lake *lake;
+    int n = 0;
+    int i;
+
+    DL_TRY(dl_lake_open(&lake, root, err, pool));
+    DL_TRY(dl_lake_snapshot_open(&snap, lake, DATASET, err, pool));
+    apr_pool_create(&each, pool);
+    begun = dl_time_monotonic_us();
+    for (i = 0; i < LOCATED; i++) {
+        const dl_lake_next *next = dl_lake_snapshot_totals(snap)->next;
+        const dl_coord c = {.partition = i % PARTITIONS,
+                            .offset = random() % next[i % PARTITIONS].next};
+        dl_status status;
+
+        apr_pool_clear(each);
+        status = dl_lake_locate_offset(&spot, snap, &c, err, each);
+        if (status == DL_OK) {
+            n++;
+            status = dl_lake_locate_line(&found, snap, &spot, err, each);
+        }
+        if (status != DL_OK && status != DL_NOT_FOUND) {
+            return status;
+        }
+    }
+    printf("located=%d of=%d milliseconds_each=%.3f\n", n, LOCATED,
+           (double)(dl_time_monotonic_us() - begun) / 1e3 / LOCATED);
+    return DL_OK;
+}
+
 int main(int argc, char **argv)
 {
     dl_error err = {.status = DL_OK};
     apr_pool_t *pool;
+    dl_status status;
     int i;
 
     if (argc < 3) {
@@ -139,18 +180,19 @@ int main(int argc, char **argv)
     apr_initialize();
     apr_pool_create(&pool, NULL);
     srandom(1);
-    if (make_lake(argv[1], strtol(argv[2], NULL, 10),
-                  argc > 3 ? strtol(argv[3], NULL, 10) : 7, &err,
-                  pool) == DL_OK) {
+    status = make_lake(argv[1], strtol(argv[2], NULL, 10),
+                       argc > 3 ? strtol(argv[3], NULL, 10) : 7, &err, pool);
+    for (i = 0; i < 3 && status == DL_OK; i++) {
         apr_pool_clear(pool);
-        for (i = 0; i < 3 && err.status == DL_OK; i++) {
-            (void)compare(argv[1], &err, pool);
-            apr_pool_clear(pool);
-        }
+        status = compare(argv[1], &err, pool);
     }
-    if (err.status != DL_OK) {
+    if (status == DL_OK) {
+        status = locate(argv[1], &err, pool);
+    }
+    if (status != DL_OK) {
         fprintf(stderr, "reconcile: %s\n", err.text);
     }
+    apr_pool_destroy(pool);
     apr_terminate();
-    return err.status != DL_OK;
+    return status != DL_OK;
 }
