@@ -11,11 +11,13 @@
 #include "dlc_job_numbers.h"
 #include "dlc_letters.h"
 #include "dlc_redrive.h"
+#include "dlc_repush.h"
 #include "dlc_schedule.h"
 #include "dlc_train.h"
 #include "dlc_work.h"
 
 #include "dl_log.h"
+#include "dl_repush.h"
 #include "dl_schedule.h"
 #include "dl_time.h"
 #include "dl_wh_model.h"
@@ -25,6 +27,7 @@
 /* What jobs there are. */
 static const dlc_work_kind kinds[] = {
     {DL_SCHEDULE_KIND, 2, dlc_schedule_run, dlc_schedule_ended},
+    {DL_REPUSH_KIND, 1, dlc_repush_run, NULL},
     {DL_TRAIN_KIND, 1, dlc_train_run, NULL},
     {"redrive", 1, dlc_redrive_run, NULL}};
 

@@ -182,6 +182,10 @@ extern const mdl_param mdl_api_search_params[];
 mdl_handler mdl_api_version;
 extern const mdl_param mdl_api_version_params[];
 
+/* mdl_api_repush_all.c: POST /api/repush/all/. */
+mdl_handler mdl_api_repush_all;
+extern const mdl_body mdl_api_repush_all_body;
+
 /* mdl_api_repush.c: POST /api/repush/transaction/, GET /api/repush/check/. */
 mdl_handler mdl_api_repush;
 mdl_handler mdl_api_repush_check;

@@ -37,6 +37,7 @@
 static dl_status open_dataset(const dl_dataset **ds, dl_lake_snapshot **snap,
                               mdl_request *q, dl_error *err)
 {
+    *snap = NULL;
     *ds = dl_dataset_find(q->site->datasets, DATASET);
     if (*ds == NULL || (*ds)->key_field < 0) {
         return dl_fail(err, DL_NOT_FOUND, 0, "dataset " DATASET " has no key");
@@ -83,8 +84,8 @@ const mdl_body mdl_api_repush_body = {.members = repush_members,
 static dl_status find_newest(dl_lake_location *newest, const dl_dataset **ds,
                              mdl_request *q, const char *id, dl_error *err)
 {
-    dl_lake_snapshot *snap;
-    mdl_copies copies;
+    dl_lake_snapshot *snap = NULL;
+    mdl_copies copies = {NULL, 0};
 
     DL_TRY(open_dataset(ds, &snap, q, err));
     DL_TRY(mdl_key_find(&copies, q, snap, *ds, id, err));
@@ -145,8 +146,8 @@ static int answer_sent(mdl_request *q, const dl_replay_record *record,
 
 int mdl_api_repush(mdl_request *q)
 {
-    dl_lake_location newest;
-    const dl_dataset *ds;
+    dl_lake_location newest = {.text = NULL};
+    const dl_dataset *ds = NULL;
     dl_replay_record record;
     char replay_id[DL_TOKEN_ID_MAX + 1];
     dl_error err;
@@ -234,7 +235,7 @@ static dl_status is_wanted(bool *is, check *c, const dl_lake_spot *spot,
 /* Find the newest record that is asked for. */
 static dl_status find_checked(check *c, dl_error *err)
 {
-    mdl_copies copies;
+    mdl_copies copies = {NULL, 0};
     int i;
 
     DL_TRY(open_dataset(&c->ds, &c->snap, c->q, err));

@@ -75,6 +75,8 @@ typedef struct mdl_member {
                                    the audit log */
     bool free_text;             /* TEXT: control characters are the handler's
                                    business (passwords) */
+    bool end;                   /* a TIME that ends a range: a date means the
+                                   end of that day */
     bool characters;            /* TEXT: min and max count characters, of up
                                    to 4 bytes each */
     int64_t min, max;           /* INT: values.  TEXT: bytes; max 0 means 255 */

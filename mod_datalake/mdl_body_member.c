@@ -203,12 +203,11 @@ static const char *judge_bool(mdl_member_value *out, const mdl_member *row,
 static const char *judge_time(mdl_member_value *out, const mdl_member *row,
                               const dl_json_value *value)
 {
-    static const mdl_param time = {.type = MDL_PARAM_TIME};
+    const mdl_param time = {.type = MDL_PARAM_TIME, .end = row->end};
     mdl_value parsed = {.text = value->text, .len = value->len};
     const char *wanted;
     const char *code;
 
-    (void)row;
     if (value->kind != DL_JSON_STRING && value->kind != DL_JSON_NUMBER) {
         return "wrong-type";
     }

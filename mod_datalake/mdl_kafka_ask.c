@@ -26,7 +26,7 @@ static dl_status ask_partitions(int32_t *n, void *context, const char *topic,
                                 dl_error *err)
 {
     mdl_kafka *kafka = context;
-    const struct rd_kafka_metadata *answer;
+    const struct rd_kafka_metadata *answer = NULL;
     rd_kafka_topic_t *handle;
     rd_kafka_resp_err_t code;
 
@@ -41,7 +41,7 @@ static dl_status ask_partitions(int32_t *n, void *context, const char *topic,
         rd_kafka_topic_destroy(handle);
     }
     pthread_rwlock_unlock(&kafka->life);
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && answer != NULL) {
         code = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
         if (answer->topic_cnt == 1) {
             code = answer->topics[0].err;

@@ -113,6 +113,8 @@ const mdl_route mdl_route_table[] = {
     /* Transactions: repush (contract 3.4). */
     ROUTE(POST, "/api/repush/transaction/", WRITE, "transaction_log", JSON, 1,
           NULL, &mdl_api_repush_body, mdl_api_repush, "repush"),
+    ROUTE(POST, "/api/repush/all/", ADMIN, NULL, JSON, 1,
+          NULL, &mdl_api_repush_all_body, mdl_api_repush_all, "repush-all"),
     ROUTE(GET, "/api/repush/check/", READ, "transaction_log", JSON, 1,
           mdl_api_repush_check_params, NULL, mdl_api_repush_check,
           "repush-check"),

@@ -176,6 +176,14 @@ WHERE j.id = ?;
 -- STMT_JOB_COUNT: jobs of a kind that are not over
 SELECT COUNT(*) FROM job WHERE kind = ? AND state IN ('queued', 'running');
 
+-- STMT_JOB_GATE: who adds a job that has to be alone goes through here, one
+-- after the other
+SELECT name FROM schedule ORDER BY name LIMIT 1 FOR UPDATE;
+
+-- STMT_JOB_UNDER_WAY: the oldest job of a kind that is not over
+SELECT id FROM job WHERE kind = ? AND state IN ('queued', 'running')
+ORDER BY created_at, id LIMIT 1;
+
 -- STMT_JOB_CANCEL: a queued job need not begin
 UPDATE job SET state = 'cancelled', finished_at = ?, cancel_asked = TRUE
 WHERE id = ? AND state = 'queued' AND kind <> 'erase';

@@ -189,6 +189,113 @@ subtest 'without a broker nothing changes' => sub {
     is_deeply(totals(), $totals, 'totals are what they were');
 };
 
+my $admin = $stack->client('admin');
+
+# Queue a repush of all with BODY; its answer.
+sub repush_all {
+    my ($body, %more) = @_;
+    my $client = delete $more{client} // $admin;
+    return $client->post('/api/repush/all/', $body // {}, %more);
+}
+
+# The job of ANSWER when it is over.
+sub over {
+    my ($answer) = @_;
+    my $job;
+    wait_until('the job is over', sub {
+        $job = $admin->get($answer->{headers}{location})->{json};
+        return $job->{state} !~ /^(?:queued|running)$/;
+    }, 60);
+    return $job;
+}
+
+my $R = () = sent_again();    # records that are replays by now
+
+subtest 'all in a dry run' => sub {
+    my $answer = repush_all({ dry_run => JSON::PP::true });
+    is($answer->{status}, 202, 'it is queued') or diag $answer->{body};
+    my $told = $answer->{json};
+    like($told->{job_id}, $UUID, 'a job');
+    like($told->{replay_id}, $UUID, 'and the id of its replay');
+    is($told->{state}, 'queued', 'queued');
+    ok($told->{dry_run}, 'a dry run');
+    my $job = over($answer);
+    is($job->{state}, 'succeeded', 'it succeeds') or diag explain $job;
+    is_deeply($job->{result},
+        { matched => $N + $R, sent => 0, failed => 0, skipped_replays => $R },
+        'it has counted');
+    is(scalar(sent_again()), $R, 'nothing was sent');
+    is_deeply($job->{parameters}{replay_id}, $told->{replay_id}, 'it knows its id');
+    my $some = over(repush_all({ dry_run => JSON::PP::true,
+        filter => { amount__gt => 30, user_id => 'U3' } }));
+    is($some->{result}{matched}, 2, 'a filter');
+    my $none = over(repush_all({ dry_run => JSON::PP::true, from => '2026-05-19', to => '2026-06-01' }));
+    is($none->{result}{matched}, 0, 'a range');
+    my $day = over(repush_all({ dry_run => JSON::PP::true, to => $DAY }));
+    is($day->{result}{matched}, $N, 'a range that ends with a day');
+};
+
+subtest 'all, twice' => sub {
+    my $count = $N + $R;
+    for my $time (1, 2) {
+        my $answer = repush_all({ rate => 10000 });
+        my $job    = over($answer);
+        is_deeply(
+            $job->{result},
+            {
+                matched => $count,
+                sent    => $N,
+                failed  => 0,
+                skipped_replays => $count - $N
+            },
+            "run $time sends what is no replay"
+        ) or diag explain $job;
+        $count += $N;
+        settled($count);
+        is_deeply(totals(), $totals, 'totals are what they were');
+        my $id = $answer->{json}{replay_id};
+        my @mine = grep { $_->{headers}{'dl-replay-id'} eq $id } sent_again();
+        is(scalar(@mine), $N, 'each record once');
+        ok(check('id=TX5', "replay_id=$id")->{json}{warehouse}, 'the row stems from it');
+    }
+};
+
+subtest 'an id on two days keeps its order' => sub {
+    $stack->kafka->produce('transaction_log', [
+            transaction(100, timestamp => '2026-05-20T00:00:00Z', amount => 1, user_id => 'two'),
+            transaction(100, timestamp => '2026-05-19T00:00:00Z', amount => 2, user_id => 'two') ]);
+    settled($N + $R + 2 * $N + 2);
+    my $before = totals();
+    my $job = over(repush_all({ rate => 10000, filter => { user_id => 'two' } }));
+    is($job->{result}{sent}, 2, 'both are sent');
+    settled($N + $R + 2 * $N + 4);
+    is($db->value(q{SELECT amount FROM transaction_record WHERE transaction_id = 'TX100'}) + 0,
+        2, 'the row is that of the record that came last');
+    is_deeply(totals(), $before, 'totals are what they were');
+};
+
+subtest 'one at a time, cancelled, refused' => sub {
+    my $slow = repush_all({ rate => 1 });
+    my $other = repush_all({});
+    is($other->{status}, 409, 'a second one is 409');
+    is($other->{json}{job}, $slow->{headers}{location}, '... with the job');
+    wait_until('it runs', sub { $admin->get($slow->{headers}{location})->{json}{state} eq 'running' }, 20);
+    is($admin->request('DELETE', $slow->{headers}{location})->{status}, 202, 'its end is asked for');
+    my $job = over($slow);
+    is($job->{state}, 'cancelled', 'it ends');
+    cmp_ok($job->{result}{sent}, '<', $N, '... before all was sent');
+    is(repush_all({}, client => $alice)->{status}, 403, 'not for users');
+    is(repush_all({ filter => { no_such => 1 } })->{status}, 422, 'an unknown field');
+    is(repush_all({ filter => { amount__gt => 'x' } })->{status}, 422, 'a value of another type');
+    is(repush_all({ filter => [] })->{status}, 422, 'a filter that is none');
+    is(repush_all({ filter => { amount => [] } })->{status}, 422, 'a value that is none');
+    is(repush_all({ rate => $_ })->{status}, 422, "rate $_") for 0, 10001, '"x"';
+    is(repush_all({ from => '2026-05-19', to => '2026-05-18' })->{status}, 422, 'an empty range');
+    my @many = map { repush_all({ dry_run => JSON::PP::true }, headers => [ 'Idempotency-Key' => 'all' ]) } 1 .. 2;
+    is($many[1]{body}, $many[0]{body}, 'the same key, the same job');
+    over($many[0]);
+};
+
 my $metrics = $stack->client('admin')->get('/metrics')->{body};
 is(join(' ', $metrics =~ /^datalake_kafka_produced_total\{topic="transaction_log",result="ok"\} (.*)$/m),
     '3', 'what was sent is counted');

@@ -146,6 +146,29 @@ dl_status dl_job_add(dl_wh *wh, const dl_job_new *job, dl_error *err)
     return dl_wh_run(st, err);
 }
 
+dl_status dl_job_add_alone(char running[DL_JOB_ID], dl_wh *wh,
+                           const dl_job_new *job, dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool more = false;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_JOB_GATE, err));
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    dl_wh_finish(st);
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_JOB_UNDER_WAY, err));
+    dl_wh_bind_str(st, 0, job->kind);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    if (!more) {
+        dl_wh_finish(st);
+        return dl_job_add(wh, job, err);
+    }
+    DL_TRY(dl_wh_copy_text(running, DL_JOB_ID, st, 0, err));
+    dl_wh_finish(st);
+    return dl_fail(err, DL_BUSY, 0, "job %s is under way", running);
+}
+
 dl_status dl_job_count(int64_t *n, dl_wh *wh, const char *kind, dl_error *err)
 {
     dl_wh_stmt *st;

@@ -94,6 +94,12 @@ typedef struct dl_job_new {
 DL_MUSTCHECK dl_status dl_job_add(struct dl_wh *wh, const dl_job_new *job,
                                   dl_error *err);
 
+/* Queue JOB, unless one of its kind is queued or running: then DL_BUSY, and
+ * RUNNING is its id.  Stands in a transaction of the caller, READ COMMITTED. */
+DL_MUSTCHECK dl_status dl_job_add_alone(char running[DL_JOB_ID],
+                                        struct dl_wh *wh, const dl_job_new *job,
+                                        dl_error *err);
+
 /* Set *N to how many jobs of KIND are queued or running. */
 DL_MUSTCHECK dl_status dl_job_count(int64_t *n, struct dl_wh *wh,
                                     const char *kind, dl_error *err);
