@@ -52,6 +52,9 @@ static const dlc_ctl_command COMMANDS[] = {
      dlc_ctl_rates},
     {"reconcile", "[--date DATE] [--deep] TOPIC",
      "Compare broker, lake, warehouse and dead letters", dlc_ctl_reconcile},
+    {"replay", "[--dry-run] [--from TIME] [--to TIME] [--rate N] "
+     "[FIELD=VALUE...]",
+     "Have stored transactions sent once more, by a job", dlc_ctl_replay},
     {"restore", "DIR [--replace]",
      "Make lake and warehouse what a backup has", dlc_ctl_restore},
     {"resume", "DATASET...",

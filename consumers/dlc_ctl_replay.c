@@ -1,0 +1,170 @@
+/* dlc_ctl_replay.c - datalakectl replay: have stored transactions sent once
+ * more.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_json_write.h"
+#include "dl_repush.h"
+#include "dl_token.h"
+#include "dl_wh.h"
+#include "dlc_ctl.h"
+#include "dlc_ctl_account.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+/* What the command line asks for. */
+typedef struct replay_request {
+    bool dry_run;     /* --dry-run */
+    const char *from; /* --from */
+    const char *to;   /* --to */
+    int64_t rate;     /* --rate */
+} replay_request;
+
+/* Set *T to TEXT, which may be NULL; END: a date is the end of that day. */
+static dl_status read_time(dl_time *t, const char *text, bool end,
+                           dl_error *err)
+{
+    bool whole_day = false;
+    bool zone_missing = false;
+
+    *t = DL_TIME_NONE;
+    if (text == NULL) {
+        return DL_OK;
+    }
+    if (!dl_time_parse_asked(t, &whole_day, &zone_missing, text,
+                             strlen(text)) ||
+        zone_missing) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "\"%.60s\" is no date and no time with a zone", text);
+    }
+    if (whole_day && end) {
+        *t += DL_DAY_US;
+    }
+    return DL_OK;
+}
+
+/* Return the texts FIELD=VALUE of REST as a filter; NULL: there is none. */
+static const char *filter_of(const dlc_positionals *rest, apr_pool_t *pool)
+{
+    dl_buf *buf = dl_buf_create(DL_REPUSH_FILTER, pool);
+    dl_json_writer w;
+    dl_error err;
+    int i;
+
+    if (rest->n == 0) {
+        return NULL;
+    }
+    dl_json_writer_begin(&w, buf);
+    dl_json_write_object_begin(&w);
+    for (i = 0; i < rest->n; i++) {
+        const char *value = strchr(rest->text[i], '=');
+        size_t len = value != NULL ? (size_t)(value - rest->text[i])
+                                   : strlen(rest->text[i]);
+
+        dl_json_write_key(&w, apr_pstrmemdup(pool, rest->text[i], len));
+        dl_json_write_text(&w, value != NULL ? value + 1 : "");
+    }
+    dl_json_write_object_end(&w);
+    if (dl_json_writer_finish(&w, &err) != DL_OK) {
+        return NULL;
+    }
+    return apr_pstrmemdup(pool, buf->data, buf->len);
+}
+
+/* Judge ASKED before it is queued. */
+static dl_status judge(const dl_repush *asked, dlc_ctl *ctl, dl_error *err)
+{
+    const dl_dataset *ds;
+    dl_repush_fault fault;
+    dl_query *query;
+
+    DL_TRY(dlc_ctl_dataset(&ds, ctl, DL_REPUSH_DATASET, err));
+    if (dl_repush_query(&query, asked, ds, &fault, ctl->pool) == DL_OK) {
+        return DL_OK;
+    }
+    return dl_fail(err, DL_INVALID, 0, "%s: %s",
+                   fault.name != NULL ? fault.name : "the filter",
+                   fault.fault.detail);
+}
+
+/* Queue the job ID for ASKED. */
+static dl_status queue_job(const char *id, const dl_repush *asked, dlc_ctl *ctl,
+                           dl_error *err)
+{
+    const dl_job_new job = {.id = id,
+                            .kind = DL_REPUSH_KIND,
+                            .created_at = dl_time_now(),
+                            .not_before = DL_TIME_NONE,
+                            .parameters = dl_repush_write(asked, ctl->pool)};
+    char running[DL_JOB_ID];
+    dl_status status;
+    dl_wh *wh;
+
+    DL_TRY(dlc_ctl_accounts(&wh, ctl, err));
+    DL_TRY(dl_wh_begin(wh, err));
+    status = dl_job_add_alone(running, wh, &job, err);
+    if (status == DL_OK) {
+        return dl_wh_commit(wh, err);
+    }
+    dl_wh_rollback(wh);
+    return status;
+}
+
+static int print_queued(dlc_ctl *ctl, const char *id, const dl_repush *asked)
+{
+    dl_json_writer w;
+
+    if (!ctl->json) {
+        printf("%s  queued%s; datalakectl job watch %s\n", id,
+               asked->dry_run ? ", a dry run" : "", id);
+        return DLC_CTL_OK;
+    }
+    w = dlc_ctl_json(ctl);
+    dl_json_write_object_begin(&w);
+    dl_json_write_key(&w, "job_id");
+    dl_json_write_text(&w, id);
+    dl_json_write_key(&w, "replay_id");
+    dl_json_write_text(&w, asked->replay_id);
+    dl_json_write_key(&w, "dry_run");
+    dl_json_write_bool(&w, asked->dry_run);
+    dl_json_write_object_end(&w);
+    return dlc_ctl_print_json(ctl, &w);
+}
+
+int dlc_ctl_replay(dlc_ctl *ctl, int argc, const char *const *argv)
+{
+    replay_request request = {.rate = DL_REPUSH_RATE};
+    const dlc_option table[] = {
+        {"dry-run", 0, DLC_OPTION_FLAG, &request.dry_run, 0, 0, NULL,
+         "count what would be sent, and send nothing"},
+        {"from", 0, DLC_OPTION_TEXT, &request.from, 0, 0, "TIME",
+         "only records of this time or later"},
+        {"to", 0, DLC_OPTION_TEXT, &request.to, 0, 0, "TIME",
+         "only records before this time"},
+        {"rate", 0, DLC_OPTION_INT, &request.rate, 0, 1000000, "N",
+         "records a second (500; 0: as fast as it goes)"},
+        {.name = NULL}};
+    char id[DL_JOB_ID];
+    dl_repush asked = {.filter = NULL};
+    dl_error err = {.status = DL_OK};
+    dlc_positionals rest;
+    int exit_status = dlc_ctl_parse(&rest, ctl, table, argc, argv);
+
+    if (exit_status >= 0) {
+        return exit_status;
+    }
+    asked.dry_run = request.dry_run;
+    asked.rate = request.rate;
+    asked.filter = filter_of(&rest, ctl->pool);
+    dl_token_new_id(asked.replay_id);
+    dl_token_new_id(id);
+    if (read_time(&asked.from, request.from, false, &err) != DL_OK ||
+        read_time(&asked.to, request.to, true, &err) != DL_OK ||
+        judge(&asked, ctl, &err) != DL_OK ||
+        queue_job(id, &asked, ctl, &err) != DL_OK) {
+        return dlc_ctl_fail(ctl, &err);
+    }
+    return print_queued(ctl, id, &asked);
+}
