@@ -118,16 +118,9 @@ int dlc_ctl_cat(dlc_ctl *ctl, int argc, const char *const *argv)
          "as after the N-th commit of the day"},
         {.name = NULL}};
     dl_error err = {.status = DL_OK};
-    dlc_positionals rest;
     dl_lake *lake;
-    int status = dlc_read_begin(&lake, &rest, ctl, table, argc, argv);
+    int status = dlc_read_day(&lake, &c.target, ctl, table, argc, argv);
 
-    if (status < 0) {
-        status = dlc_ctl_want(ctl, &rest, 1, 1);
-    }
-    if (status < 0) {
-        status = dlc_read_target(&c.target, ctl, rest.text[0], true);
-    }
     if (status < 0 && as_of != NULL) {
         status = version != 0
                      ? dlc_ctl_usage(ctl, "--version and --as-of exclude each "
@@ -141,5 +134,5 @@ int dlc_ctl_cat(dlc_ctl *ctl, int argc, const char *const *argv)
     c.range.from_line = (uint64_t)from_line;
     return print_day(&c, lake, &err) == DL_OK
                ? DLC_CTL_OK
-               : dlc_read_fail(ctl, rest.text[0], &err);
+               : dlc_read_fail(ctl, c.target.text, &err);
 }

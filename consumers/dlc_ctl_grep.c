@@ -239,7 +239,7 @@ static dl_status search_lake(grepping *g, dl_error *err)
 
     DL_TRY(dl_lake_datasets(&names, &n, g->lake, err, g->ctl->pool));
     for (i = 0; i < n && !is_done(g); i++) {
-        dlc_target target = {names[i], DL_DAY_NONE};
+        dlc_target target = {.dataset = names[i], .day = DL_DAY_NONE};
         dl_status status = search_target(g, &target, err);
 
         if (status != DL_OK && status != DL_NOT_FOUND) {
@@ -315,7 +315,7 @@ int dlc_ctl_grep(dlc_ctl *ctl, int argc, const char *const *argv)
                                  0, NULL, "look at values alone, not at names"},
                                 {.name = NULL}};
     dlc_target targets[sizeof(((dlc_positionals *)0)->text) / sizeof(char *)] =
-        {{NULL, DL_DAY_NONE}};
+        {{.day = DL_DAY_NONE}};
     dlc_positionals rest;
     int status = dlc_read_begin(&g.lake, &rest, ctl, table, argc, argv);
     int i;

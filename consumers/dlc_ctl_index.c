@@ -116,6 +116,33 @@ static double per_second(const index_sums *s)
     return s->took_us == 0 ? 0 : (double)s->bytes / (double)s->took_us;
 }
 
+/* What is done with PART. */
+typedef dl_status part_step(index_sums *s, index_run *r,
+                            const dl_lake_indexed *part, dl_error *err,
+                            apr_pool_t *pool);
+
+/* Some parts. */
+typedef struct part_list {
+    dl_lake_indexed *all; /* they */
+    int n;                /* how many */
+    uint64_t bytes;       /* of those that take time */
+} part_list;
+
+/* Do STEP with each part of LIST, with a bar. */
+static dl_status each_part(index_sums *s, index_run *r, const part_list *list,
+                           part_step *step, dl_error *err, apr_pool_t *pool)
+{
+    dl_status status = DL_OK;
+
+    dlc_progress_begin(&r->bar, "MB", (int64_t)(list->bytes >> 20),
+                       r->ctl->json);
+    for (int i = 0; i < list->n && status == DL_OK; i++) {
+        status = step(s, r, &list->all[i], err, pool);
+    }
+    dlc_progress_end(&r->bar);
+    return status;
+}
+
 /* --- build ---------------------------------------------------------------- */
 
 static bool to_build(const index_run *r, const dl_lake_indexed *part)
@@ -154,23 +181,15 @@ static dl_status build_part(index_sums *s, index_run *r,
 static dl_status build(index_sums *s, index_run *r, dl_error *err,
                        apr_pool_t *pool)
 {
-    dl_lake_indexed *all;
-    dl_status status = DL_OK;
-    uint64_t bytes = 0;
+    part_list list = {.bytes = 0};
     int removed;
-    int n;
 
     DL_TRY(dl_lake_indexing_sweep(&removed, r->x, err, pool));
-    DL_TRY(dl_lake_indexing_list(&all, &n, r->x, true, err, pool));
-    for (int i = 0; i < n; i++) {
-        bytes += to_build(r, &all[i]) ? all[i].part.bytes : 0;
+    DL_TRY(dl_lake_indexing_list(&list.all, &list.n, r->x, true, err, pool));
+    for (int i = 0; i < list.n; i++) {
+        list.bytes += to_build(r, &list.all[i]) ? list.all[i].part.bytes : 0;
     }
-    dlc_progress_begin(&r->bar, "MB", (int64_t)(bytes >> 20), r->ctl->json);
-    for (int i = 0; i < n && status == DL_OK; i++) {
-        status = build_part(s, r, &all[i], err, pool);
-    }
-    dlc_progress_end(&r->bar);
-    return status;
+    return each_part(s, r, &list, build_part, err, pool);
 }
 
 static void say_built(const index_run *r, const index_sums *s)
@@ -213,21 +232,13 @@ static dl_status verify_part(index_sums *s, index_run *r,
 static dl_status verify(index_sums *s, index_run *r, dl_error *err,
                         apr_pool_t *pool)
 {
-    dl_lake_indexed *all;
-    dl_status status = DL_OK;
-    uint64_t bytes = 0;
-    int n;
+    part_list list = {.bytes = 0};
 
-    DL_TRY(dl_lake_indexing_list(&all, &n, r->x, false, err, pool));
-    for (int i = 0; i < n; i++) {
-        bytes += all[i].part.bytes;
+    DL_TRY(dl_lake_indexing_list(&list.all, &list.n, r->x, false, err, pool));
+    for (int i = 0; i < list.n; i++) {
+        list.bytes += list.all[i].part.bytes;
     }
-    dlc_progress_begin(&r->bar, "MB", (int64_t)(bytes >> 20), r->ctl->json);
-    for (int i = 0; i < n && status == DL_OK; i++) {
-        status = verify_part(s, r, &all[i], err, pool);
-    }
-    dlc_progress_end(&r->bar);
-    return status;
+    return each_part(s, r, &list, verify_part, err, pool);
 }
 
 static void say_verified(const index_run *r, const index_sums *s)

@@ -185,7 +185,7 @@ int dlc_ctl_ls(dlc_ctl *ctl, int argc, const char *const *argv)
                                 {.name = NULL}};
     dl_error err = {.status = DL_OK};
     dlc_positionals rest;
-    dlc_target target = {NULL, DL_DAY_NONE};
+    dlc_target target = {.day = DL_DAY_NONE};
     int status = dlc_read_begin(&l.lake, &rest, ctl, table, argc, argv);
 
     if (status < 0) {

@@ -36,6 +36,7 @@ int dlc_read_target(dlc_target *target, const dlc_ctl *ctl, const char *text,
     const char *slash = strchr(text, '/');
     size_t len;
 
+    target->text = text;
     target->day = DL_DAY_NONE;
     target->dataset =
         slash == NULL ? text
@@ -58,6 +59,19 @@ int dlc_read_target(dlc_target *target, const dlc_ctl *ctl, const char *text,
                              slash + 1);
     }
     return -1;
+}
+
+int dlc_read_day(dl_lake **lake, dlc_target *target, dlc_ctl *ctl,
+                 const dlc_option *table, int argc, const char *const *argv)
+{
+    dlc_positionals rest;
+    int status = dlc_read_begin(lake, &rest, ctl, table, argc, argv);
+
+    if (status < 0) {
+        status = dlc_ctl_want(ctl, &rest, 1, 1);
+    }
+    return status >= 0 ? status
+                       : dlc_read_target(target, ctl, rest.text[0], true);
 }
 
 int dlc_read_time(dl_time *time, const dlc_ctl *ctl, const char *name,

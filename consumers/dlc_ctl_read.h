@@ -18,6 +18,7 @@
 typedef struct dlc_target {
     const char *dataset; /* its name */
     dl_day day;          /* DL_DAY_NONE: all its days */
+    const char *text;    /* as it was typed */
 } dlc_target;
 
 /* Read the options by TABLE and open the lake into *LAKE; a reader of standard
@@ -31,6 +32,11 @@ int dlc_read_begin(dl_lake **lake, dlc_positionals *rest, dlc_ctl *ctl,
  * status. */
 int dlc_read_target(dlc_target *target, const dlc_ctl *ctl, const char *text,
                     bool need_day);
+
+/* dlc_read_begin, and *TARGET from the one word behind the options: a day.
+ * Return likewise. */
+int dlc_read_day(dl_lake **lake, dlc_target *target, dlc_ctl *ctl,
+                 const dlc_option *table, int argc, const char *const *argv);
 
 /* Set *TIME from TEXT, the value of the option NAME, as clients write times
  * (contract 1.3).  Return -1 to go on, else the exit status. */

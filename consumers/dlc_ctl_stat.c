@@ -165,21 +165,14 @@ int dlc_ctl_stat(dlc_ctl *ctl, int argc, const char *const *argv)
                                  "read no lines: leave the sum over them out"},
                                 {.name = NULL}};
     dl_error err = {.status = DL_OK};
-    dlc_positionals rest;
     dl_lake *lake;
-    int status = dlc_read_begin(&lake, &rest, ctl, table, argc, argv);
+    int status = dlc_read_day(&lake, &l.target, ctl, table, argc, argv);
 
-    if (status < 0) {
-        status = dlc_ctl_want(ctl, &rest, 1, 1);
-    }
-    if (status < 0) {
-        status = dlc_read_target(&l.target, ctl, rest.text[0], true);
-    }
     if (status >= 0) {
         return status;
     }
     if (look(&l, lake, &err) != DL_OK) {
-        return dlc_read_fail(ctl, rest.text[0], &err);
+        return dlc_read_fail(ctl, l.target.text, &err);
     }
     if (ctl->json) {
         return print_json(&l);

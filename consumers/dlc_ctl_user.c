@@ -48,24 +48,18 @@ static dl_status parse_role(dl_role *role, const user_request *request,
 static void write_account(dl_json_writer *w, const dl_account *account)
 {
     dl_json_write_object_begin(w);
-    dl_json_write_key(w, "id");
-    dl_json_write_int(w, account->id);
-    dl_json_write_key(w, "username");
-    dl_json_write_text(w, account->username);
-    dl_json_write_key(w, "email");
-    dl_json_write_text(w, account->email[0] != '\0' ? account->email : NULL);
-    dl_json_write_key(w, "role");
-    dl_json_write_text(w, dl_role_name(account->role));
+    dl_json_write_int_member(w, "id", account->id);
+    dl_json_write_text_member(w, "username", account->username);
+    dl_json_write_text_member(
+        w, "email", account->email[0] != '\0' ? account->email : NULL);
+    dl_json_write_text_member(w, "role", dl_role_name(account->role));
     dl_json_write_key(w, "is_active");
     dl_json_write_bool(w, account->active);
     dl_json_write_key(w, "consent_given");
     dl_json_write_bool(w, account->consent);
-    dl_json_write_key(w, "created_at");
-    dl_json_write_time(w, account->created_at);
-    dl_json_write_key(w, "last_login_at");
-    dl_json_write_time(w, account->last_login_at);
-    dl_json_write_key(w, "deleted_at");
-    dl_json_write_time(w, account->deleted_at);
+    dl_json_write_time_member(w, "created_at", account->created_at);
+    dl_json_write_time_member(w, "last_login_at", account->last_login_at);
+    dl_json_write_time_member(w, "deleted_at", account->deleted_at);
     dl_json_write_object_end(w);
 }
 

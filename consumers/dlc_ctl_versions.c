@@ -82,16 +82,9 @@ int dlc_ctl_versions(dlc_ctl *ctl, int argc, const char *const *argv)
                                  "only what was committed then or later"},
                                 {.name = NULL}};
     dl_error err = {.status = DL_OK};
-    dlc_positionals rest;
     dl_lake *lake;
-    int status = dlc_read_begin(&lake, &rest, ctl, table, argc, argv);
+    int status = dlc_read_day(&lake, &v.target, ctl, table, argc, argv);
 
-    if (status < 0) {
-        status = dlc_ctl_want(ctl, &rest, 1, 1);
-    }
-    if (status < 0) {
-        status = dlc_read_target(&v.target, ctl, rest.text[0], true);
-    }
     if (status < 0 && since != NULL) {
         status = dlc_read_time(&v.since, ctl, "since", since);
     }
@@ -101,5 +94,5 @@ int dlc_ctl_versions(dlc_ctl *ctl, int argc, const char *const *argv)
     v.w = dlc_ctl_json(ctl);
     return print_all(&v, lake, &err) == DL_OK
                ? DLC_CTL_OK
-               : dlc_read_fail(ctl, rest.text[0], &err);
+               : dlc_read_fail(ctl, v.target.text, &err);
 }

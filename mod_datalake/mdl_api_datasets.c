@@ -96,8 +96,7 @@ static void write_behind(dl_json_writer *w, const mdl_request *q,
 
     (void)dl_stats_find(&value, q->site->run_fd, "datalake_kafka_lag_records",
                         label, q->r->pool);
-    dl_json_write_key(w, "lag_records");
-    dl_json_write_int(w, value);
+    dl_json_write_int_member(w, "lag_records", value);
     dl_json_write_key(w, "freshness_seconds");
     if (dl_stats_find_max(&value, q->site->run_fd,
                           "datalake_ingest_freshness_seconds", label,
@@ -119,14 +118,10 @@ static void write_members(dl_json_writer *w, const mdl_request *q,
     const char *topic = now->ds != NULL ? now->ds->topic : now->name;
     int64_t days = dl_config_retention_days(q->site->ini, now->name);
 
-    dl_json_write_key(w, "dataset");
-    dl_json_write_text(w, now->name);
-    dl_json_write_key(w, "topic");
-    dl_json_write_text(w, topic);
-    dl_json_write_key(w, "records");
-    dl_json_write_int(w, (int64_t)totals->records);
-    dl_json_write_key(w, "bytes");
-    dl_json_write_int(w, (int64_t)totals->bytes);
+    dl_json_write_text_member(w, "dataset", now->name);
+    dl_json_write_text_member(w, "topic", topic);
+    dl_json_write_int_member(w, "records", (int64_t)totals->records);
+    dl_json_write_int_member(w, "bytes", (int64_t)totals->bytes);
     dl_json_write_key(w, "first_date");
     dl_json_write_day(w, end_of(now->snap, false));
     dl_json_write_key(w, "last_date");
@@ -228,8 +223,7 @@ static dl_status write_list(dl_buf *buf, dataset_list *list, dl_error *err)
         cursor = mdl_page_next(q, &list->binding, list->last);
         mdl_answer_link_next(q, cursor);
     }
-    dl_json_write_key(&w, "next_cursor");
-    dl_json_write_text(&w, cursor);
+    dl_json_write_text_member(&w, "next_cursor", cursor);
     dl_json_write_object_end(&w);
     return dl_json_writer_finish(&w, err);
 }
@@ -269,10 +263,9 @@ static void write_fields(dl_json_writer *w, const dl_dataset *ds)
     dl_json_write_array_begin(w);
     for (i = 0; ds != NULL && i < ds->n_fields; i++) {
         dl_json_write_object_begin(w);
-        dl_json_write_key(w, "name");
-        dl_json_write_text(w, ds->fields[i].path);
-        dl_json_write_key(w, "type");
-        dl_json_write_text(w, dl_field_type_text(ds->fields[i].type));
+        dl_json_write_text_member(w, "name", ds->fields[i].path);
+        dl_json_write_text_member(w, "type",
+                                  dl_field_type_text(ds->fields[i].type));
         dl_json_write_key(w, "required");
         dl_json_write_bool(w, ds->fields[i].required);
         dl_json_write_object_end(w);

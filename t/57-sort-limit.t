@@ -8,23 +8,8 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Stack;
 
-my $TOP  = $DataLake::Stack::TOP;
-my $lake = "$TOP/build/t/57-sort-lake";
-mkdir "$TOP/build/t";
-system('rm', '-rf', $lake);
-mkdir $lake;
-is(system("$DataLake::Stack::BUILD/tools/lake_make $lake --records 100001 --days 2 > $lake.json"),
-    0, 'a lake of 100,001 records is made');
-DataLake::Stack::share_lake($lake) if $> == 0;
-my $stack = DataLake::Stack->new(
-    name    => '57-sort-limit',
-    mariadb => 1,
-    durable => 0,
-    httpd   => 1,
-    users   => { alice => 'user' },
-    grants  => { alice => ['transaction_log'] },
-    ini     => { lake => { path => $lake } },
-);
+my $stack = DataLake::Stack->with_lake('57-sort-limit', qw(--records 100001 --days 2));
+my $lake  = $stack->{ini}{lake}{path};
 my $alice = $stack->client('alice');
 
 # The amounts of the page that QUERY finds, or what is wrong with it.

@@ -21,7 +21,6 @@ use DataLake::Stack;
 # Seconds for 1 GiB, the worst text against the mean, growth of a child in kB.
 my ($SECONDS, $WORST, $GROWTH) = (2, 1.5, 24_576);
 my $GIB    = 1 << 30;
-my $TOP    = $DataLake::Stack::TOP;
 my $judged = full_size() && !$ENV{DL_PRELOAD};
 
 # What is wrong with ANSWER, of which the search took SECONDS for 1 GiB; JUDGE:
@@ -75,21 +74,9 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
     exit;
 }
 
-my $lake  = "$TOP/build/t/f30-lake";
 my $bytes = full_size() ? $GIB : 128 * 1048576;
-system('rm', '-rf', $lake);
-mkdir $lake;
-is(system("$TOP/build/tools/lake_make $lake --bytes $bytes --days 4 > $lake.json"), 0, 'the lake is made');
-DataLake::Stack::share_lake($lake) if $> == 0;
-my $stack = DataLake::Stack->new(
-    name    => 'f30',
-    mariadb => 1,
-    durable => 0,
-    httpd   => 1,
-    users   => { alice => 'user' },
-    grants  => { alice => ['transaction_log'] },
-    ini     => { lake => { path => $lake } },
-);
+my $stack = DataLake::Stack->with_lake('f30', '--bytes', $bytes, qw(--days 4));
+my $lake  = $stack->{ini}{lake}{path};
 my $alice = $stack->client('alice');
 
 sub escaped {

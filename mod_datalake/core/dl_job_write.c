@@ -20,8 +20,7 @@ static void write_progress(dl_json_writer *w, const dl_job *job)
 {
     dl_json_write_key(w, "progress");
     dl_json_write_object_begin(w);
-    dl_json_write_key(w, "done");
-    dl_json_write_int(w, job->done);
+    dl_json_write_int_member(w, "done", job->done);
     dl_json_write_key(w, "total");
     if (job->total < 0) {
         dl_json_write_null(w);
@@ -40,31 +39,22 @@ static void write_error(dl_json_writer *w, const dl_job *job)
         return;
     }
     dl_json_write_object_begin(w);
-    dl_json_write_key(w, "code");
-    dl_json_write_text(w, job->error_code);
-    dl_json_write_key(w, "detail");
-    dl_json_write_text(w, job->error_detail);
+    dl_json_write_text_member(w, "code", job->error_code);
+    dl_json_write_text_member(w, "detail", job->error_detail);
     dl_json_write_object_end(w);
 }
 
 void dl_job_write(dl_json_writer *w, const dl_job *job)
 {
     dl_json_write_object_begin(w);
-    dl_json_write_key(w, "id");
-    dl_json_write_text(w, job->id);
-    dl_json_write_key(w, "kind");
-    dl_json_write_text(w, job->kind);
-    dl_json_write_key(w, "state");
-    dl_json_write_text(w, job->state);
+    dl_json_write_text_member(w, "id", job->id);
+    dl_json_write_text_member(w, "kind", job->kind);
+    dl_json_write_text_member(w, "state", job->state);
     write_progress(w, job);
-    dl_json_write_key(w, "created_by");
-    dl_json_write_text(w, job->created_by);
-    dl_json_write_key(w, "created_at");
-    dl_json_write_time(w, job->created_at);
-    dl_json_write_key(w, "started_at");
-    dl_json_write_time(w, job->started_at);
-    dl_json_write_key(w, "finished_at");
-    dl_json_write_time(w, job->finished_at);
+    dl_json_write_text_member(w, "created_by", job->created_by);
+    dl_json_write_time_member(w, "created_at", job->created_at);
+    dl_json_write_time_member(w, "started_at", job->started_at);
+    dl_json_write_time_member(w, "finished_at", job->finished_at);
     write_json(w, "parameters", job->parameters);
     write_json(w, "result", job->result);
     write_error(w, job);
@@ -74,20 +64,15 @@ void dl_job_write(dl_json_writer *w, const dl_job *job)
 static void write_run(dl_json_writer *w, const dl_schedule_run *run)
 {
     dl_json_write_object_begin(w);
-    dl_json_write_key(w, "run_id");
-    dl_json_write_int(w, run->run_id);
-    dl_json_write_key(w, "state");
-    dl_json_write_text(w, run->state);
-    dl_json_write_key(w, "trigger");
-    dl_json_write_text(w, run->trigger);
-    dl_json_write_key(w, "started_at");
-    dl_json_write_time(w, run->started_at);
-    dl_json_write_key(w, "finished_at");
-    dl_json_write_time(w, run->finished_at);
-    dl_json_write_key(w, "detail");
-    dl_json_write_text(w, run->detail[0] != '\0' ? run->detail : NULL);
-    dl_json_write_key(w, "job_id");
-    dl_json_write_text(w, run->job_id[0] != '\0' ? run->job_id : NULL);
+    dl_json_write_int_member(w, "run_id", run->run_id);
+    dl_json_write_text_member(w, "state", run->state);
+    dl_json_write_text_member(w, "trigger", run->trigger);
+    dl_json_write_time_member(w, "started_at", run->started_at);
+    dl_json_write_time_member(w, "finished_at", run->finished_at);
+    dl_json_write_text_member(w, "detail",
+                              run->detail[0] != '\0' ? run->detail : NULL);
+    dl_json_write_text_member(w, "job_id",
+                              run->job_id[0] != '\0' ? run->job_id : NULL);
     dl_json_write_object_end(w);
 }
 
@@ -97,12 +82,9 @@ void dl_schedule_write(dl_json_writer *w, const dl_schedule *schedule,
     int i;
 
     dl_json_write_object_begin(w);
-    dl_json_write_key(w, "name");
-    dl_json_write_text(w, schedule->name);
-    dl_json_write_key(w, "calendar");
-    dl_json_write_text(w, schedule->calendar);
-    dl_json_write_key(w, "time_zone");
-    dl_json_write_text(w, schedule->time_zone);
+    dl_json_write_text_member(w, "name", schedule->name);
+    dl_json_write_text_member(w, "calendar", schedule->calendar);
+    dl_json_write_text_member(w, "time_zone", schedule->time_zone);
     dl_json_write_key(w, "enabled");
     dl_json_write_bool(w, schedule->enabled);
     dl_json_write_key(w, "next_run");

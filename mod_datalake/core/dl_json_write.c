@@ -368,6 +368,26 @@ void dl_json_write_bool(dl_json_writer *w, bool value)
     put(w, value ? "true" : "false", value ? 4 : 5);
 }
 
+void dl_json_write_text_member(dl_json_writer *w, const char *name,
+                               const char *text)
+{
+    dl_json_write_key(w, name);
+    dl_json_write_text(w, text);
+}
+
+void dl_json_write_int_member(dl_json_writer *w, const char *name,
+                              int64_t value)
+{
+    dl_json_write_key(w, name);
+    dl_json_write_int(w, value);
+}
+
+void dl_json_write_time_member(dl_json_writer *w, const char *name, dl_time t)
+{
+    dl_json_write_key(w, name);
+    dl_json_write_time(w, t);
+}
+
 void dl_json_write_null(dl_json_writer *w)
 {
     begin_item(w);

@@ -88,6 +88,17 @@ void dl_json_write_day(dl_json_writer *w, dl_day d);
 /* Write true or false. */
 void dl_json_write_bool(dl_json_writer *w, bool value);
 
+/* Write the member NAME of the open object with dl_json_write_text. */
+void dl_json_write_text_member(dl_json_writer *w, const char *name,
+                               const char *text);
+
+/* Likewise with dl_json_write_int. */
+void dl_json_write_int_member(dl_json_writer *w, const char *name,
+                              int64_t value);
+
+/* Likewise with dl_json_write_time. */
+void dl_json_write_time_member(dl_json_writer *w, const char *name, dl_time t);
+
 /* Write null. */
 void dl_json_write_null(dl_json_writer *w);
 

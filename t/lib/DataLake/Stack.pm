@@ -68,6 +68,27 @@ sub new {
     return $self;
 }
 
+# A stack of database and httpd over a lake that lake_make fills as WORDS say;
+# alice may read its transaction_log.  Dies when it cannot be made.
+sub with_lake {
+    my ($class, $name, @words) = @_;
+    my $lake = "$TOP/build/t/$name-lake";
+    remove_tree($lake);
+    make_path($lake);
+    system("$BUILD/tools/lake_make $lake @words > $lake.json") == 0
+      or die "lake_make $lake @words failed\n";
+    share_lake($lake) if $> == 0;
+    return $class->new(
+        name    => $name,
+        mariadb => 1,
+        durable => 0,
+        httpd   => 1,
+        users   => { alice => 'user' },
+        grants  => { alice => ['transaction_log'] },
+        ini     => { lake => { path => $lake } },
+    );
+}
+
 # Let httpd's children read the lake below FOLDER: what the daemon makes there
 # is closed to others, but gets the folder's group.
 sub share_lake {
