@@ -50,6 +50,9 @@ static const dlc_ctl_command COMMANDS[] = {
     {"rates", "FILE",
      "Load exchange rates (base,currency,valid_from,rate) and convert anew",
      dlc_ctl_rates},
+    {"rebuild-warehouse", "[--dataset NAME]",
+     "Empty the tables of the warehouse and fill them from the lake",
+     dlc_ctl_rebuild},
     {"reconcile", "[--date DATE] [--deep] TOPIC",
      "Compare broker, lake, warehouse and dead letters", dlc_ctl_reconcile},
     {"replay", "[--dry-run] [--from TIME] [--to TIME] [--rate N] "

@@ -158,9 +158,13 @@ int dlc_ctl_rates(dlc_ctl *ctl, int argc, const char *const *argv);
 /* dlc_ctl_replay.c: have stored transactions sent once more. */
 int dlc_ctl_replay(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* Fill the warehouse from the lake alone. */
+int dlc_ctl_rebuild(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Compare what broker, lake, warehouse and dead letters have of a topic: 0 when
  * nothing is missing, double or refused. */
 int dlc_ctl_reconcile(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Make lake and warehouse what a backup has. */
 int dlc_ctl_restore(dlc_ctl *ctl, int argc, const char *const *argv);
 

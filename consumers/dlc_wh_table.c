@@ -20,12 +20,6 @@ typedef struct known_column {
     const char *collation; /* NULL: not a text */
 } known_column;
 
-/* What the templates' words in braces stand for. */
-typedef struct word {
-    const char *name;  /* without braces */
-    const char *value; /* its text */
-} word;
-
 static dl_status known_load(known_column *known, int *n, dl_wh *wh,
                             const char *table, dl_error *err, apr_pool_t *pool)
 {
@@ -223,16 +217,15 @@ static const char *staging_columns(const dlc_wh_table *table,
     return out;
 }
 
-/* Return TEMPLATE with its words replaced. */
-static const char *fill(const char *template, const word *words,
-                        apr_pool_t *pool)
+const char *dlc_wh_table_fill(const char *template, const dlc_wh_word *words,
+                              apr_pool_t *pool)
 {
     const char *out = "";
 
     for (;;) {
         const char *open = strchr(template, '{');
         const char *shut = open != NULL ? strchr(open, '}') : NULL;
-        const word *w = words;
+        const dlc_wh_word *w = words;
 
         if (shut == NULL) {
             return apr_pstrcat(pool, out, template, NULL);
@@ -250,32 +243,34 @@ static const char *fill(const char *template, const word *words,
     }
 }
 
-static void statements_fill(dlc_wh_table *table, const word *words,
+static void statements_fill(dlc_wh_table *table, const dlc_wh_word *words,
                             apr_pool_t *pool)
 {
-    word into_staging[2] = {{"into", table->staging}, {NULL, NULL}};
-    word into_table[2] = {
+    dlc_wh_word into_staging[2] = {{"into", table->staging}, {NULL, NULL}};
+    dlc_wh_word into_table[2] = {
         {"into", apr_psprintf(pool, "`%s`", table->dataset->table)},
         {NULL, NULL}};
-    const char *load = fill(STMT_LOAD, words, pool);
-    const char *insert = fill(STMT_INSERT, words, pool);
+    const char *load = dlc_wh_table_fill(STMT_LOAD, words, pool);
+    const char *insert = dlc_wh_table_fill(STMT_INSERT, words, pool);
 
     /* the first fill leaves the word "into" as {into} */
-    table->sql_load = fill(load, into_table, pool);
-    table->sql_load_staging = fill(load, into_staging, pool);
-    table->sql_insert = fill(insert, into_table, pool);
-    table->sql_insert_staging = fill(insert, into_staging, pool);
-    table->sql_create_staging = fill(STMT_STAGING_CREATE, words, pool);
-    table->sql_drop_staging = fill(STMT_STAGING_DROP, words, pool);
-    table->sql_empty_staging = fill(STMT_STAGING_EMPTY, words, pool);
-    table->sql_repeats = fill(STMT_REPEATS, words, pool);
-    table->sql_adjust = fill(STMT_ADJUST_ADD, words, pool);
-    table->sql_supersede = fill(STMT_SUPERSEDE, words, pool);
-    table->sql_add = fill(STMT_STAGING_ADD, words, pool);
-    table->sql_spend_range = fill(STMT_SPEND_RANGE, words, pool);
-    table->sql_rate_day = fill(STMT_RATE_DAY, words, pool);
-    table->sql_rate_rows = fill(STMT_RATE_ROWS, words, pool);
-    table->sql_rate_apply = fill(STMT_RATE_APPLY, words, pool);
+    table->sql_load = dlc_wh_table_fill(load, into_table, pool);
+    table->sql_load_staging = dlc_wh_table_fill(load, into_staging, pool);
+    table->sql_insert = dlc_wh_table_fill(insert, into_table, pool);
+    table->sql_insert_staging = dlc_wh_table_fill(insert, into_staging, pool);
+    table->sql_create_staging =
+        dlc_wh_table_fill(STMT_STAGING_CREATE, words, pool);
+    table->sql_drop_staging = dlc_wh_table_fill(STMT_STAGING_DROP, words, pool);
+    table->sql_empty_staging =
+        dlc_wh_table_fill(STMT_STAGING_EMPTY, words, pool);
+    table->sql_repeats = dlc_wh_table_fill(STMT_REPEATS, words, pool);
+    table->sql_adjust = dlc_wh_table_fill(STMT_ADJUST_ADD, words, pool);
+    table->sql_supersede = dlc_wh_table_fill(STMT_SUPERSEDE, words, pool);
+    table->sql_add = dlc_wh_table_fill(STMT_STAGING_ADD, words, pool);
+    table->sql_spend_range = dlc_wh_table_fill(STMT_SPEND_RANGE, words, pool);
+    table->sql_rate_day = dlc_wh_table_fill(STMT_RATE_DAY, words, pool);
+    table->sql_rate_rows = dlc_wh_table_fill(STMT_RATE_ROWS, words, pool);
+    table->sql_rate_apply = dlc_wh_table_fill(STMT_RATE_APPLY, words, pool);
 }
 
 /* --- Children --------------------------------------------------------------
@@ -318,7 +313,7 @@ static void child_statements(dlc_wh_table *child, const dlc_wh_table *table,
                              apr_pool_t *pool)
 {
     const char *name = apr_psprintf(pool, "`%s`", child->dataset->table);
-    const word words[] = {
+    const dlc_wh_word words[] = {
         {"child", name},
         {"into", name},
         {"table", apr_psprintf(pool, "`%s`", table->dataset->table)},
@@ -329,9 +324,9 @@ static void child_statements(dlc_wh_table *child, const dlc_wh_table *table,
         {NULL, NULL},
     };
 
-    child->sql_load = fill(STMT_LOAD, words, pool);
-    child->sql_insert = fill(STMT_INSERT, words, pool);
-    child->sql_clear = fill(STMT_CHILD_CLEAR, words, pool);
+    child->sql_load = dlc_wh_table_fill(STMT_LOAD, words, pool);
+    child->sql_insert = dlc_wh_table_fill(STMT_INSERT, words, pool);
+    child->sql_clear = dlc_wh_table_fill(STMT_CHILD_CLEAR, words, pool);
 }
 
 /* Add the table of ITEMS, a child, to TABLE. */
@@ -373,7 +368,7 @@ dl_status dlc_wh_table_load(const dlc_wh_table **table, struct dl_wh *wh,
     made->staging = apr_psprintf(pool, "`staging_%s`", dataset->table);
     statements_fill(
         made,
-        (word[]){
+        (dlc_wh_word[]){
             {"table", apr_psprintf(pool, "`%s`", dataset->table)},
             {"into", "{into}"},
             {"staging", made->staging},

@@ -507,6 +507,21 @@ DROP TEMPORARY TABLE IF EXISTS {staging};
 -- STMT_STAGING_EMPTY: the next chunk
 DELETE FROM {staging};
 
+-- STMT_TABLE_EMPTY: some rows of a table that is emptied before a rebuild
+DELETE FROM {table} LIMIT 20000;
+
+-- STMT_CHANGE_UPDATE: a change event: its columns, its key, what was loaded
+UPDATE {table} SET {set} WHERE {where} AND ({below});
+
+-- STMT_CHANGE_DELETE: the same of one that deletes
+DELETE FROM {table} WHERE {where} AND ({below});
+
+-- STMT_WORD_BELOW: of generations before that of the event, all is loaded
+src_generation < ?;
+
+-- STMT_WORD_BELOW_PART: of that one, what lies below an offset
+OR (src_generation = ? AND src_partition = ? AND src_offset < ?);
+
 -- STMT_REPEATS: known keys, and whether the new row is later; the known rows
 -- are locked, because an INSERT ... SELECT reads them without a lock
 SELECT s.src_offset, CASE WHEN {later} THEN 1 ELSE 0 END
@@ -589,6 +604,22 @@ VALUES (?, ?, ?, ?, ?, ?);
 UPDATE sink_offset SET next_offset = ?
 WHERE sink = ? AND topic = ? AND `partition` = ? AND generation = ?
   AND next_offset = ?;
+
+-- STMT_REBUILD_OFFSET: nothing of a partition is loaded, or in the rollups
+INSERT INTO sink_offset (sink, topic, `partition`, next_offset, generation,
+  cluster_id)
+VALUES (?, ?, ?, 0, 0, ?)
+ON DUPLICATE KEY UPDATE next_offset = 0, generation = 0,
+  cluster_id = VALUES(cluster_id);
+
+-- STMT_REBUILD_LEFT: partitions whose rollups are behind, and what they still
+-- have to take back; the parameters are the topic
+SELECT COUNT(*) + (SELECT COUNT(*) FROM rollup_adjust WHERE topic = ?)
+FROM sink_offset f LEFT JOIN sink_offset r ON r.sink = 'rollup'
+  AND r.topic = f.topic AND r.`partition` = f.`partition`
+WHERE f.sink = 'warehouse' AND f.topic = ?
+  AND (COALESCE(r.next_offset, 0) <> f.next_offset
+  OR COALESCE(r.generation, 0) <> f.generation);
 
 -- STMT_OFFSET_RENEW: an operator accepts a topic that was made anew
 UPDATE sink_offset SET next_offset = 0, generation = ?, cluster_id = ?

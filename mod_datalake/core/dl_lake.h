@@ -152,6 +152,14 @@ bool dl_lake_piece_at(dl_lake_piece *piece, const dl_lake_snapshot *snap,
 /* The sums of SNAP; live as long as SNAP.  Thread: the owner of SNAP. */
 const dl_lake_totals *dl_lake_snapshot_totals(const dl_lake_snapshot *snap);
 
+/* Set *CLUSTER to the id of the Kafka cluster that the offsets of SNAP's
+ * dataset count in, "" when its writer never learned it, in RESULT_POOL.  It
+ * is what the journal says now: this reads up to 16 MiB.  DL_CORRUPT: the
+ * journal is damaged.  Thread: the owner of SNAP. */
+DL_MUSTCHECK dl_status dl_lake_cluster(const char **cluster,
+                                       dl_lake_snapshot *snap, dl_error *err,
+                                       apr_pool_t *result_pool);
+
 /* Room for a SHA-256 in hexadecimal and its NUL. */
 #define DL_LAKE_SHA256_TEXT 65
 

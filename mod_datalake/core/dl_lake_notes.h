@@ -28,9 +28,9 @@
 
 typedef struct dl_lake_noting dl_lake_noting; /* notes being built */
 
-/* Tell *NOTING (NULL: nothing to note so far; made when it is needed) that the
+/* Tell *RESULT (NULL: nothing to note so far; made when it is needed) that the
  * line behind LINES others of the entry has NOTE, NULL being the plain one. */
-void dl_lake_noting_add(dl_lake_noting **noting, uint32_t lines,
+void dl_lake_noting_add(dl_lake_noting **result, uint32_t lines,
                         const dl_line_note *note);
 
 /* Whether an entry with NOTING (or NULL) has no room for NOTE (or NULL). */
@@ -45,8 +45,8 @@ size_t dl_lake_noting_pending(const dl_lake_noting *noting);
 void dl_lake_noting_close(dl_lake_noting *noting, uint32_t lines,
                           dl_lake_bytes *out);
 
-/* Forget all and give the memory back; *NOTING is NULL then. */
-void dl_lake_noting_free(dl_lake_noting **noting);
+/* Forget all and give the memory back; *RESULT is NULL then. */
+void dl_lake_noting_free(dl_lake_noting **result);
 
 /* --- Reading -------------------------------------------------------------- */
 

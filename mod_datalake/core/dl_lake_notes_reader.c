@@ -157,8 +157,7 @@ static bool get_header(dl_lake_noted *noted, noted_set *set)
         (size_t)dl_lake_get_bounded(&noted->in, last == NULL ? 0 : last->len);
     rest.text = (const char *)dl_lake_get_text(&rest.len, &noted->in);
     return !noted->in.bad &&
-           put_value(set, &name, last == NULL ? NULL : last->value, common,
-                     rest);
+           put_value(set, &name, last == NULL ? "" : last->value, common, rest);
 }
 
 /* Get a new set; its place is noted->newest then. */

@@ -125,9 +125,10 @@ static size_t in_common(const char *a, size_t a_len, const char *b,
 /* The header of NAME in the set that was defined last, or NULL. */
 static const noted_header *find_last(const dl_lake_noting *noting, int name)
 {
-    const noted_set *last = &noting->sets[noting->newest];
+    const noted_set *last =
+        noting->newest < 0 ? NULL : &noting->sets[noting->newest];
 
-    for (int i = 0; noting->newest >= 0 && i < last->n; i++) {
+    for (int i = 0; last != NULL && i < last->n; i++) {
         if (last->headers[i].name == name) {
             return &last->headers[i];
         }

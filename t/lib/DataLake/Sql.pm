@@ -61,6 +61,9 @@ sub words {
         child   => '`product`',
         child_match => 'c.`product_id` = s.`product_id`',
         later   => $text->{STMT_WORD_LATER},
+        set     => '`user_name` = ?',
+        where   => '`transaction_id` = ?',
+        below   => join(' ', @$text{qw(STMT_WORD_BELOW STMT_WORD_BELOW_PART)}),
         tail    => join(' OR ', ($text->{STMT_WORD_RANGE}) x 256),
     );
 }

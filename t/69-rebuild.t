@@ -1,0 +1,323 @@
+# 69-rebuild.t - the warehouse from the lake alone: emptied and filled again,
+# every table has the rows that the loader had made.
+#
+# No broker: the daemons read files.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use DataLake::Ledger;
+use DataLake::Process qw(spit wait_until);
+use DataLake::Stack;
+use File::Copy qw(copy);
+use File::Path qw(make_path);
+
+my $TOP   = "$FindBin::Bin/..";
+my $TOPIC = 'transaction_log';
+my $DAY   = 1_779_062_400;    # 2026-05-18
+
+my $DOORS = <<'JSON';
+{
+  "dataset": "doors",
+  "description": "Doors of a building that were opened; exists in this test only.",
+  "topic": {"key": "door_id", "partitions": 2, "retention_days": 1},
+  "event_time": {"member": "at", "formats": ["rfc3339"]},
+  "table": {"name": "door_opening", "unique": ["door_id"], "on_repeat": "supersede"},
+  "fields": [
+    {"member": "door_id", "type": "str", "required": true, "column": "door_id", "max": 20},
+    {"member": "at", "type": "time", "required": true, "column": "at"},
+    {"member": "who.name", "type": "str", "column": "who"},
+    {"member": "kg", "type": "dec", "column": "kg"}
+  ]
+}
+JSON
+
+my $DOOR_TABLE = <<'SQL';
+CREATE TABLE door_opening (
+  door_id VARCHAR(20) NOT NULL,
+  `at` DATETIME(6) NOT NULL,
+  who VARCHAR(255) NULL,
+  kg DECIMAL(28,10) NULL,
+  origin VARCHAR(16) NULL,
+  src_generation INT NOT NULL,
+  src_partition INT NOT NULL,
+  src_offset BIGINT NOT NULL,
+  src_time DATETIME(6) NOT NULL,
+  PRIMARY KEY (door_id),
+  UNIQUE KEY door_opening_src (src_generation, src_partition, src_offset)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+SQL
+
+my $source = "$TOP/build/t/69-rebuild/source";
+my $stack  = DataLake::Stack->new(
+    name    => '69-rebuild',
+    mariadb => 1,
+    later   => 1,
+    ini     => {
+        kafka    => { brokers  => "file:$source" },
+        lake     => { seal_age => '1s' },
+        datasets => { dir => "$TOP/build/t/69-rebuild/datasets" },
+    },
+);
+make_path("$stack->{dir}/datasets", $source);
+copy("$TOP/conf/datasets/$TOPIC.json", "$stack->{dir}/datasets") or die $!;
+spit("$stack->{dir}/datasets/doors.json", $DOORS);
+
+my %length;    # lines of a file of the source
+
+# Put MESSAGES behind the file of TOPIC: partition, time_ms, key, headers (a
+# text NAME=VALUE,...), value.
+sub put {
+    my ($topic, @messages) = @_;
+    open my $out, '>>:raw', "$source/$topic" or die "source: $!\n";
+    for my $m (@messages) {
+        my $offset  = $length{$topic}{ $m->{partition} }++ || 0;
+        my $headers = join '', map { "\x1F$_" } split /,/, $m->{headers} // '';
+        print $out join(' ', $m->{partition}, $offset, $m->{timestamp},
+            $m->{key}), "$headers\t$m->{value}\n";
+    }
+    close $out or die "source: $!\n";
+    return;
+}
+
+my $ledger  = DataLake::Ledger->new(run => 69, partitions => 3);
+my @records = $ledger->generate(3000);
+for my $i (0 .. $#records) {
+    $records[$i]{headers} = "dl-origin=repush,dl-replay-id=r$i" if $i % 7 == 0;
+    $records[$i]{headers} = 'dl-origin=collector' if $i % 7 == 1;
+}
+put($TOPIC, @records[ 0 .. 1499 ]);
+spit("$source/doors", '');
+$length{doors}{$_} = 0 for 0, 1;
+
+sub door {
+    my ($id, $time, $rest, %more) = @_;
+    return {
+        partition => $id % 2,
+        timestamp => ($DAY + $time) * 1000,
+        key       => "D$id",
+        value     => sprintf('{"door_id":"D%d","at":"2026-05-18T%02d:%02d:%02dZ"%s}',
+            $id, $time / 3600, $time / 60 % 60, $time % 60, $rest),
+        %more
+    };
+}
+
+put('doors', map { door($_, 100 + $_, qq(,"kg":$_.5,"who":{"name":"w$_"})) } 0 .. 9);
+$stack->start_all;
+$stack->mariadb->run($DOOR_TABLE);
+$stack->ctl('migrate');
+
+my @DAEMONS = qw(datalake-lake datalake-warehouse);
+
+sub start {
+    $stack->start_daemon('datalake-lake');
+    $stack->start_daemon('datalake-warehouse');
+    return;
+}
+
+# The same again: of several files they follow the last one only.
+sub restart {
+    $stack->daemon($_)->stop for reverse @DAEMONS;
+    start();
+    return;
+}
+
+# Wait until the warehouse has all of TOPICS, in GENERATION, and the rollups.
+sub wait_loaded {
+    my ($generation, @topics) = @_;
+    for my $topic (@topics) {
+        for my $partition (keys %{ $length{$topic} }) {
+            my $end = $length{$topic}{$partition};
+            wait_until(
+                "$topic/$partition is not at $end",
+                sub {
+                    my $at = $stack->mariadb->value(
+                        'SELECT next_offset FROM sink_offset WHERE sink ='
+                          . " 'warehouse' AND topic = '$topic' AND"
+                          . " `partition` = $partition AND generation >= $generation");
+                    return defined $at && $at >= $end;
+                },
+                20
+            );
+        }
+    }
+    wait_until(
+        'rollups are not complete',
+        sub {
+            return $stack->mariadb->value(
+                'SELECT COUNT(*) + (SELECT COUNT(*) FROM rollup_adjust) FROM'
+                  . ' sink_offset w LEFT JOIN sink_offset r ON r.sink ='
+                  . " 'rollup' AND r.topic = w.topic AND r.`partition` ="
+                  . " w.`partition` WHERE w.sink = 'warehouse' AND w.topic ="
+                  . " '$TOPIC' AND (r.next_offset IS NULL OR r.next_offset <"
+                  . ' w.next_offset)') == 0;
+        },
+        20
+    );
+    return;
+}
+
+# What is in the lake: how many lines and dead letters of TOPIC.
+sub wait_stored {
+    my ($topic, $count) = @_;
+    wait_until(
+        "$topic has not $count records in the lake",
+        sub {
+            my @rows = split /\n/,
+              qx($TOP/build/tools/lake_dump $stack->{dir}/lake $topic 2>&1);
+            return @rows >= $count;
+        },
+        20
+    );
+    return;
+}
+
+my @TABLES = qw(transaction_record door_opening spend_user spend_second
+  product_sale product_total product rollup_adjust sink_offset dead_letter);
+
+# All rows of all tables, sorted.
+sub everything {
+    my %rows;
+    for my $table (@TABLES) {
+        $rows{$table} = [
+            sort map { join "\t", map { $_ // 'NULL' } @$_ }
+              $stack->mariadb->rows("SELECT * FROM $table")
+        ];
+    }
+    return \%rows;
+}
+
+sub same_as {
+    my ($before, $name) = @_;
+    my $after = everything();
+    for my $table (@TABLES) {
+        is_deeply($after->{$table}, $before->{$table},
+            "$name: $table, " . @{ $before->{$table} } . ' rows');
+    }
+    return;
+}
+
+# A change as a request makes it: SQL in the table, an event behind the records.
+sub change {
+    my ($id, $event, $changes, $sql, %more) = @_;
+    my %upto = map { @$_ } $stack->mariadb->rows(
+        'SELECT `partition`, next_offset FROM sink_offset'
+          . " WHERE sink = 'warehouse' AND topic = 'doors'");
+    my $upto = join ',', map { qq("$_":$upto{$_}) } sort keys %upto;
+    $stack->mariadb->run($sql);
+    put('doors', {
+        partition => $id % 2,
+        timestamp => ($DAY + 3 * 86400) * 1000,
+        key       => "D$id",
+        headers   => "dl-event=$event,dl-change-id=$more{change}",
+        value     => qq({"_event":"$event","key":{"door_id":"D$id"},"changes":$changes,)
+          . qq("by":"alice","at":"2026-05-20T10:00:00Z","request_id":"r","upto":{$upto}}),
+    });
+    return;
+}
+
+sub run_and_compare {
+    my ($name, @arguments) = @_;
+    $stack->daemon('datalake-warehouse')->stop;
+    my $before = everything();
+    my ($status, $said) = $stack->try_ctl('rebuild-warehouse', @arguments);
+    is($status, 0, "$name: datalakectl rebuild-warehouse") or diag $said;
+    note $said;
+    same_as($before, $name);
+    return $before;
+}
+
+start();
+wait_loaded(0, $TOPIC, 'doors');
+subtest 'while the loader runs' => sub {
+    my ($status, $said) = $stack->try_ctl('rebuild-warehouse');
+    isnt($status, 0, 'a rebuild is refused');
+    like($said, qr/datalake-warehouse runs .* stop it first/, 'with a reason');
+};
+
+change(3, 'update', '{"kg":99.25,"who":{"name":"alice"}}',
+    "UPDATE door_opening SET kg = 99.25, who = 'alice' WHERE door_id = 'D3'",
+    change => 1);
+change(4, 'update', '{"who":null}',
+    "UPDATE door_opening SET who = NULL WHERE door_id = 'D4'", change => 2);
+change(5, 'delete', 'null',
+    "DELETE FROM door_opening WHERE door_id = 'D5'", change => 3);
+change(6, 'delete', 'null',
+    "DELETE FROM door_opening WHERE door_id = 'D6'", change => 4);
+put('doors', door(4, 900, ',"kg":7'), door(6, 900, ',"kg":8'),
+    door(11, 50, '', headers => 'dl-origin=api'));
+put($TOPIC, @records[ 1500 .. 2999 ]);
+restart();
+wait_loaded(0, $TOPIC, 'doors');
+wait_stored($TOPIC, 3000);
+wait_stored('doors', 17);
+
+my $before = run_and_compare('one life of the topics');
+subtest 'what was there to be rebuilt' => sub {
+    is(scalar(grep { /\trepush\t/ } @{ $before->{transaction_record} }) > 100,
+        1, 'rows of a replay');
+    like(join("\n", grep { /^D3\t/ } @{ $before->{door_opening} }),
+        qr/alice\t99.25/, 'a change that holds');
+    like(join("\n", grep { /^D4\t/ } @{ $before->{door_opening} }),
+        qr/NULL\t7\.0/, 'one that a later record undid');
+    is(scalar(grep { /^D5\t/ } @{ $before->{door_opening} }), 0,
+        'a row that was deleted');
+    is(scalar(grep { /^D6\t/ } @{ $before->{door_opening} }), 1,
+        'one that came again');
+};
+
+subtest 'the loader goes on behind it' => sub {
+    put('doors', door(12, 1000, ''));
+    $stack->daemon('datalake-lake')->stop;
+    start();
+    wait_loaded(0, 'doors');
+    wait_stored('doors', 18);
+    is($stack->mariadb->value(
+            "SELECT COUNT(*) FROM door_opening WHERE door_id = 'D12'"),
+        1, 'with the next message');
+};
+
+subtest 'a second life of a topic' => sub {
+    $stack->daemon($_)->stop for reverse @DAEMONS;
+    spit("$source/doors", '');
+    $length{doors} = { 0 => 0, 1 => 0 };
+    put('doors', door(1, 2000, ',"kg":1'), door(2, 2000, ''), door(20, 2000, ''));
+    start();
+    wait_until(
+        'the partitions do not stop',
+        sub {
+            return !grep { $stack->daemon_log($_) !~ /DL0710/ } @DAEMONS;
+        },
+        10
+    );
+    $stack->ctl('resume', 'doors');
+    wait_loaded(1, 'doors');
+    wait_stored('doors', 21);
+    run_and_compare('two lives');
+    is($stack->mariadb->value(
+            'SELECT MAX(src_generation) FROM door_opening'),
+        1, 'rows of both');
+};
+
+subtest 'from a database that has nothing' => sub {
+    my $before = everything();
+    $stack->mariadb->run("DELETE FROM $_") for @TABLES;
+    $stack->mariadb->run("INSERT INTO sink_offset (sink, topic, `partition`,"
+          . " next_offset) VALUES ('rates', '', 0, 0)");
+    delete $before->{dead_letter};
+    my ($status, $said) = $stack->try_ctl('rebuild-warehouse', '--dataset', 'doors');
+    is($status, 0, 'one dataset alone') or diag $said;
+    is($stack->mariadb->value('SELECT COUNT(*) FROM transaction_record'),
+        0, 'leaves the others');
+    ($status, $said) = $stack->try_ctl('--json', 'rebuild-warehouse');
+    is($status, 0, 'all of them') or diag $said;
+    like($said, qr/"records":\d{4}/, 'in JSON');
+    my $after = everything();
+    is_deeply($after->{$_}, $before->{$_}, $_) for sort keys %$before;
+};
+
+$_->stop for grep { defined && $_->running } map { $stack->daemon($_) } @DAEMONS;
+done_testing();
