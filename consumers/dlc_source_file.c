@@ -4,7 +4,7 @@
  * the value; headers stand behind the key, each as a byte 0x1F and
  * `name=value`.  An assignment reads the files again from their beginning and
  * leaves out what lies below the offsets asked for.  The files may grow while
- * they are read; a line without its newline is not there yet.
+ * they are read, each in its turn; a line without its newline is not there yet.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_source.h"
@@ -30,19 +30,27 @@
 /* Topics and partitions of a file source, at most. */
 #define PARTS_MAX 256
 
+/* The file of one topic, and how far it was read. */
+typedef struct topic_file {
+    const char *topic; /* lives with its partitions */
+    off_t at;          /* first byte that was not read */
+} topic_file;
+
 typedef struct source_file {
-    dlc_source base;            /* first member */
-    const char *path;           /* file or folder */
-    bool folder;                /* a file per topic */
-    int n;                      /* partitions assigned */
-    dlc_part *parts[PARTS_MAX]; /* these */
-    const char *topic;          /* whose file is open, NULL: none */
-    FILE *file;                 /* it */
-    char *room;                 /* lines of the batch in hand */
-    dl_line_note *notes;        /* headers of the batch, NULL: no room yet */
-    int notes_max;              /* places in it */
-    char *line;                 /* getline's buffer */
-    size_t line_size;           /* its size */
+    dlc_source base;             /* first member */
+    const char *path;            /* file or folder */
+    bool folder;                 /* a file per topic */
+    int n;                       /* partitions assigned */
+    dlc_part *parts[PARTS_MAX];  /* these */
+    topic_file files[PARTS_MAX]; /* of their topics */
+    int n_files;                 /* how many */
+    int reading;                 /* whose turn it is */
+    FILE *file;                  /* that one, NULL: not open */
+    char *room;                  /* lines of the batch in hand */
+    dl_line_note *notes;         /* headers of the batch, NULL: no room yet */
+    int notes_max;               /* places in it */
+    char *line;                  /* getline's buffer */
+    size_t line_size;            /* its size */
 } source_file;
 
 static const char *path_of(const source_file *s, const char *topic, char *text,
@@ -211,36 +219,60 @@ static dl_status file_assign(dlc_source *source, dlc_part *const *parts, int n,
                        PARTS_MAX);
     }
     shut(s);
-    s->topic = NULL;
     s->n = n;
+    s->n_files = s->reading = 0;
     for (int i = 0; i < n; i++) {
         s->parts[i] = parts[i];
+        if (s->n_files == 0 ||
+            strcmp(s->files[s->n_files - 1].topic, parts[i]->topic) != 0) {
+            s->files[s->n_files++] = (topic_file){parts[i]->topic, 0};
+        }
     }
     return DL_OK;
 }
 
-/* Open the file of the next assigned topic after the present one; false: all
- * were read.  A single file is read on and on. */
-static bool open_next(source_file *s)
+/* Open the file whose turn it is where it was left; false: it is not there. */
+static bool open_file(source_file *s)
 {
+    const topic_file *next = &s->files[s->reading];
     char text[1024];
-    int at = 0;
 
-    while (s->topic != NULL && at < s->n &&
-           strcmp(s->parts[at]->topic, s->topic) != 0) {
-        at++;
+    if (s->file == NULL) {
+        s->file = fopen(path_of(s, next->topic, text, sizeof text), "re");
+        if (s->file != NULL) {
+            (void)fseeko(s->file, next->at, SEEK_SET);
+        }
     }
-    while (s->topic != NULL && at < s->n &&
-           strcmp(s->parts[at]->topic, s->topic) == 0) {
-        at++;
+    return s->file != NULL;
+}
+
+/* Let the next file have its turn. */
+static void turn(source_file *s)
+{
+    if (s->n_files > 1) {
+        shut(s);
+        s->reading = (s->reading + 1) % s->n_files;
     }
-    if (at >= s->n) {
+}
+
+/* Set *LEN to the bytes of the next line of the file whose turn it is, in
+ * s->line; false: there is none yet. */
+static bool read_line(size_t *len, source_file *s)
+{
+    topic_file *from = &s->files[s->reading];
+    ssize_t n;
+
+    if (!open_file(s)) {
         return false;
     }
-    shut(s);
-    s->topic = s->parts[at]->topic;
-    s->file = fopen(path_of(s, s->topic, text, sizeof text), "re");
-    return s->file != NULL;
+    n = getline(&s->line, &s->line_size, s->file);
+    if (n <= 0 || s->line[n - 1] != '\n') {
+        clearerr(s->file);
+        (void)fseeko(s->file, from->at, SEEK_SET);
+        return false;
+    }
+    *len = (size_t)n;
+    return true;
 }
 
 /* Fill MSG, and NOTE if it has headers, from the line in s->line of N bytes,
@@ -260,7 +292,8 @@ static bool fill(dlc_message *msg, dl_line_note *note, source_file *s, size_t n,
         dlc_part *part = s->parts[i];
 
         if (part->partition == f.partition &&
-            strcmp(part->topic, s->topic) == 0 && f.offset >= part->next) {
+            strcmp(part->topic, s->files[s->reading].topic) == 0 &&
+            f.offset >= part->next) {
             *msg = (dlc_message){.part = part,
                                  .offset = f.offset,
                                  .time_us = f.time_ms * 1000,
@@ -293,30 +326,28 @@ static dl_status file_take(int *n, dlc_source *source, dlc_message *messages,
 {
     source_file *s = (source_file *)source;
     size_t used = 0;
+    int ended = 0;
     int out = 0;
 
     (void)err;
     need_notes(s, max);
-    while (out < max && (s->file != NULL || open_next(s))) {
-        off_t at = ftello(s->file);
-        ssize_t len = getline(&s->line, &s->line_size, s->file);
+    while (out < max && ended < s->n_files) {
+        size_t len;
 
-        if (len <= 0 || s->line[len - 1] != '\n') {
-            clearerr(s->file);
-            (void)fseeko(s->file, at, SEEK_SET);
-            if (!open_next(s)) {
-                break;
-            }
+        if (!read_line(&len, s)) {
+            ended++;
+            turn(s);
             continue;
         }
-        if ((size_t)len > ROOM - used) {
-            (void)fseeko(s->file, at, SEEK_SET);
+        ended = 0;
+        if (len > ROOM - used) {
+            (void)fseeko(s->file, s->files[s->reading].at, SEEK_SET);
             break;
         }
-        if (fill(&messages[out], &s->notes[out], s, (size_t)len,
-                 s->room + used)) {
+        s->files[s->reading].at += (off_t)len;
+        if (fill(&messages[out], &s->notes[out], s, len, s->room + used)) {
             out++;
-            used += (size_t)len;
+            used += len;
         }
     }
     *n = out;
