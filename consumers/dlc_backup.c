@@ -32,6 +32,9 @@
 #define WAIT_MS 60000
 #define LOOK_MS 20
 
+/* Where the models lie, below the lake's folder (MODEL.md). */
+#define MODELS "_models"
+
 /* Most bytes of backup.json. */
 #define ABOUT_MAX ((size_t)16 << 20)
 
@@ -368,6 +371,66 @@ static dl_status file_end(backup *b, const char *name, dl_status status,
     return sums_add(b, "", name, sum, err);
 }
 
+/* Copy the model NAME out of the folder DIR, through BLOCK. */
+static dl_status model_copy(backup *b, int dir, const char *name, char *block,
+                            dl_error *err)
+{
+    const char *to =
+        apr_pstrcat(b->pool, DLC_BACKUP_LAKE "/" MODELS "/", name, NULL);
+    dl_status status = DL_OK;
+    ssize_t n = 1;
+    int in = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (in < 0) {
+        return errno == ENOENT
+                   ? DL_OK
+                   : dl_fail(err, DL_IO, errno, "cannot open model %s", name);
+    }
+    status = file_begin(b, to, err);
+    if (status != DL_OK) {
+        close(in);
+        return status;
+    }
+    while (status == DL_OK && n != 0) {
+        n = read(in, block, DLC_BACKUP_BLOCK);
+        if (n > 0) {
+            status = write_all(b, block, (size_t)n, err);
+        }
+        else if (n < 0 && errno != EINTR) {
+            status = dl_fail(err, DL_IO, errno, "cannot read model %s", name);
+        }
+    }
+    close(in);
+    return file_end(b, to, status, err);
+}
+
+/* Copy the models: after the snapshot, so that each model of its rows is
+ * there.  A name that begins with a dot is one being made. */
+static dl_status models_copy(backup *b, dl_error *err)
+{
+    const char *from =
+        apr_pstrcat(b->pool, b->job->cfg->lake.path, "/" MODELS, NULL);
+    char *block = apr_palloc(b->pool, DLC_BACKUP_BLOCK);
+    dl_status status = DL_OK;
+    const struct dirent *entry;
+    DIR *listed = opendir(from);
+
+    if (listed == NULL) {
+        return errno == ENOENT
+                   ? DL_OK
+                   : dl_fail(err, DL_IO, errno, "cannot list %s", from);
+    }
+    status = folder_make(below(b, DLC_BACKUP_LAKE "/" MODELS), err);
+    while (status == DL_OK &&
+           (entry = readdir(listed)) != NULL) { /* NOLINT: DIR is ours */
+        if (entry->d_name[0] != '.') {
+            status = model_copy(b, dirfd(listed), entry->d_name, block, err);
+        }
+    }
+    closedir(listed);
+    return status;
+}
+
 static dl_status tables_dump(backup *b, dl_error *err)
 {
     const dl_wh_dump_sink sink = {.take = write_all, .context = b};
@@ -525,6 +588,7 @@ dl_status dlc_backup_make(dlc_backup_done *done, const dlc_backup_job *job,
     DL_TRY(sums_begin(&b, err));
     DL_TRY(moment(&b, err));
     DL_TRY(lake_copy(&b, err));
+    DL_TRY(models_copy(&b, err));
     DL_TRY(tables_dump(&b, err));
     DL_TRY(about_write(&b, err));
     DL_TRY(sums_end(&b, err));

@@ -35,6 +35,9 @@
 /* Where the lake's files wait, below the lake's folder; no dataset's name. */
 #define WAITING ".restore"
 
+/* Where the models lie, below it (MODEL.md). */
+#define MODELS "_models"
+
 #define ABOUT_MAX ((size_t)1 << 20)
 
 /* A restore under way. */
@@ -339,6 +342,9 @@ static dl_status lake_swap(const restore *r, dl_error *err)
             folder_make(apr_pstrcat(r->pool, r->root, "/", name, NULL), err));
         DL_TRY(
             place(r, apr_pstrcat(r->pool, DL_LAKE_META "/", name, NULL), err));
+    }
+    if (access(apr_pstrcat(r->pool, r->waiting, "/" MODELS, NULL), F_OK) == 0) {
+        DL_TRY(place(r, MODELS, err));
     }
     return remove_tree(r->waiting, err);
 }

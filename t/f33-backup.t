@@ -229,6 +229,8 @@ sub run_drill {
         ini     => { lake => { seal_age => '2s' } },
     );
     my $dir = "$stack->{dir}/backup";
+    make_path("$stack->{dir}/lake/_models");
+    spit("$stack->{dir}/lake/_models/fraud.current", 'a model');
     my $in  = produce_slowly($stack, \@messages, $FULL ? 60 : 14);
     wait_until('a third is stored', sub {
             ($stack->mariadb->value('SELECT COUNT(*) FROM transaction_record') // 0)
@@ -261,6 +263,7 @@ sub run_drill {
         [ lake_dump("$stack->{dir}/lake", $TOPIC) ], rows_of($stack));
     is_deeply($fault, no_faults(), 'lake and table are those of the vector');
     is(($stack->try_ctl('fsck'))[0], 0, 'fsck finds nothing');
+    is(slurp("$stack->{dir}/lake/_models/fraud.current"), 'a model', 'the models are there');
     is(($stack->try_ctl('token', 'alice'))[0], 0, 'the accounts are there');
 
     $stack->start_daemon($_) for qw(datalake-lake datalake-warehouse);
