@@ -80,7 +80,7 @@ sub index_json {
     my (@words) = @_;
     my ($status, $out) = $stack->try_ctl('index', @words, '--json');
     my $answer = eval { $json->decode($out) } // {};
-    return ($status, $answer->{datasets}[0] // {}, $answer->{problems}, $out);
+    return ($status, (grep { $_->{dataset} eq $TOPIC } @{ $answer->{datasets} // [] })[0] // {}, $answer->{problems}, $out);
 }
 
 # Every index is what building anew gives; fsck finds nothing.

@@ -197,9 +197,9 @@ subtest 'the operator does the same without httpd' => sub {
     like($out, qr/^$UUID  schedule +succeeded/m, '... is waited for');
     is(last_run('retention')->{trigger}, 'ctl', '... and recorded');
     my $list = JSON::PP::decode_json($stack->ctl(qw(--json schedule list)));
-    is_deeply([ map { $_->{name} } @$list ], [qw(compact reconcile retention)], 'schedules are listed');
-    is_deeply($list->[2], schedule('retention'), '... as the route does');
-    like($stack->ctl(qw(schedule list)), qr/^retention .* last \S+ Succeeded: 0 jobs removed$/m,
+    is_deeply([ map { $_->{name} } @$list ], [qw(compact inactive-accounts reconcile retention)], 'schedules are listed');
+    is_deeply($list->[3], schedule('retention'), '... as the route does');
+    like($stack->ctl(qw(schedule list)), qr/^retention .* last \S+ Succeeded: 0 days of the lake, 0 rows and 0 others removed$/m,
         '... for people, too');
     my $id = job();
     my $jobs = JSON::PP::decode_json($stack->ctl(qw(--json job list --kind hubeau --state queued)));

@@ -133,7 +133,8 @@ my %exists = map { ($_->[0] => $_->[1]) } $db->rows(
      WHERE table_schema = ?', $name
 );
 my @tables = grep { defined && $exists{$_} }
-  map { (JSON::PP->new->decode(slurp($_))->{table} // {})->{name} }
+  map { (($_->{table} // {})->{name}, map { $_->{table} } @{ $_->{children} // [] }) }
+  map { JSON::PP->new->decode(slurp($_)) }
   glob "$TOP/conf/datasets/*.json";
 my $may = promised(slurp("$TOP/sql/accounts.sql"), @tables);
 cmp_ok(scalar keys %exists, '>=', 20, 'there are tables and views');
