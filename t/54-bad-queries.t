@@ -6,6 +6,7 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use DataLake::Cursor qw(aged);
 use DataLake::Process qw(spit wait_until);
 use DataLake::Stack;
 
@@ -172,6 +173,29 @@ subtest 'tampered, foreign or old cursor; offset > 10000' => sub {
     my ($url) = $deep->{json}{detail} =~ m{(/api/data/\S+)};
     is($alice->get($url =~ s/\.$//r)->{status}, 200, 'detail has the URL with it');
     is(code($alice->get('/api/data/?page=2147483647&page_size=1000&sort=amount')), '400 use-cursor', 'however deep');
+};
+
+subtest 'a cursor older than 24 hours' => sub {
+    my %bound = (
+        '/api/data/?page_size=2'              => [ '/api/data/', 'transaction_log', 2, '', '', 'auto', 'false' ],
+        '/api/data/?page_size=1&payment_method=paypal' =>
+          [ '/api/data/', 'transaction_log', 1, '', '', 'auto', 'false', 'payment_method=paypal' ],
+        '/api/data/?page_size=2&sort=-amount' => [ '/api/data/', 'transaction_log', 2, '', '-amount', 'auto', 'false' ],
+        '/api/search/?q=paypal&limit=1'       => [ '/api/search/', 'paypal', '', '', 'false', 1 ],
+    );
+    for my $query (sort keys %bound) {
+        my ($route, @parameters) = @{ $bound{$query} };
+        my @of     = ($route, join "\x1f", @parameters);
+        my $cursor = $alice->get($query)->{json}{next_cursor};
+        my $now    = aged($stack, $cursor, @of, 0);
+        ok(defined $now, "$query: we can sign as the server does") or next;
+        my $next = $alice->get("$query&cursor=$cursor")->{json}{results};
+        is_deeply($alice->get("$query&cursor=" . aged($stack, $cursor, @of, 86_340))->{json}{results},
+            $next, '... a minute before its 24 hours are over it leads on');
+        is(code($alice->get("$query&cursor=" . aged($stack, $cursor, @of, $_->[0]))), '400 cursor-invalid', "... $_->[1]")
+          for [ 86_460, 'a minute after, it is cursor-invalid' ], [ 30 * 86_400, 'a month after, too' ],
+          [ -3600, 'and one of the future' ];
+    }
 };
 
 subtest 'NaN, Infinity, 1e400' => sub {
