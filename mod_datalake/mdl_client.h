@@ -1,7 +1,7 @@
 /* mdl_client.h - Whether the client is still there.
  *
  * httpd notices that a client is gone when it writes.  Who works long without
- * writing asks here, about once a megabyte.
+ * writing asks here, about once a megabyte or more often.
  *
  * Thread: the request's.
  *

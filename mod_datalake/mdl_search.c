@@ -16,8 +16,9 @@
 
 /* Bytes between two looks at the connection, bytes without a match that the
  * request reads before it is helped, and bytes it reads on when its page is
- * full. */
-#define LOOK_BYTES  UINT64_C(1048576)
+ * full.  The first is less than a unit has: helpers are ahead of the request,
+ * and all that is read for a client that is gone is to be less than 1 MB. */
+#define LOOK_BYTES  UINT64_C(131072)
 #define ALONE_BYTES UINT64_C(262144)
 #define AHEAD_BYTES UINT64_C(1048576)
 

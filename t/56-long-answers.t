@@ -165,13 +165,15 @@ subtest 'memory is flat whatever the length' => sub {
 
 # --- Clients ----------------------------------------------------------------------
 
-# A connection that has asked for PATH and reads nothing.
+# A connection that has asked for PATH and reads nothing; HELD: the request
+# leaves with the end of the connection, when that is closed.
 sub ask {
-    my ($path) = @_;
+    my ($path, $held) = @_;
     my $socket = IO::Socket::INET->new(Proto => 'tcp') or die "socket: $!\n";
     setsockopt $socket, SOL_SOCKET, SO_RCVBUF, 65536;
     connect $socket, Socket::pack_sockaddr_in($stack->httpd->{port}, Socket::INADDR_LOOPBACK())
       or die "connect: $!\n";
+    setsockopt $socket, Socket::IPPROTO_TCP(), Socket::TCP_CORK(), 1 if $held;
     print {$socket} "GET $path HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer "
       . "$token\r\n\r\n";
     $socket->flush;
@@ -202,6 +204,32 @@ subtest 'a client that leaves frees everything within a second' => sub {
     close $socket;
     wait_until('the request ends', sub { line_of('2032-01-01') }, 5);
     cmp_ok((line_of('2032-01-01'))[2], '<', $all / 3, 'also before a byte is sent: while columns are looked for');
+};
+
+# Bytes that the children have read, wherever these lay.
+sub read_bytes {
+    my $sum = 0;
+    $sum += (slurp("/proc/$_/io") // '') =~ /^rchar: (\d+)/m ? $1 : 0
+      for children_of($stack->httpd->{process}{pid});
+    return $sum;
+}
+
+subtest 'a search for a client that is gone reads a megabyte more at most' => sub {
+    my $size = length stored('transaction_log');
+    my $n    = 100;
+    for my $path ('/api/fulltext_search/zugzwangxq?limit=', '/api/search/?q=zugzwangxq&dataset=transaction_log&limit=') {
+        my $before = read_bytes();
+        is($alice->get($path . ++$n)->{status}, 200, "$path: who waits is answered");
+        cmp_ok(read_bytes() - $before, '>=', $size, '... from all lines');
+        for (1 .. 5) {
+            my $mark = 'limit=' . ++$n;
+            $before = read_bytes();
+            close ask($path . $n, 1);
+            wait_until('the request ends', sub { line_of($mark) }, 20);
+            my $read = read_bytes() - $before;
+            ok($read > 0 && $read <= 1_048_576, "who is gone costs $read bytes");
+        }
+    }
 };
 
 subtest 'who reads is waited for, who does not is cut off' => sub {
