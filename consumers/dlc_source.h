@@ -75,7 +75,9 @@ typedef struct dlc_source_calls {
      * TIMEOUT_MS for them; one with END set tells that its partition is read
      * up to OFFSET.  Messages of partitions not assigned are left out.
      * Their bytes live until release().
-     * DL_INTERNAL: the client is broken for good (fatal error). */
+     * DL_UNAVAILABLE: the client had a fatal error and is replaced by a new
+     * one, which reads nothing until assign() or the group says so.
+     * DL_INTERNAL: it is broken, and no new one can be made. */
     dl_status (*take)(int *n, dlc_source *source, dlc_message *messages,
                       int max, int timeout_ms, dl_error *err);
 

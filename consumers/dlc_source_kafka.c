@@ -9,6 +9,12 @@
  * may be away for minutes, the group must not wait for it.  What is read is
  * set by assign() alone.
  *
+ * A client that tells a fatal error is dead for good, though it goes on
+ * answering questions.  The broker's "fenced" is one, and needs no second
+ * member: librdkafka forgets its member id when a broker was away for longer
+ * than the session, and offsets we had told before then reach the broker
+ * without it.  So a dead client is replaced by a new one, which joins again.
+ *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_log.h"
 #include "dl_time.h"
@@ -36,7 +42,11 @@ typedef struct route {
 
 typedef struct source_kafka {
     dlc_source base;            /* first member */
-    rd_kafka_t *rk;             /* the consumer */
+    const dl_config *cfg;       /* where the settings come from */
+    dlc_source_options options; /* what the program wants */
+    int n_topics;               /* topics subscribed to */
+    const char **topics;        /* their names */
+    rd_kafka_t *rk;             /* the consumer, NULL: none could be made */
     dlc_nudge *nudge;           /* keeps the fetching awake, or NULL */
     rd_kafka_queue_t *queue;    /* its only queue */
     rd_kafka_message_t **taken; /* batch in hand */
@@ -46,9 +56,11 @@ typedef struct source_kafka {
     route *routes;              /* by order of assignment */
     int last;                   /* route of the last message */
     const char *cluster;        /* id, NULL until learned */
-    bool fatal;                 /* the client is broken for good */
+    bool fatal;                 /* the client is dead */
     dl_error err;               /* why */
     apr_pool_t *pool;           /* lives as long as the source */
+    apr_pool_t *client_pool;    /* lives as long as the client */
+    apr_pool_t *topics_pool;    /* lives as long as a subscription */
     apr_pool_t *routes_pool;    /* lives as long as an assignment */
 } source_kafka;
 
@@ -187,6 +199,31 @@ static void lay_routes(source_kafka *s, dlc_part *const *parts, int n)
     }
 }
 
+/* The client is dead: keep why. */
+static void note_fatal(source_kafka *s, rd_kafka_t *rk)
+{
+    char text[256] = "";
+
+    (void)rd_kafka_fatal_error(rk, text, sizeof text);
+    (void)dl_fail(&s->err, DL_UNAVAILABLE, 0, "the Kafka client gave up: %s",
+                  text);
+    s->fatal = true;
+}
+
+/* The client refused a call with CODE; a dead one is away until take() has
+ * replaced it. */
+static dl_status refused(source_kafka *s, rd_kafka_resp_err_t code,
+                         const char *what, dl_error *err)
+{
+    dl_status status = dlc_kafka_fail(err, code, "%s", what);
+
+    if (code == RD_KAFKA_RESP_ERR__FATAL) {
+        note_fatal(s, s->rk);
+        return DL_UNAVAILABLE;
+    }
+    return status;
+}
+
 static dl_status kafka_assign(dlc_source *source, dlc_part *const *parts, int n,
                               dl_error *err)
 {
@@ -205,7 +242,7 @@ static dl_status kafka_assign(dlc_source *source, dlc_part *const *parts, int n,
     dlc_nudge_assign(s->nudge, list);
     rd_kafka_topic_partition_list_destroy(list);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return dlc_kafka_fail(err, code, "cannot assign %d partitions", n);
+        return refused(s, code, "cannot assign partitions", err);
     }
     return DL_OK;
 }
@@ -243,36 +280,45 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     source_kafka *s = opaque;
-    char text[256];
 
     if (code == RD_KAFKA_RESP_ERR__FATAL) {
-        rd_kafka_resp_err_t cause = rd_kafka_fatal_error(rk, text, sizeof text);
-
-        s->fatal = true;
-        (void)dlc_kafka_fail(&s->err, cause, "%s", text);
+        note_fatal(s, rk);
         return;
     }
     dl_log(DL_LOG_DEBUG, "DL0723 kafka: %s", reason);
+}
+
+/* Join the group for the topics that s->topics names. */
+static dl_status join(source_kafka *s, dl_error *err)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(s->n_topics);
+    rd_kafka_resp_err_t code;
+
+    for (int i = 0; i < s->n_topics; i++) {
+        rd_kafka_topic_partition_list_add(list, s->topics[i],
+                                          RD_KAFKA_PARTITION_UA);
+    }
+    code = rd_kafka_subscribe(s->rk, list);
+    rd_kafka_topic_partition_list_destroy(list);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return refused(s, code, "cannot join the group", err);
+    }
+    return DL_OK;
 }
 
 static dl_status kafka_subscribe(dlc_source *source, const char *const *topics,
                                  int n, dl_error *err)
 {
     source_kafka *s = (source_kafka *)source;
-    rd_kafka_topic_partition_list_t *list =
-        rd_kafka_topic_partition_list_new(n);
-    rd_kafka_resp_err_t code;
 
+    apr_pool_clear(s->topics_pool);
+    s->topics = apr_palloc(s->topics_pool, (size_t)(n + 1) * sizeof *s->topics);
+    s->n_topics = n;
     for (int i = 0; i < n; i++) {
-        rd_kafka_topic_partition_list_add(list, topics[i],
-                                          RD_KAFKA_PARTITION_UA);
+        s->topics[i] = apr_pstrdup(s->topics_pool, topics[i]);
     }
-    code = rd_kafka_subscribe(s->rk, list);
-    rd_kafka_topic_partition_list_destroy(list);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        return dlc_kafka_fail(err, code, "cannot join the group");
-    }
-    return DL_OK;
+    return join(s, err);
 }
 
 /* Return the partition the message M belongs to, NULL: not assigned. */
@@ -313,58 +359,16 @@ static bool judge_error(dlc_message *out, source_kafka *s,
         s->base.events->out_of_range(s->base.context, part);
         return false;
     }
-    if (m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
+    if (m->err == RD_KAFKA_RESP_ERR__FATAL) {
+        note_fatal(s, s->rk);
+    }
+    else if (m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED) {
         dl_log(DL_LOG_WARNING, "DL0724 kafka: %s", rd_kafka_message_errstr(m));
     }
     else if (m->err != RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         dl_log(DL_LOG_DEBUG, "DL0725 kafka: %s", rd_kafka_message_errstr(m));
     }
     return false;
-}
-
-static dl_status kafka_take(int *n, dlc_source *source, dlc_message *messages,
-                            int max, int timeout_ms, dl_error *err)
-{
-    source_kafka *s = (source_kafka *)source;
-    int out = 0;
-
-    if (s->taken_max < max) {
-        s->taken = apr_palloc(s->pool, (size_t)max * sizeof *s->taken);
-        s->taken_max = max;
-    }
-    s->n_taken = rd_kafka_consume_batch_queue(s->queue, timeout_ms, s->taken,
-                                              (size_t)max);
-    s->n_taken = s->n_taken < 0 ? 0 : s->n_taken;
-    if (s->n_taken == max) {
-        dlc_nudge_busy(s->nudge);
-    }
-    for (ssize_t i = 0; i < s->n_taken; i++) {
-        const rd_kafka_message_t *m = s->taken[i];
-        dlc_part *part = part_of(s, m);
-
-        if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
-            out += judge_error(&messages[out], s, m, part) ? 1 : 0;
-        }
-        else if (part != NULL) {
-            int64_t time_ms = rd_kafka_message_timestamp(m, NULL);
-
-            messages[out++] = (dlc_message){
-                .part = part,
-                .offset = m->offset,
-                .time_us = time_ms < 0 ? DL_TIME_NONE : time_ms * 1000,
-                .payload = m->payload,
-                .len = m->len,
-                .key = m->key,
-                .key_len = m->key_len,
-                .native = s->taken[i]};
-        }
-    }
-    *n = out;
-    if (s->fatal) {
-        *err = s->err;
-        return DL_INTERNAL;
-    }
-    return DL_OK;
 }
 
 static void kafka_release(dlc_source *source)
@@ -398,19 +402,10 @@ static void kafka_close(dlc_source *source)
 {
     source_kafka *s = (source_kafka *)source;
 
-    (void)rd_kafka_consumer_close(s->rk);
+    if (s->rk != NULL) {
+        (void)rd_kafka_consumer_close(s->rk);
+    }
 }
-
-static const dlc_source_calls kafka_calls = {.cluster = kafka_cluster,
-                                             .partitions = kafka_partitions,
-                                             .watermarks = kafka_watermarks,
-                                             .end = kafka_end,
-                                             .assign = kafka_assign,
-                                             .subscribe = kafka_subscribe,
-                                             .take = kafka_take,
-                                             .release = kafka_release,
-                                             .show = kafka_show,
-                                             .close = kafka_close};
 
 static apr_status_t close_queue(void *data)
 {
@@ -473,28 +468,113 @@ static dl_status conf_create(rd_kafka_conf_t **conf, const dl_config *cfg,
     return dlc_kafka_conf_create(conf, cfg, client, settings, err);
 }
 
+/* Make the client, its queue and its nudge, in s->client_pool. */
+static dl_status open_client(source_kafka *s, dl_error *err)
+{
+    rd_kafka_conf_t *conf;
+
+    DL_TRY(conf_create(&conf, s->cfg, &s->options, err, s->client_pool));
+    rd_kafka_conf_set_opaque(conf, s);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    if (s->options.group) {
+        rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
+    }
+    DL_TRY(
+        dlc_kafka_open(&s->rk, RD_KAFKA_CONSUMER, conf, err, s->client_pool));
+    (void)rd_kafka_poll_set_consumer(s->rk);
+    s->queue = rd_kafka_queue_get_consumer(s->rk);
+    apr_pool_cleanup_register(s->client_pool, s->queue, close_queue,
+                              apr_pool_cleanup_null);
+    return dlc_nudge_create(&s->nudge, s->rk, err, s->client_pool);
+}
+
+/* Put a new client in the place of the dead one; it begins with nothing
+ * assigned.  DL_UNAVAILABLE: done, ERR tells why the old one died. */
+static dl_status replace_client(source_kafka *s, dl_error *err)
+{
+    kafka_release(&s->base);
+    if (s->n_topics > 0) {
+        s->base.events->taken(s->base.context, true);
+    }
+    lay_routes(s, NULL, 0);
+    apr_pool_clear(s->client_pool);
+    s->rk = NULL;
+    s->nudge = NULL;
+    s->fatal = false;
+    if (open_client(s, err) != DL_OK ||
+        (s->n_topics > 0 && join(s, err) != DL_OK)) {
+        return DL_INTERNAL;
+    }
+    *err = s->err;
+    return DL_UNAVAILABLE;
+}
+
+static dl_status kafka_take(int *n, dlc_source *source, dlc_message *messages,
+                            int max, int timeout_ms, dl_error *err)
+{
+    source_kafka *s = (source_kafka *)source;
+    int out = 0;
+
+    if (s->taken_max < max) {
+        s->taken = apr_palloc(s->pool, (size_t)max * sizeof *s->taken);
+        s->taken_max = max;
+    }
+    s->n_taken = rd_kafka_consume_batch_queue(s->queue, timeout_ms, s->taken,
+                                              (size_t)max);
+    s->n_taken = s->n_taken < 0 ? 0 : s->n_taken;
+    if (s->n_taken == max) {
+        dlc_nudge_busy(s->nudge);
+    }
+    for (ssize_t i = 0; i < s->n_taken; i++) {
+        const rd_kafka_message_t *m = s->taken[i];
+        dlc_part *part = part_of(s, m);
+
+        if (m->err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            out += judge_error(&messages[out], s, m, part) ? 1 : 0;
+        }
+        else if (part != NULL) {
+            int64_t time_ms = rd_kafka_message_timestamp(m, NULL);
+
+            messages[out++] = (dlc_message){
+                .part = part,
+                .offset = m->offset,
+                .time_us = time_ms < 0 ? DL_TIME_NONE : time_ms * 1000,
+                .payload = m->payload,
+                .len = m->len,
+                .key = m->key,
+                .key_len = m->key_len,
+                .native = s->taken[i]};
+        }
+    }
+    *n = s->fatal ? 0 : out;
+    return s->fatal ? replace_client(s, err) : DL_OK;
+}
+
+static const dlc_source_calls kafka_calls = {.cluster = kafka_cluster,
+                                             .partitions = kafka_partitions,
+                                             .watermarks = kafka_watermarks,
+                                             .end = kafka_end,
+                                             .assign = kafka_assign,
+                                             .subscribe = kafka_subscribe,
+                                             .take = kafka_take,
+                                             .release = kafka_release,
+                                             .show = kafka_show,
+                                             .close = kafka_close};
+
 static dl_status source_kafka_create(dlc_source **source, const dl_config *cfg,
                                      const dlc_source_options *options,
                                      dl_error *err, apr_pool_t *pool)
 {
     source_kafka *s = apr_pcalloc(pool, sizeof *s);
-    rd_kafka_conf_t *conf;
 
     s->base.calls = &kafka_calls;
+    s->cfg = cfg;
+    s->options = *options;
     s->pool = pool;
     apr_pool_create(&s->routes_pool, pool);
-    DL_TRY(conf_create(&conf, cfg, options, err, pool));
-    rd_kafka_conf_set_opaque(conf, s);
-    rd_kafka_conf_set_error_cb(conf, on_error);
-    if (options->group) {
-        rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
-    }
-    DL_TRY(dlc_kafka_open(&s->rk, RD_KAFKA_CONSUMER, conf, err, pool));
-    (void)rd_kafka_poll_set_consumer(s->rk);
-    s->queue = rd_kafka_queue_get_consumer(s->rk);
-    apr_pool_cleanup_register(pool, s->queue, close_queue,
-                              apr_pool_cleanup_null);
-    DL_TRY(dlc_nudge_create(&s->nudge, s->rk, err, pool));
+    apr_pool_create(&s->topics_pool, pool);
+    apr_pool_create(&s->client_pool, pool);
+    DL_TRY(open_client(s, err));
     *source = &s->base;
     return DL_OK;
 }
