@@ -74,8 +74,8 @@ DL_MUSTCHECK dl_status dl_lake_index_grow(uint64_t *bytes,
 /* Check idx/UID.index (or .grow) of the part of JOB against the part, all of
  * it: every checksum, the block table against bytes and lines of the part, and,
  * when its columns and block size are those of JOB, every byte against what
- * building anew gives.  *REBUILT: that was so.  DL_NOT_FOUND: there is
- * none; DL_CORRUPT with what and where; DL_UNSUPPORTED: another format or
+ * building anew gives.  *REBUILT: that was so.  A .grow may end in what a
+ * crash left.  DL_NOT_FOUND: there is none; DL_CORRUPT with what and where; DL_UNSUPPORTED: another format or
  * folding; DL_BUSY as above. */
 DL_MUSTCHECK dl_status dl_lake_index_verify(bool *rebuilt,
                                             const dl_lake_index_job *job,

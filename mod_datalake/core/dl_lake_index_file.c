@@ -282,6 +282,65 @@ static dl_status add_segment(dl_lake_index *index, uint64_t uid, dl_error *err,
     return DL_OK;
 }
 
+/* Whether a header of a segment of the part UID is at DATA; *SIZE: the bytes of
+ * that segment, *AT: those of the part before it. */
+static bool is_header(uint64_t *size, uint64_t *at, const uint8_t *data,
+                      uint64_t uid)
+{
+    dl_lake_in in = dl_lake_in_make(data, DL_LAKE_INDEX_HEADER);
+    bool magic = dl_lake_get_u32(&in) == DL_LAKE_INDEX_MAGIC;
+
+    dl_lake_get_u32(&in); /* version and width */
+    if (!magic || dl_lake_get_u64(&in) != uid) {
+        return false;
+    }
+    *at = dl_lake_get_u64(&in);
+    in.p = data + 48;
+    *size = dl_lake_get_u64(&in);
+    in.p = data + DL_LAKE_INDEX_HEADER - 4;
+    return dl_lake_get_u32(&in) == dl_crc32c(0, data, DL_LAKE_INDEX_HEADER - 4);
+}
+
+/* Whether DATA is what was a header of the part UID: it has the first word or
+ * the uid of one, and something for a checksum. */
+static bool was_header(const uint8_t *data, uint64_t uid)
+{
+    dl_lake_in in = dl_lake_in_make(data, DL_LAKE_INDEX_HEADER);
+    bool magic = dl_lake_get_u32(&in) == DL_LAKE_INDEX_MAGIC;
+
+    dl_lake_get_u32(&in);
+    magic = dl_lake_get_u64(&in) == uid || magic;
+    in.p = data + DL_LAKE_INDEX_HEADER - 4;
+    return magic && dl_lake_get_u32(&in) != 0;
+}
+
+bool dl_lake_index_torn(const dl_lake_index *index, uint64_t uid)
+{
+    const dl_lake_index_segment *last =
+        index->n > 0 ? &index->segments[index->n - 1] : NULL;
+    uint64_t left = index->size - index->used;
+    const uint8_t *data = index->map + index->used;
+    uint64_t size;
+    uint64_t at;
+
+    if (index->map == NULL || left < DL_LAKE_INDEX_HEADER) {
+        return true;
+    }
+    if (is_header(&size, &at, data, uid)) {
+        /* One that does not follow was written over in part. */
+        return size > left || at != (last != NULL ? last->at + last->bytes : 0);
+    }
+    if (was_header(data, uid)) {
+        return false;
+    }
+    for (uint64_t i = 1; i + DL_LAKE_INDEX_HEADER <= left; i++) {
+        if (is_header(&size, &at, data + i, uid)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 dl_status dl_lake_index_read(dl_lake_index *index, uint64_t uid, dl_error *err,
                              apr_pool_t *result_pool)
 {
@@ -320,11 +379,10 @@ dl_status dl_lake_index_load(dl_lake_index **index,
     dl_lake_index_name(name, place->uid, place->suffix);
     apr_snprintf(path, sizeof path, DL_LAKE_IDX "/%s", name);
     DL_TRY(dl_lake_file_open(&fd, place->io, place->meta, path, O_RDONLY, err));
+    *index = made;
     apr_pool_cleanup_register(result_pool, made, unmap, apr_pool_cleanup_null);
     status = map_file(made, place->io, fd, err);
     place->io->close(fd);
     DL_TRY(status);
-    DL_TRY(dl_lake_index_read(made, place->uid, err, result_pool));
-    *index = made;
-    return DL_OK;
+    return dl_lake_index_read(made, place->uid, err, result_pool);
 }

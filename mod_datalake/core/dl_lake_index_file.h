@@ -70,7 +70,8 @@ typedef struct dl_lake_index_place {
 } dl_lake_index_place;
 
 /* Set *INDEX to the file at PLACE, as far as it is right; it lives in
- * RESULT_POOL.  Fails as dl_lake_index_open. */
+ * RESULT_POOL.  Fails as dl_lake_index_open; *INDEX is set then, too, once
+ * there is a file, and has no segment. */
 DL_MUSTCHECK dl_status dl_lake_index_load(dl_lake_index **index,
                                           const dl_lake_index_place *place,
                                           dl_error *err,
@@ -81,6 +82,11 @@ DL_MUSTCHECK dl_status dl_lake_index_load(dl_lake_index **index,
 DL_MUSTCHECK dl_status dl_lake_index_read(dl_lake_index *index, uint64_t uid,
                                           dl_error *err,
                                           apr_pool_t *result_pool);
+
+/* Whether what is behind the last right segment of INDEX, which is of the part
+ * UID, is the end that a crash leaves of a file that grows, or nothing; false:
+ * it is damaged. */
+bool dl_lake_index_torn(const dl_lake_index *index, uint64_t uid);
 
 /* Return the bytes of a row over N blocks, and set *UNIT to how many rows have
  * one crc. */

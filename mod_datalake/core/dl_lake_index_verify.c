@@ -202,6 +202,11 @@ static dl_status check_index(bool *rebuilt, check *c, bool grows, dl_error *err,
                    last->crc != c->job->part->crc)) {
         return dl_fail(err, DL_CORRUPT, 0, "it does not end with the part");
     }
+    if (grows && !dl_lake_index_torn(index, c->job->part->uid)) {
+        return dl_fail(err, DL_CORRUPT, 0,
+                       "the segment at %" PRIu64 " of the index is damaged",
+                       index->used);
+    }
     for (int i = 0; i < index->n; i++) {
         DL_TRY(check_segment(&index->segments[i], err));
     }
@@ -224,7 +229,7 @@ dl_status dl_lake_index_verify(bool *rebuilt, const dl_lake_index_job *job,
                                  .uid = job->part->uid,
                                  .suffix = "index"};
     check c = {.job = job};
-    dl_lake_index *index;
+    dl_lake_index *index = NULL;
     dl_status status;
     apr_pool_t *own;
 
@@ -234,6 +239,10 @@ dl_status dl_lake_index_verify(bool *rebuilt, const dl_lake_index_job *job,
     if (status == DL_NOT_FOUND) {
         place.suffix = "grow";
         status = dl_lake_index_load(&index, &place, err, own);
+        if (status == DL_CORRUPT && dl_lake_index_torn(index, place.uid)) {
+            status =
+                dl_fail(err, DL_NOT_FOUND, 0, "a crash left its beginning");
+        }
     }
     if (status == DL_OK) {
         c.index = index;

@@ -216,6 +216,70 @@ static void test_grow(void)
     free(now);
 }
 
+/* What checking says of the LEN bytes at BYTES as the .grow. */
+static const char *verify_as(const char *bytes, size_t len)
+{
+    int fd = open_file("grow", O_RDWR | O_TRUNC);
+
+    bool whole = write(fd, bytes, len) == (ssize_t)len;
+
+    close(fd);
+    return whole ? verify() : "not written";
+}
+
+/* Bytes of the first segment of the .grow at BYTES. */
+static size_t first_size(const char *bytes)
+{
+    uint64_t size;
+
+    memcpy(&size, bytes + 48, sizeof size);
+    return (size_t)size;
+}
+
+/* An end that a crash left is none; damage is told, wherever it is. */
+static void test_grow_torn(void)
+{
+    static const char zeros[300];
+    size_t len;
+    char *bytes = bytes_of(&len, "grow");
+    size_t second = first_size(bytes);
+    size_t third = second + first_size(bytes + second);
+    int missed = 0;
+
+    ok(third < len, "given a .grow of three segments or more");
+    is_str(verify_as(bytes, third + 5), "as built", "... a torn header");
+    is_str(verify_as(bytes, third + 128), "as built", "... a header alone");
+    is_str(verify_as(bytes, len - 1), "as built", "... all but a byte");
+    is_str(verify_as(bytes, 0), dl_status_name(DL_NOT_FOUND),
+           "an empty one is as none");
+    is_str(verify_as(bytes, 127), dl_status_name(DL_NOT_FOUND),
+           "... so is the beginning of a header");
+    is_str(verify_as(bytes, second - 1), dl_status_name(DL_NOT_FOUND),
+           "... and that of a segment");
+    is_str(verify_as(zeros, sizeof zeros), dl_status_name(DL_NOT_FOUND),
+           "... and what was not written");
+    for (size_t i = 0; i < 128 + 12; i++) {
+        bytes[second + i] ^= 16;
+        missed += strcmp(verify_as(bytes, len), "corrupt") != 0;
+        missed += strcmp(verify_as(bytes, third), "corrupt") != 0;
+        bytes[second + i] ^= 16;
+    }
+    is_int(missed, 0,
+           "a flipped bit of a header is found, in the middle and "
+           "in the last one");
+    bytes[5] ^= 16;
+    is_str(verify_as(bytes, second), "corrupt", "... and of the only one");
+    bytes[5] ^= 16;
+    memset(bytes + second, 0, 128);
+    is_str(verify_as(bytes, len), "corrupt",
+           "a header that is lost in the middle is damage");
+    memset(bytes + second, 'x', 128);
+    is_str(verify_as(bytes, len), "corrupt", "... or is something else");
+    is_str(verify_as(bytes, third), "as built",
+           "... but at the end it is what a crash left");
+    free(bytes);
+}
+
 /* A .grow that cannot be used is begun anew. */
 static void test_grow_anew(void)
 {
@@ -332,6 +396,7 @@ int main(void)
     index_begin(&f);
     begin(&f);
     test_grow();
+    test_grow_torn();
     test_grow_anew();
     test_make();
     test_flips(true);
