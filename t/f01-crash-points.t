@@ -59,13 +59,13 @@ sub write_source {
 }
 
 # The crash points that the sources of the lake have; those of indexes are met
-# by 54-index.t.
+# by 54-index.t, those of removing days by 66-retention.t.
 sub crash_labels {
     my %label;
     for my $file (glob "$TOP/mod_datalake/core/dl_lake_*.c") {
         $label{$_} = 1 for slurp($file) =~ /DL_LAKE_CRASH\("([^"]+)"\)/g;
     }
-    return sort grep { !/^index-/ } keys %label;
+    return sort grep { !/^(?:index|retire)-/ } keys %label;
 }
 
 sub lake_dir { return "$stack->{dir}/lake"; }
@@ -200,7 +200,7 @@ sub test_warehouse {
                     'SELECT COUNT(*) FROM sink_offset w LEFT JOIN sink_offset r'
                       . " ON r.sink = 'rollup' AND r.topic = w.topic AND"
                       . ' r.`partition` = w.`partition` WHERE w.sink ='
-                      . " 'warehouse' AND (r.next_offset IS NULL OR"
+                      . " 'warehouse' AND w.topic = '$TOPIC' AND (r.next_offset IS NULL OR"
                       . ' r.next_offset < w.next_offset)');
                 return $behind == 0;
             },
