@@ -3,6 +3,9 @@
 # evaluator of its own, while a producer sends, parts are sealed, days
 # compacted and made cold, indexes built, dropped and damaged, and the daemon is killed.
 #
+# Of ten requests two are about another dataset with the same records, which has
+# no declaration.
+#
 # DL_REQUESTS says how many requests (2000; S: the same over 300 MB).
 # --self-test: the judge finds every kind of planted damage.
 # SPDX-License-Identifier: Apache-2.0
@@ -35,7 +38,15 @@ my $records = DataLake::LiveRecords->new(
     days  => full_size() ? 4 : 2,
     long  => full_size() ? 0.5 : 0.2,
 );
-my $judge = DataLake::LiveJudge->new(records => $records);
+my %judge = map { $_ => DataLake::LiveJudge->new(records => $records) } qw(transaction_log plain_log);
+
+# What the request is about: a dataset, and who judges and asks.
+my ($dataset, $judge, $asker) = ('transaction_log', $judge{transaction_log});
+
+sub declared { return $dataset eq 'transaction_log'; }
+
+# What a query says for that; nothing when it is meant anyway.
+sub about { my ($name) = @_; return declared() ? '' : "&$name=$dataset"; }
 
 # --- What is asked ----------------------------------------------------------------
 
@@ -150,7 +161,9 @@ sub canonical {
 
 # --- The stack ------------------------------------------------------------------------
 
-my ($stack, $alice, $feeder, $source, @ends);
+my ($stack, %asker, $feeder, $source, @ends);
+
+sub turn_to { ($dataset, $judge, $asker) = ($_[0], $judge{ $_[0] }, $asker{ $_[0] }); return; }
 
 # Whether datalakectl knows indexes.
 my $has_index;
@@ -163,11 +176,13 @@ sub start_feeder {
     my $pid = fork // die "fork: $!";
     return $pid if $pid;
     close $feeder;
-    open my $out, '>>:raw', $source or POSIX::_exit(1);
+    my @out = map { open my $out, '>>:raw', "$source/$_" or POSIX::_exit(1); $out } sort keys %judge;
     my $n = $FIRST;
     while (sysread $read, my $byte, 1) {
         my $target = min($n + int(rand() + $EACH), scalar $records->all);
-        syswrite $out, source_line($n++) while $n < $target;
+        for (; $n < $target; $n++) {
+            syswrite $_, source_line($n) for @out;
+        }
         sleep rand 0.01;
     }
     POSIX::_exit(0);
@@ -181,7 +196,7 @@ sub source_line {
 
 # How many records have been produced.
 sub produced {
-    my $size = -s $source;
+    my $size = -s "$source/$dataset";
     my ($low, $high) = (0, scalar @ends);
     while ($low < $high) {
         my $middle = int(($low + $high) / 2);
@@ -190,15 +205,15 @@ sub produced {
     return $low;
 }
 
-my $known = 0;
+my %known = map { $_ => 0 } keys %judge;
 
 # Ask how many records there are: from now on no answer may know fewer.
 sub look {
-    my $count = count_of($alice->get('/api/data/?page_size=1'));
+    my $count = count_of($asker->get('/api/data/?page_size=1' . about('resource')));
     my $most  = produced();
-    die "the lake has $count records, had $known; $most were produced\n"
-      if $count < $known || $count > $most;
-    return $known = $count;
+    die "the lake has $count records, had $known{$dataset}; $most were produced\n"
+      if $count < $known{$dataset} || $count > $most;
+    return $known{$dataset} = $count;
 }
 
 # The count that ANSWER begins with, undef: none.
@@ -207,7 +222,7 @@ sub count_of { return $_[0]{body} =~ /^\{"count":(\d+)/ ? $1 : undef; }
 # GET the URL; dies unless it is 200.
 sub ask {
     my ($url) = @_;
-    my $answer = $alice->get($url);
+    my $answer = $asker->get($url);
     die "$answer->{status} for $url: $answer->{body}\n" if $answer->{status} != 200;
     return $answer;
 }
@@ -233,13 +248,14 @@ sub pages {
 # A size of pages that needs no more than some twelve of them.
 sub page_size {
     my ($of) = @_;
-    my $n = 8 * grep { $of->($records->at(8 * $_)) } 0 .. $known / 8 - 1;
+    my $n = 8 * grep { $of->($records->at(8 * $_)) } 0 .. $known{$dataset} / 8 - 1;
     return min(1000, max(int($n / 12) + 1, any(3, 7, 50, 1000)));
 }
 
 # Some filters: (text of the query, which records match).
 sub filters {
     my %seen;
+    return ('', sub { 1 }) if !declared();
     my @filters = grep { !$seen{ $_->{key} }++ } map { filter() } 1 .. any(0, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3);
     my @tests = map { $records->matcher($_) } @filters;
     return (join('&', map { $_->{text} } @filters),
@@ -248,10 +264,10 @@ sub filters {
 
 sub meta_of {
     my ($record) = @_;
-    return sprintf '{"topic":"transaction_log","partition":0,"offset":%d,"timestamp":"%s",'
-      . '"resource":"transaction_log/%s.json","line":%d}', $record->{n},
+    return sprintf '{"topic":"%s","partition":0,"offset":%d,"timestamp":"%s",'
+      . '"resource":"%s/%s.json","line":%d}', $dataset, $record->{n},
       strftime('%Y-%m-%dT%H:%M:%S', gmtime 1_779_400_000 + $record->{n} / 1000)
-      . sprintf('.%03d000Z', $record->{n} % 1000), $record->{day}, $record->{line_number};
+      . sprintf('.%03d000Z', $record->{n} % 1000), $dataset, $record->{day}, $record->{line_number};
 }
 
 # How a list is asked for and what a record becomes: (query, form of a record,
@@ -282,14 +298,14 @@ sub shape {
 sub ask_data {
     my ($query, $of)   = filters();
     my ($more, $form, $read) = shape();
-    my $sort = rand() < 0.2 ? [ any(grep { $_ ne 'discount_code' } sort keys %TYPE), any(1, -1) ] : undef;
+    my $sort = declared() && rand() < 0.2 ? [ any(grep { $_ ne 'discount_code' } sort keys %TYPE), any(1, -1) ] : undef;
     my $day  = rand() < 0.2 ? any(sort keys %{ $records->{day} }) : undef;
     my $in   = defined $day ? sub { $_[0]{day} eq $day && $of->($_[0]) } : $of;
     my @parts = grep { $_ ne '' } $query, $more, any('count=exact', 'count=auto', 'count=none', 'count=exact'),
       $sort ? 'sort=' . ($sort->[1] < 0 ? '-' : '') . $sort->[0] : '',
-      defined $day ? "resource=transaction_log/$day.json" : '', 'page_size=' . page_size($in);
+      defined $day ? "resource=$dataset/$day.json" : declared() ? '' : "resource=$dataset", 'page_size=' . page_size($in);
     my $url = '/api/data/?' . join '&', @parts;
-    my $least = $known;
+    my $least = $known{$dataset};
     my ($items, $count, $most) = pages($url, $read);
     my $wrong = $judge->list(items => $items, of => $in, form => $form, least => $least, most => $most,
         count => $count, sort => $sort);
@@ -299,8 +315,8 @@ sub ask_data {
 sub ask_page {
     my ($query, $of) = filters();
     my ($size, $page) = (any(3, 10, 100), 1 + int rand 5);
-    my $url    = join '&', grep { $_ ne '' } "/api/data/?page_size=$size&page=$page&count=exact", $query;
-    my $least  = $known;
+    my $url    = join '&', grep { $_ ne '' } "/api/data/?page_size=$size&page=$page&count=exact" . about('resource'), $query;
+    my $least  = $known{$dataset};
     my $answer = ask($url);
     my $wrong  = $judge->list(
         items => [ elements($answer->{body}, qr/^\{.*?"results":/s) ],
@@ -314,8 +330,8 @@ sub ask_text {
     my $text   = wanted();
     my $folded = fold($text);
     my $of     = sub { index($_[0]{folded}, $folded) >= 0 };
-    my $url    = '/api/fulltext_search/' . escaped($text) . '?limit=' . page_size($of);
-    my $least  = $known;
+    my $url    = '/api/fulltext_search/' . escaped($text) . '?limit=' . page_size($of) . about('dataset');
+    my $least  = $known{$dataset};
     my ($items, undef, $most) = pages($url,
         sub { map { join ':', map { plain_text($_) } (members($_))[ 1, 3, 5 ] } elements($_[0]{body}, qr/^/) });
     my $form = sub { "$_[0]{day}.json:$_[0]{line_number}:" . DataLake::LiveJudge::excerpt($_[0], $folded) };
@@ -329,7 +345,7 @@ sub ask_values {
     my $from   = rand() < 0.2 ? any(sort keys %{ $records->{day} }) : '';
     my $of     = sub { $_[0]{day} ge $from && index($_[0]{values}, $folded) >= 0 };
     my $url    = '/api/search/?q=' . escaped($text) . '&limit=' . page_size($of) . ($from ne '' ? "&date=$from" : '');
-    my $least  = $known;
+    my $least  = $known{$dataset};
     my ($items, undef, $most) = pages($url, sub { elements($_[0]{body}, qr/^\{.*?"results":/s) });
     my $wrong = $judge->list(items => $items, of => $of, form => sub { $_[0]{line} }, least => $least, most => $most);
     return $wrong ne '' ? "$url: $wrong" : '';
@@ -346,9 +362,9 @@ sub ask_version {
     my %asked = ('' => '', version => '&version=' . (1 + int rand($newest || 1)),
         as_of => '&as_of=' . strftime('%Y-%m-%dT%H:%M:%S', gmtime $at) . sprintf('.%06dZ', 1e6 * ($at - int $at)));
     my $array = rand() < 0.3;
-    my $url   = "/api/audit/version/?date=$day$asked{$kind}" . ($array ? '' : '&format=ndjson');
-    my ($least, $sent) = ($known, time);
-    my $answer = $alice->get($url);
+    my $url   = "/api/audit/version/?date=$day$asked{$kind}" . ($array ? '' : '&format=ndjson') . about('dataset');
+    my ($least, $sent) = ($known{$dataset}, time);
+    my $answer = $asker->get($url);
     my ($got, $most) = (time, produced());
     if ($answer->{status} == 404 && $kind eq 'as_of') {
         my $wrong = $judge->as_of($day, $at, 0);
@@ -367,7 +383,8 @@ sub ask_version {
 
 # --- What happens meanwhile -------------------------------------------------------------
 
-my (%running, %did);
+# %spoilt: damaged directories of frames, which nothing but removing them mends.
+my (%running, %did, %spoilt);
 
 # Run datalakectl with WORDS beside the requests; counted as NAME when it
 # succeeds.
@@ -397,7 +414,7 @@ sub reap {
 
 # Change one byte of an index or of where frames stand, or put a shorter one in its place.
 sub damage_index {
-    my @files = glob "$stack->{dir}/lake/_lake/transaction_log/idx/*.{index,grow,frames}";
+    my @files = glob "$stack->{dir}/lake/_lake/{transaction_log,plain_log}/idx/*.{index,grow,frames}";
     return unless @files;
     my $file = any(@files);
     my $size = -s $file // return;
@@ -416,6 +433,7 @@ sub damage_index {
     }
     my %what = (grow => 'growing indexes', index => 'indexes', frames => 'directories of frames');
     $did{ $what{ ($file =~ /\.(\w+)$/)[0] } . ' damaged' }++;
+    $spoilt{$file} = 1 if $file =~ /frames$/;
     return;
 }
 
@@ -443,9 +461,8 @@ sub meanwhile {
 sub start {
     mkdir "$TOP/build/t";
     $source = "$TOP/build/t/52-live-reads-source";
-    open my $out, '>:raw', $source or die "$source: $!";
-    print {$out} source_line($_) for 0 .. $FIRST - 1;
-    close $out or die "$source: $!";
+    mkdir $source;
+    spit("$source/$_", join '', map { source_line($_) } 0 .. $FIRST - 1) for keys %judge;
     my $end = 0;
     push @ends, $end += length source_line($_) for 0 .. $records->all - 1;
     $stack = DataLake::Stack->new(
@@ -453,14 +470,18 @@ sub start {
         mariadb => 1,
         httpd   => 1,
         daemons => ['datalake-lake'],
-        users   => { alice => 'user' },
-        grants  => { alice => ['transaction_log'] },
-        ini     => { kafka => { brokers => "file:$source" }, lake => { zstd_after => '1d' } },
+        users   => { alice => 'user', bob => 'user' },
+        grants  => { alice => ['transaction_log'], bob => ['plain_log'] },
+        ini     => { kafka => { brokers => "file:$source" }, datasets => { topics => 'plain_log' }, lake => { zstd_after => '1d' } },
     );
-    $alice = $stack->client('alice', plain => 1);
+    %asker = (transaction_log => $stack->client('alice', plain => 1), plain_log => $stack->client('bob', plain => 1));
+    turn_to('transaction_log');
     my ($status, $help) = $stack->try_ctl('--help');
     $has_index = $help =~ /^  index /m;
-    wait_until('the first records', sub { look() == $FIRST }, 120);
+    for my $name (sort keys %judge) {
+        turn_to($name);
+        wait_until("the first records of $name", sub { look() == $FIRST }, 120);
+    }
     return start_feeder();
 }
 
@@ -528,7 +549,8 @@ my ($wrong, $http) = (0, 0);
 for my $n (1 .. $REQUESTS) {
     syswrite $feeder, '+';
     meanwhile($n);
-    look() if $n % 5 == 0;
+    turn_to($n % 10 == 4 || $n % 10 == 7 ? 'plain_log' : 'transaction_log');
+    look() if $n % 5 == 0 || !declared();
     my $said = eval { any(@kinds)->() } // "died: $@";
     next if $said eq '' || ++$wrong > 5;
     diag(encode('UTF-8', "request $n: ") . substr($said =~ /[^\x00-\xff]/ ? encode('UTF-8', $said) : $said, 0, 1500));
@@ -536,19 +558,23 @@ for my $n (1 .. $REQUESTS) {
 reap(0);
 close $feeder;
 waitpid $producer, 0;
+turn_to($_), wait_until("all that was produced of $_", sub { look() == produced() }, 60) for sort keys %judge;
 my $all = produced();
 is($wrong, 0, "none of $REQUESTS answers differs");
-wait_until('all that was produced', sub { look() == $all }, 60);
 subtest 'the end of it' => sub {
     cmp_ok($did{compactions} // 0, '>', 0, 'days were compacted meanwhile');
     ok(!$did{'compactions failed'}, 'and each time it went well');
     ok(scalar(glob "$stack->{dir}/lake/transaction_log/dt=*/*.json.zst"), 'days were cold meanwhile');
     ok(!$did{'index builds failed'}, 'indexes were built, too') if $has_index;
-    for my $day (sort keys %{ $records->{day} }) {
-        my $answer = ask("/api/audit/version/?date=$day&format=ndjson");
-        is($judge->version(day => $day, number => $answer->{headers}{'x-version'}, lines => [ split /\n/, $answer->{body} ],
-                least => $all, most => $all, latest => 1), '', "$day is what was produced");
+    for my $name (sort keys %judge) {
+        turn_to($name);
+        for my $day (sort keys %{ $records->{day} }) {
+            my $answer = ask("/api/audit/version/?date=$day&format=ndjson" . about('dataset'));
+            is($judge->version(day => $day, number => $answer->{headers}{'x-version'}, lines => [ split /\n/, $answer->{body} ],
+                    least => $all, most => $all, latest => 1), '', "$day of $name is what was produced");
+        }
     }
+    unlink keys %spoilt;
     if ($has_index) {
         $stack->ctl('index', 'drop');
         $stack->ctl('index', 'build');
@@ -557,7 +583,7 @@ subtest 'the end of it' => sub {
     is($status, 0, 'the lake is whole') or diag($said);
 };
 my $versions = 0;
-$versions += max(0, keys %$_) for values %{ $judge->{version} };
+$versions += max(0, keys %$_) for map { values %{ $_->{version} } } values %judge;
 printf "# requests=%d wrong=%d records=%d produced_meanwhile=%d day_versions=%d %s\n", $REQUESTS, $wrong, $all,
   $all - $FIRST, $versions, join ' ', map { (my $word = $_) =~ tr/ /_/; "$word=$did{$_}" } sort keys %did;
 $stack->stop;
