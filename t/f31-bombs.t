@@ -134,8 +134,9 @@ sub json_bombs {
         [ 'escapes', '400|422', '{"username":"' . '\u0041' x ($fill / 7) . '"}' ],
         [ 'backslashes', '400|422',
             '{"username":"' . '\\\\' x ($fill / 2 - 8) . '"}' ],
-        # Right for a row without required members, whose address names nothing.
-        [ 'white space', '400|404|422', ' ' x $fill . '{}' ],
+        # Right for a row without required members, whose address names nothing
+        # or which begins a job (409: one is queued already).
+        [ 'white space', '202|400|404|409|422', ' ' x $fill . '{}' ],
         [ 'NULs', '400', "\0" x $fill ],
         [ 'bytes that are no text', '400', "\xff" x $fill ],
     );

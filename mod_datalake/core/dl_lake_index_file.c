@@ -319,13 +319,14 @@ bool dl_lake_index_torn(const dl_lake_index *index, uint64_t uid)
     const dl_lake_index_segment *last =
         index->n > 0 ? &index->segments[index->n - 1] : NULL;
     uint64_t left = index->size - index->used;
-    const uint8_t *data = index->map + index->used;
+    const uint8_t *data;
     uint64_t size;
     uint64_t at;
 
     if (index->map == NULL || left < DL_LAKE_INDEX_HEADER) {
         return true;
     }
+    data = index->map + index->used;
     if (is_header(&size, &at, data, uid)) {
         /* One that does not follow was written over in part. */
         return size > left || at != (last != NULL ? last->at + last->bytes : 0);

@@ -121,10 +121,10 @@ static void test_places(void)
             m = snprintf(wanted, sizeof wanted, "\"%.*s%s%.*s\"", (int)(at / 4),
                          letters, as[k], (int)(len - at / 4 - 1), letters);
             (void)string(text, (size_t)n);
-            wrong +=
-                (size_t)m != buf->len || memcmp(wanted, buf->data, buf->len)
-                    ? 1
-                    : 0;
+            wrong += (size_t)m != buf->len ||
+                             memcmp(wanted, buf->data, buf->len) != 0
+                         ? 1
+                         : 0;
         }
     }
     ok(wrong == 0, "a mark at any place of a string of any length");
