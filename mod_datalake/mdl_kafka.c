@@ -276,7 +276,12 @@ static dl_status start(mdl_kafka *kafka, dl_error *err)
     if (strncmp(kafka->brokers, "file:", 5) == 0) {
         return DL_OK;
     }
-    DL_TRY(open_client(&kafka->rk, kafka, err));
+    if (open_client(&kafka->rk, kafka, err) != DL_OK) {
+        /* All else of the child serves; what sends is refused. */
+        dl_log(DL_LOG_ERROR, "DL1294 this child cannot send: %s", err->text);
+        kafka->rk = NULL;
+        return DL_OK;
+    }
     kafka->up = true;
     DL_TRY(dl_thread_start(&kafka->server, serve, kafka,
                            "serves Kafka's reports", err));
