@@ -164,6 +164,7 @@ $client = $stack->client('alice');
 
 feed(500);
 wait_until('the first rows', sub { rows_in_table() >= 500 }, 30);
+wait_until('the first records', sub { records_in_lake() >= 500 }, 30);
 my ($message) = @{ $ledger->{messages} };
 my $day = $message->{day};
 is($client->get(metric_path())->{status}, 200, 'all is well at first');
