@@ -207,8 +207,7 @@ static dl_status schedule_list(job_request *request, dl_error *err)
 }
 
 /* Queue the run of CALL in a transaction. */
-static dl_status start_run(dl_wh *wh, const dl_schedule_call *call,
-                           dl_error *err)
+static dl_status start_run(dl_wh *wh, dl_schedule_call *call, dl_error *err)
 {
     dl_status status;
 

@@ -18,6 +18,7 @@
 #include "mdl_api.h"
 #include "mdl_body.h"
 #include "mdl_http.h"
+#include "mdl_job.h"
 #include "mdl_param.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
@@ -27,8 +28,10 @@
 /* Most ids of a request. */
 #define IDS_MAX 1000
 
+/* Greatest id that is looked for. */
+#define ID_MAX INT64_C(999999999999999)
+
 /* No answer and no parameters are larger. */
-#define ANSWER_MAX     ((size_t)4096)
 #define PARAMETERS_MAX ((size_t)32 * 1024)
 
 enum {
@@ -85,13 +88,13 @@ static bool write_ids(dl_json_writer *w, const dl_json_values *all)
     dl_json_write_key(w, "ids");
     dl_json_write_array_begin(w);
     for (uint32_t i = at + 1; i < list->next; i = all->values[i].next) {
-        const dl_json_value *v = &all->values[i];
+        int64_t id;
 
-        if (v->kind != DL_JSON_NUMBER || v->len > 15 ||
-            strspn(v->text, "0123456789") != v->len || ++n > IDS_MAX) {
+        if (!mdl_body_whole(&id, &all->values[i]) || id < 0 || id > ID_MAX ||
+            ++n > IDS_MAX) {
             return false;
         }
-        dl_json_write_int(w, apr_atoi64(v->text));
+        dl_json_write_int(w, id);
     }
     dl_json_write_array_end(w);
     return n > 0;
@@ -213,32 +216,6 @@ static dl_status queue(struct dl_wh *wh, void *context, dl_error *err)
     return dl_job_add(wh, job, err);
 }
 
-static int answer_queued(mdl_request *q, const char *job_id)
-{
-    dl_buf *buf = mdl_answer_buf(q, ANSWER_MAX);
-    mdl_answer answer = {.status = HTTP_ACCEPTED};
-    dl_json_writer w;
-    dl_error err;
-
-    dl_json_writer_begin(&w, buf);
-    dl_json_write_object_begin(&w);
-    dl_json_write_key(&w, "message");
-    dl_json_write_text(&w, "Redrive started");
-    dl_json_write_key(&w, "job_id");
-    dl_json_write_text(&w, job_id);
-    dl_json_write_key(&w, "state");
-    dl_json_write_text(&w, "queued");
-    dl_json_write_object_end(&w);
-    if (dl_json_writer_finish(&w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
-    }
-    mdl_answer_header(q, "Location",
-                      apr_pstrcat(q->r->pool, "/api/jobs/", job_id, "/", NULL));
-    answer.data = buf->data;
-    answer.len = buf->len;
-    return mdl_answer_send(q, &answer);
-}
-
 int mdl_api_redrive_many(mdl_request *q)
 {
     char job_id[DL_JOB_ID];
@@ -256,5 +233,6 @@ int mdl_api_redrive_many(mdl_request *q)
     if (mdl_wh_write(q->site->wh, queue, &job, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    return answer_queued(q, job_id);
+    return mdl_job_queued(
+        q, &(mdl_queued){.message = "Redrive started", .job_id = job_id});
 }

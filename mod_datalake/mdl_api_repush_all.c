@@ -14,6 +14,7 @@
 #include "mdl_api.h"
 #include "mdl_body.h"
 #include "mdl_http.h"
+#include "mdl_job.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
 #include "mdl_wh.h"
@@ -116,35 +117,14 @@ static dl_status queue_job(struct dl_wh *wh, void *context, dl_error *err)
     return dl_job_add_alone(queued->running, wh, &queued->job, err);
 }
 
-static int answer_queued(mdl_request *q, const char *job_id,
-                         const dl_repush *asked)
+static void write_asked(dl_json_writer *w, const void *context)
 {
-    dl_buf *buf = mdl_answer_buf(q, 1024);
-    mdl_answer answer = {.status = HTTP_ACCEPTED};
-    dl_json_writer w;
-    dl_error err;
+    const dl_repush *asked = context;
 
-    dl_json_writer_begin(&w, buf);
-    dl_json_write_object_begin(&w);
-    dl_json_write_key(&w, "message");
-    dl_json_write_text(&w, "Repush queued");
-    dl_json_write_key(&w, "job_id");
-    dl_json_write_text(&w, job_id);
-    dl_json_write_key(&w, "state");
-    dl_json_write_text(&w, "queued");
-    dl_json_write_key(&w, "replay_id");
-    dl_json_write_text(&w, asked->replay_id);
-    dl_json_write_key(&w, "dry_run");
-    dl_json_write_bool(&w, asked->dry_run);
-    dl_json_write_object_end(&w);
-    if (dl_json_writer_finish(&w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
-    }
-    mdl_answer_header(q, "Location",
-                      apr_pstrcat(q->r->pool, "/api/jobs/", job_id, "/", NULL));
-    answer.data = buf->data;
-    answer.len = buf->len;
-    return mdl_answer_send(q, &answer);
+    dl_json_write_key(w, "replay_id");
+    dl_json_write_text(w, asked->replay_id);
+    dl_json_write_key(w, "dry_run");
+    dl_json_write_bool(w, asked->dry_run);
 }
 
 int mdl_api_repush_all(mdl_request *q)
@@ -166,14 +146,14 @@ int mdl_api_repush_all(mdl_request *q)
     queued.job.parameters = dl_repush_write(&asked, q->r->pool);
     status = mdl_wh_write(q->site->wh, queue_job, &queued, &err);
     if (status == DL_BUSY) {
-        mdl_problem_member(
-            q, "job",
-            apr_pstrcat(q->r->pool, "/api/jobs/", queued.running, "/", NULL));
-        return mdl_problem(q, MDL_PROBLEM_CONFLICT,
-                           "A repush of all transactions is under way.");
+        return mdl_job_in_the_way(q, queued.running,
+                                  "A repush of all transactions is under way.");
     }
     if (status != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    return answer_queued(q, job_id, &asked);
+    return mdl_job_queued(q, &(mdl_queued){.message = "Repush queued",
+                                           .job_id = job_id,
+                                           .more = write_asked,
+                                           .context = &asked});
 }

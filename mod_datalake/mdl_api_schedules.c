@@ -15,6 +15,7 @@
 #include "mdl_api.h"
 #include "mdl_body.h"
 #include "mdl_http.h"
+#include "mdl_job.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
@@ -136,9 +137,6 @@ int mdl_api_schedule_run(mdl_request *q)
                              .trigger = "api",
                              .job_id = job_id,
                              .user_id = q->identity.user_id};
-    dl_buf *buf = mdl_answer_buf(q, 512);
-    mdl_answer answer = {.status = HTTP_ACCEPTED};
-    dl_json_writer w;
     dl_status status;
     dl_error err;
 
@@ -149,27 +147,12 @@ int mdl_api_schedule_run(mdl_request *q)
                            "There is no such schedule.");
     }
     if (status == DL_BUSY) {
-        return mdl_problem(q, MDL_PROBLEM_CONFLICT,
-                           "A run of this schedule is under way.");
+        return mdl_job_in_the_way(q, call.running,
+                                  "A run of this schedule is under way.");
     }
     if (status != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    dl_json_writer_begin(&w, buf);
-    dl_json_write_object_begin(&w);
-    dl_json_write_key(&w, "message");
-    dl_json_write_text(&w, "Schedule started");
-    dl_json_write_key(&w, "job_id");
-    dl_json_write_text(&w, job_id);
-    dl_json_write_key(&w, "state");
-    dl_json_write_text(&w, "queued");
-    dl_json_write_object_end(&w);
-    if (dl_json_writer_finish(&w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
-    }
-    mdl_answer_header(q, "Location",
-                      apr_pstrcat(q->r->pool, "/api/jobs/", job_id, "/", NULL));
-    answer.data = buf->data;
-    answer.len = buf->len;
-    return mdl_answer_send(q, &answer);
+    return mdl_job_queued(
+        q, &(mdl_queued){.message = "Schedule started", .job_id = job_id});
 }

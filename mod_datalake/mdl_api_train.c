@@ -14,6 +14,7 @@
 #include "mdl_api.h"
 #include "mdl_body.h"
 #include "mdl_http.h"
+#include "mdl_job.h"
 #include "mdl_lake.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
@@ -100,36 +101,6 @@ static dl_status ask(struct dl_wh *wh, void *context, dl_error *err)
     return dl_wh_train(wh, &a->call, err, a->q->r->pool);
 }
 
-static const char *job_url(const mdl_request *q, const char *id)
-{
-    return apr_pstrcat(q->r->pool, "/api/jobs/", id, "/", NULL);
-}
-
-static int answer_queued(mdl_request *q, const char *job_id)
-{
-    dl_buf *buf = mdl_answer_buf(q, 512);
-    mdl_answer answer = {.status = HTTP_ACCEPTED};
-    dl_json_writer w;
-    dl_error err;
-
-    dl_json_writer_begin(&w, buf);
-    dl_json_write_object_begin(&w);
-    dl_json_write_key(&w, "message");
-    dl_json_write_text(&w, "Training queued");
-    dl_json_write_key(&w, "job_id");
-    dl_json_write_text(&w, job_id);
-    dl_json_write_key(&w, "state");
-    dl_json_write_text(&w, "queued");
-    dl_json_write_object_end(&w);
-    if (dl_json_writer_finish(&w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
-    }
-    mdl_answer_header(q, "Location", job_url(q, job_id));
-    answer.data = buf->data;
-    answer.len = buf->len;
-    return mdl_answer_send(q, &answer);
-}
-
 int mdl_api_train(mdl_request *q)
 {
     char job_id[DL_JOB_ID];
@@ -148,13 +119,12 @@ int mdl_api_train(mdl_request *q)
     dl_token_new_id(job_id);
     status = mdl_wh_write(q->site->wh, ask, &a, &err);
     if (status == DL_BUSY) {
-        mdl_problem_member(q, "job",
-                           job_url(q, apr_pstrdup(q->r->pool, a.call.running)));
-        return mdl_problem(q, MDL_PROBLEM_CONFLICT,
-                           "A training of this target is under way.");
+        return mdl_job_in_the_way(q, a.call.running,
+                                  "A training of this target is under way.");
     }
     if (status != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    return answer_queued(q, job_id);
+    return mdl_job_queued(
+        q, &(mdl_queued){.message = "Training queued", .job_id = job_id});
 }

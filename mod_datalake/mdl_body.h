@@ -39,6 +39,7 @@
 
 #include "dl_time.h"
 
+struct dl_json_value;
 struct mdl_request;
 
 /* Most bytes of a body on identity, access and configuration routes. */
@@ -126,5 +127,9 @@ int mdl_body_parse(struct mdl_request *q);
  * request's pool).  Returns the status.  Thread: the request's. */
 int mdl_body_refuse(struct mdl_request *q, const mdl_member *member,
                     const char *code, const char *detail);
+
+/* Set *NUMBER to VALUE, a whole number in any form of JSON (5, 5.0, 5e0) that
+ * fits; else return false.  Thread: any. */
+bool mdl_body_whole(int64_t *number, const struct dl_json_value *value);
 
 #endif

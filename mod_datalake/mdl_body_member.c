@@ -13,6 +13,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_field_value.h"
 #include "dl_utf8.h"
 #include "mdl_body.h"
 #include "mdl_problem.h"
@@ -165,6 +166,16 @@ static bool is_field(const dl_json_value *value)
     return value->end == 0;
 }
 
+bool mdl_body_whole(int64_t *number, const dl_json_value *value)
+{
+    const dl_field any = {
+        .type = DL_FIELD_INT, .min = INT64_MIN, .max = INT64_MAX};
+    const dl_json_slice slice = {
+        .text = value->text, .len = value->len, .kind = value->kind};
+
+    return value->kind == DL_JSON_NUMBER && dl_field_int(number, &any, slice);
+}
+
 static const char *judge_int(mdl_member_value *out, const mdl_member *row,
                              const dl_json_value *value)
 {
@@ -176,13 +187,21 @@ static const char *judge_int(mdl_member_value *out, const mdl_member *row,
     }
     digits = value->text + (value->text[0] == '-' ? 1 : 0);
     n = strspn(digits, "0123456789");
-    if (n == 0 || digits + n != value->text + value->len) {
+    if (digits + n != value->text + value->len) {
+        /* 500.0 and 5e2 are whole numbers of JSON, though not of a form. */
+        if (is_field(value) || !mdl_body_whole(&out->number, value)) {
+            return "wrong-type";
+        }
+    }
+    else if (n == 0) {
         return "wrong-type";
     }
-    if (n > 18) {
+    else if (n > 18) {
         return "out-of-range";
     }
-    out->number = apr_atoi64(value->text);
+    else {
+        out->number = apr_atoi64(value->text);
+    }
     return out->number < row->min || out->number > row->max ? "out-of-range"
                                                             : NULL;
 }

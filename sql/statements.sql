@@ -259,8 +259,11 @@ WHERE name = ?;
 SELECT run_id, state, `trigger`, started_at, finished_at, detail, job_id
 FROM pipeline_run WHERE name = ? ORDER BY run_id DESC LIMIT ?;
 
--- STMT_SCHEDULE_RUNNING: whether a schedule is at work
-SELECT COUNT(*) FROM pipeline_run WHERE name = ? AND state = 'InProgress';
+-- STMT_SCHEDULE_RUNNING: the run of a schedule that is under way
+SELECT run_id, COALESCE(job_id, '') FROM pipeline_run
+WHERE name = ? AND state = 'InProgress'
+ORDER BY run_id DESC
+LIMIT 1;
 
 -- STMT_SCHEDULE_LOCK: no other run of it begins meanwhile
 SELECT name FROM schedule WHERE name = ? FOR UPDATE;

@@ -168,8 +168,12 @@ subtest 'a schedule runs when asked' => sub {
 };
 
 subtest 'one run at a time' => sub {
-    $db->run(q{INSERT INTO pipeline_run (name, state, `trigger`, started_at) VALUES ('retention', 'InProgress', 'ctl', UTC_TIMESTAMP(6))});
-    is($client{admin}->post('/api/schedules/retention/run')->{status}, 409, 'while one is under way');
+    $db->run(q{INSERT INTO pipeline_run (name, state, `trigger`, started_at, job_id)
+        VALUES ('retention', 'InProgress', 'ctl', UTC_TIMESTAMP(6), '01234567-89ab-4cde-8f01-23456789abcd')});
+    my $refused = $client{admin}->post('/api/schedules/retention/run');
+    is($refused->{status}, 409, 'while one is under way');
+    is($refused->{json}{job}, '/api/jobs/01234567-89ab-4cde-8f01-23456789abcd/',
+        '... which is named');
     $db->run(q{UPDATE pipeline_run SET state = 'Failed', finished_at = UTC_TIMESTAMP(6) WHERE name = 'retention'});
     is($client{admin}->post('/api/schedules/retention/run')->{status}, 202, 'and then another');
     wait_until('the run', sub { last_run('retention')->{state} eq 'Succeeded' }, 20);

@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+#include <apr_strings.h>
+
 /* Characters of names; the database would take "compact " for compact. */
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-"
 
@@ -138,8 +140,26 @@ static dl_status count(int64_t *n, dl_wh_stmt *st, const char *name,
     return DL_OK;
 }
 
-dl_status dl_schedule_start(dl_wh *wh, const dl_schedule_call *call,
-                            dl_error *err)
+/* Set *RUNS to whether a run of CALL's schedule is under way, and with it its
+ * job. */
+static dl_status find_running(bool *runs, dl_wh *wh, dl_schedule_call *call,
+                              dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_SCHEDULE_RUNNING, err));
+    dl_wh_bind_str(st, 0, call->name);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(runs, st, err));
+    if (*runs) {
+        apr_cpystrn(call->running, dl_wh_text(st, 1, NULL),
+                    sizeof call->running);
+    }
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
+dl_status dl_schedule_start(dl_wh *wh, dl_schedule_call *call, dl_error *err)
 {
     char parameters[DL_SCHEDULE_NAME_MAX + 32];
     dl_job_new job = {.id = call->job_id,
@@ -148,6 +168,7 @@ dl_status dl_schedule_start(dl_wh *wh, const dl_schedule_call *call,
                       .created_at = call->now,
                       .not_before = DL_TIME_NONE,
                       .parameters = parameters};
+    bool runs = false;
     dl_wh_stmt *st;
     int64_t n = -1;
 
@@ -158,9 +179,8 @@ dl_status dl_schedule_start(dl_wh *wh, const dl_schedule_call *call,
     if (n < 0) {
         return dl_fail(err, DL_NOT_FOUND, 0, "there is no such schedule");
     }
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_SCHEDULE_RUNNING, err));
-    DL_TRY(count(&n, st, call->name, err));
-    if (n > 0) {
+    DL_TRY(find_running(&runs, wh, call, err));
+    if (runs) {
         return dl_fail(err, DL_BUSY, 0, "schedule %s is running", call->name);
     }
     snprintf(parameters, sizeof parameters, "{\"name\":\"%s\"}", call->name);

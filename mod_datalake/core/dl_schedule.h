@@ -65,18 +65,18 @@ DL_MUSTCHECK dl_status dl_schedule_runs(dl_schedule_run runs[DL_SCHEDULE_RUNS],
 
 /* A run that somebody asks for. */
 typedef struct dl_schedule_call {
-    const char *name;    /* of which schedule */
-    const char *trigger; /* "calendar", "api", "ctl" */
-    const char *job_id;  /* id of the job, new */
-    int64_t user_id;     /* account that asks; 0: the server */
-    dl_time now;         /* when */
+    const char *name;        /* of which schedule */
+    const char *trigger;     /* "calendar", "api", "ctl" */
+    const char *job_id;      /* id of the job, new */
+    int64_t user_id;         /* account that asks; 0: the server */
+    dl_time now;             /* when */
+    char running[DL_JOB_ID]; /* set with DL_BUSY: the job in the way */
 } dl_schedule_call;
 
 /* Inside a transaction of the caller: queue the job of CALL and record its
  * run.  DL_NOT_FOUND: no such schedule; DL_BUSY: a run of it is under way. */
 DL_MUSTCHECK dl_status dl_schedule_start(struct dl_wh *wh,
-                                         const dl_schedule_call *call,
-                                         dl_error *err);
+                                         dl_schedule_call *call, dl_error *err);
 
 /* Let SCHEDULE be due at NEXT from now on.  DL_CONFLICT: another has changed
  * it meanwhile. */
