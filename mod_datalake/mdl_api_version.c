@@ -66,7 +66,8 @@ static dl_status open_day(dl_time *begun, mdl_day *day, dl_error *err)
         .day = values[DATE].day,
         .version = values[VERSION].given ? (uint64_t)values[VERSION].number : 0,
         .as_of = values[AS_OF].given ? values[AS_OF].time : DL_TIME_NONE,
-        .with_coords = values[META].flag};
+        .with_coords = values[META].flag,
+        .fresh = true};
     DL_TRY(mdl_lake_snapshot(&day->snap, q->site->lake, day->dataset, err,
                              q->r->pool));
     *begun = dl_lake_day_begun(day->snap, day->range.day, q->r->pool);

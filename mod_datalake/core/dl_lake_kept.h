@@ -3,7 +3,9 @@
  * Who walks through pages asks for the same block some ten times, and a page
  * behind filters reads its block twice: to find its records and to send them.
  * Bytes below a committed length never change, so what was read and had its
- * checksum stays right.
+ * checksum stays right.  What becomes of the file meanwhile is not seen: who
+ * reads a whole day does without (fresh, in dl_lake_reader.h), so that a
+ * damaged day is refused and not answered for as long as it is kept.
  *
  * Bound: DL_LAKE_KEPT blocks a handle, none above DL_LAKE_KEPT_BYTES: 2 MiB,
  * usually 640 KB.  Few on purpose: they stay in the processor's cache.

@@ -191,7 +191,7 @@ static bool has_index(const dl_lake_scan *scan)
         return false;
     }
     return scan->hint != NULL ||
-           (!scan->with_coords && scan->blocks < FIRST_BLOCKS);
+           (!scan->with_coords && !scan->fresh && scan->blocks < FIRST_BLOCKS);
 }
 
 /* Plan a block, if there is one to be read now; else move on to where it is

@@ -31,6 +31,8 @@ typedef struct dl_lake_range {
     uint64_t to_line;   /* last line to give; 0: no such bound */
     bool with_coords;   /* decode where each line came from */
     bool with_notes;    /* and what its message had beside it */
+    bool fresh;         /* take nothing that was read before: a damage that
+                           came since is found; only without HINT */
     const dl_lake_hint *hint; /* lines that cannot fulfil it may be left out;
                                  NULL: none are */
 } dl_lake_range;

@@ -79,6 +79,7 @@ static dl_lake_scan *make_scan(dl_lake_snapshot *snap,
     scan->day = *day;
     scan->with_coords = range->with_coords || range->with_notes;
     scan->with_notes = range->with_notes;
+    scan->fresh = range->fresh;
     scan->hint = range->hint != NULL && range->hint->n > 0 ? range->hint : NULL;
     scan->line = range->from_line > 0 ? range->from_line - 1 : 0;
     scan->end = range->to_line > 0 && range->to_line < day->records

@@ -49,6 +49,7 @@ struct dl_lake_scan {
     uint64_t end;               /* lines of the day before the last wanted */
     bool with_coords;           /* asked for, or needed for notes */
     bool with_notes;            /* asked for */
+    bool fresh;                 /* nothing that was read before */
     const dl_lake_hint *hint;   /* what wanted lines have, NULL: anything */
     uint64_t line;              /* the next line that is wanted */
     dl_lake_opened *part;       /* it lies in, NULL: to be looked for */

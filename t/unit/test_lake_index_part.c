@@ -349,6 +349,50 @@ static void test_make(void)
     part.crc ^= 1;
 }
 
+/* --- Reading --------------------------------------------------------------- */
+
+/* The status of reading the first lines of the day from LAKE. */
+static dl_status read_first(dl_lake *lake, bool fresh)
+{
+    const dl_lake_range range = {
+        .day = DAY_A, .as_of = DL_TIME_NONE, .fresh = fresh};
+    dl_lake_snapshot *snap;
+    dl_lake_scan *scan;
+    apr_pool_t *scratch;
+    const char *data;
+    dl_status status;
+    size_t len;
+
+    apr_pool_create(&scratch, pool);
+    index_must(dl_lake_snapshot_open(&snap, lake, "d", &err, scratch), &err);
+    index_must(dl_lake_scan_open(&scan, snap, &range, &err, scratch), &err);
+    status = dl_lake_scan_chunk(&data, &len, scan, &err);
+    apr_pool_destroy(scratch);
+    return status;
+}
+
+/* What is kept of a block hides a damage from nobody who asks for the file. */
+static void test_fresh(void)
+{
+    char path[100];
+    dl_lake *lake;
+    int fd;
+
+    snprintf(path, sizeof path, "%s/d/dt=2026-05-18/2026-05-18.001.json",
+             fixture_root);
+    fd = open(path, O_RDWR);
+    index_must(dl_lake_open(&lake, fixture_root, &err, pool), &err);
+    ok(read_first(lake, false) == DL_OK && read_first(lake, true) == DL_OK,
+       "given a block that was read");
+    ok(pwrite(fd, "x", 1, 3) == 1, "... and damaged then");
+    is_int(read_first(lake, false), DL_OK, "it is answered from memory");
+    is_int(read_first(lake, true), DL_CORRUPT,
+           "... but not to who reads all anew");
+    ok(pwrite(fd, "d", 1, 3) == 1, "put back");
+    is_int(read_first(lake, true), DL_OK, "... it is right again");
+    close(fd);
+}
+
 /* Each byte, one after the other with steps, is another one. */
 static void test_flips(bool as_built)
 {
@@ -399,6 +443,7 @@ int main(void)
     test_grow_torn();
     test_grow_anew();
     test_make();
+    test_fresh();
     test_flips(true);
     test_flips(false);
     test_drop();
