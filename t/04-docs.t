@@ -46,12 +46,14 @@ subtest 'settings' => sub {
     my $section = '';
     my @sample;
     for my $line (split /\n/, slurp('conf/datalake.ini')) {
-        $section = $1                    if $line =~ /^\[(\w+)\]/;
-        push @sample, "[$section] $1" if $line =~ /^(\w+) *=/;
+        # A source stands there as a remark: none is by default.
+        $section = $1 if $line =~ /^#?\[(\w+(?: NAME)?)\]/;
+        push @sample, "[$section] $1"
+          if $line =~ ($section =~ / / ? qr/^#(\w+) *=/ : qr/^(\w+) *=/);
     }
     my ($in, @manual) = ('');
     for my $line (split /\n/, slurp('conf/datalake.ini.5')) {
-        $in = $1 if $line =~ /^\.S[hs] .*?\[(\w+)\]/i;
+        $in = $1 if $line =~ /^\.S[hs] .*?\[(\w+(?: NAME)?)\]/i;
         push @manual, "[$in] $1" if $line =~ /^\.It (?:Ic|Cm|Va|Li) (\w+)/;
     }
     same('datalake.ini(5) has every key of conf/datalake.ini, and no other',

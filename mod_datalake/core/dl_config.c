@@ -10,6 +10,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_config_source.h"
 #include "dl_setting.h"
 
 /* A row: what others see, and where the value goes. */
@@ -359,14 +360,19 @@ static dl_status apply_entry(dl_config *cfg, int *seen,
                              dl_error *err, apr_pool_t *pool)
 {
     bool section_known;
-    const row *r = find_row(&section_known, entry->section, entry->key);
+    const row *r;
 
+    if (strncmp(entry->section, "source ", strlen("source ")) == 0) {
+        return dl_config_source_apply(cfg, entry, folder, err, pool);
+    }
+    r = find_row(&section_known, entry->section, entry->key);
     if (!section_known) {
-        return dl_fail(err, DL_INVALID, 0,
-                       "%s:%d: [%.60s]: there is no such section, must be one "
-                       "of %s",
-                       cfg->file, entry->line, entry->section,
-                       list_names(NULL, pool));
+        return dl_fail(
+            err, DL_INVALID, 0,
+            "%s:%d: [%.60s]: there is no such section, must be one "
+            "of %s",
+            cfg->file, entry->line, entry->section,
+            apr_pstrcat(pool, list_names(NULL, pool), ", source NAME", NULL));
     }
     if (r == NULL && strcmp(entry->section, "retention") == 0) {
         return keep_dataset(cfg, entry, err, pool);
@@ -434,6 +440,7 @@ dl_status dl_config_apply(dl_config **cfg, const dl_ini *ini, dl_error *err,
         DL_TRY(apply_entry(made, seen, &ini->entries[i], folder, err,
                            result_pool));
     }
+    DL_TRY(dl_config_source_check(made, err));
     *cfg = made;
     return DL_OK;
 }

@@ -139,6 +139,12 @@ typedef struct dl_config_run {
                              * which datalakectl token takes its key */
 } dl_config_run;
 
+/* [source NAME]: what datalake-collect reads (dl_config_source.h) */
+typedef struct dl_config_sources {
+    int n;                          /* how many */
+    struct dl_config_source *items; /* in order of the file */
+} dl_config_sources;
+
 /* Everything. */
 typedef struct dl_config {
     const char *file;              /* the file it came from */
@@ -151,6 +157,7 @@ typedef struct dl_config {
     dl_config_jobs jobs;           /* [jobs] */
     dl_config_train train;         /* [train] */
     dl_config_run run;             /* [run] */
+    dl_config_sources sources;     /* [source NAME] */
 } dl_config;
 
 /* One row of the table, as tests and manuals see it. */

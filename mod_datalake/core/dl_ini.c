@@ -67,6 +67,24 @@ static bool is_name(piece p)
     return p.n > 0;
 }
 
+/* Whether P is a key: a name, and behind a dot anything of A-Z a-z 0-9 _ - and
+ * dots. */
+static bool is_key(piece p)
+{
+    const char *dot = memchr(p.s, '.', p.n);
+    piece first = {p.s, dot == NULL ? p.n : (size_t)(dot - p.s)};
+
+    for (size_t i = first.n; i < p.n; i++) {
+        char c = p.s[i];
+
+        if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') &&
+            !(c >= '0' && c <= '9') && c != '_' && c != '-' && c != '.') {
+            return false;
+        }
+    }
+    return is_name(first);
+}
+
 /* Whether P is "name" or "name anything". */
 static bool is_section(piece p)
 {
@@ -124,7 +142,7 @@ static dl_status read_entry(reading *r, piece line, dl_error *err)
     }
     key = trim((piece){line.s, (size_t)(equals - line.s)});
     value = trim((piece){equals + 1, line.n - (size_t)(equals + 1 - line.s)});
-    if (!is_name(key)) {
+    if (!is_key(key)) {
         return wrong(r, "a key must be lower case letters, digits and '_'",
                      err);
     }

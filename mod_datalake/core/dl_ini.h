@@ -3,7 +3,8 @@
  * A line is empty, a remark (# or ; as its first character), "[section]" or
  * "key = value".  White space around each part is dropped.  A section may
  * have a name: "[source weather]".  There are no quotes, no continued lines
- * and no remarks behind a value.  Names are lower case letters, digits and _.
+ * and no remarks behind a value.  Names are lower case letters, digits and _;
+ * behind a dot in a key stand capitals, - and further dots, too.
  * The file is UTF-8 of at most 1 MiB.
  *
  * SPDX-License-Identifier: Apache-2.0 */

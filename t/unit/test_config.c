@@ -3,6 +3,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_config.h"
+#include "dl_config_source.h"
 
 #include "tap.h"
 
@@ -78,7 +79,7 @@ static void test_mistakes(void)
     is_str(read_ini("\n\n[lak]\npath = x\n"),
            "/conf/x.ini:4: [lak]: there is no such section, must be one of "
            "lake, warehouse, kafka, datasets, retention, erasure, jobs, train, "
-           "run",
+           "run, source NAME",
            "an unknown section lists the known ones");
     is_str(read_ini("[run]\npath = x\n"),
            "/conf/x.ini:2: [run] path: there is no such key, must be one of "
@@ -186,6 +187,110 @@ static void test_sample(void)
     ok(n > 20, "the table has rows");
 }
 
+/* A source stands there as a remark, since none is by default. */
+static void test_sample_source(void)
+{
+    const char *text = "";
+    size_t len;
+    int n = 0;
+
+    ok(dl_file_load(&text, &len, "conf/datalake.ini", 1 << 20, &err, pool) ==
+           DL_OK,
+       "the sample file is read");
+    text = strstr(text, "\n#[source NAME]\n");
+    ok(text != NULL, "a source stands in it");
+    for (; dl_config_source_row_at(n) != NULL; n++) {
+        const dl_config_row *row = dl_config_source_row_at(n);
+        const char *line = apr_psprintf(pool, "\n#%s =%s%s\n", row->key,
+                                        *row->default_text == '\0' ? "" : " ",
+                                        row->default_text);
+
+        ok(text != NULL && strstr(text, line) != NULL,
+           apr_psprintf(pool, "[source NAME] %s is in it as default",
+                        row->key));
+    }
+    ok(n > 10, "the table of sources has rows");
+}
+
+/* Read LINES as the section of source x. */
+static const char *read_source(const char *lines)
+{
+    return read_ini(apr_pstrcat(pool, "[source x]\n", lines, NULL));
+}
+
+static void test_sources(void)
+{
+    const dl_config_source *x;
+
+    is_str(read_source("dataset = clients\npath = in/*.csv\nseparator = ;\n"
+                       "encoding = windows-1252\nmapping = nom = name\n"
+                       "transform.nom = trim, upper\n"
+                       "transform.user.Name = drop\n[source y-2]\n"
+                       "dataset = logs\ntype = socket\n"),
+           "", "two sources");
+    is_int(cfg->sources.n, 2, "both are there");
+    x = dl_config_source_find(cfg, "x");
+    is_str(x->path, "/conf/in/*.csv",
+           "paths are taken from the folder of the file");
+    is_int(x->type, DL_SOURCE_FILE, "the type is file by default");
+    is_int(x->format, DL_SOURCE_CSV, "the format is csv by default");
+    is_int(x->separator, ';', "a separator");
+    is_int(x->encoding, DL_SOURCE_WINDOWS_1252, "an encoding");
+    is_str(x->mapping, "nom = name", "a mapping is kept as text");
+    is_int(x->n_transforms, 2, "two transforms");
+    is_str(x->transforms[1].member, "user.Name",
+           "a member keeps its dots and capitals");
+    is_str(x->transforms[0].text, "trim, upper", "... and its list");
+    is_str(dl_config_source_find(cfg, "y-2")->listen, "127.0.0.1:5140",
+           "a socket listens on the loopback by default");
+    ok(dl_config_source_find(cfg, "z") == NULL, "another one is not there");
+    is_str(read_source("dataset = c\npath = /x\nseparator = tab\n"), "",
+           "tab is a word");
+    is_int(cfg->sources.items[0].separator, '\t', "... for the tab");
+}
+
+static void test_source_mistakes(void)
+{
+    is_str(read_source("path = x\n"),
+           "/conf/x.ini:2: [source x]: must have a key dataset, the name of a "
+           "dataset",
+           "a source without dataset");
+    is_str(read_source("dataset = c\n"),
+           "/conf/x.ini:2: [source x]: must have a key path, a path",
+           "files without path");
+    is_str(read_source("dataset = c\ntype = sqlite\npath = x\n"),
+           "/conf/x.ini:2: [source x]: must have a key table, a name without "
+           "white space",
+           "a table without name");
+    is_str(read_source("dataset = c\npath = x\ntable = t\n"),
+           "/conf/x.ini:2: [source x] table: a source of type file has no such "
+           "key",
+           "a key of another type");
+    is_str(read_source("dataset = c\npath = x\npath = y\n"),
+           "/conf/x.ini:4: [source x] path: must stand once", "a key twice");
+    is_str(read_source("transform.a = trim\ntransform.a = upper\n"),
+           "/conf/x.ini:3: [source x] transform.a: must stand once, and is in "
+           "line 2",
+           "a transform twice");
+    is_str(read_source("dataset = c\nspeed = 1\n"),
+           "/conf/x.ini:3: [source x] speed: there is no such key, must be one "
+           "of dataset, type, path, format, separator, encoding, dsn_file, "
+           "table, key, listen, protocol, rate, mapping, transform.MEMBER",
+           "an unknown key lists the known ones");
+    is_str(
+        read_ini("[source X]\ndataset = c\n"),
+        "/conf/x.ini:2: [source X]: must be [source NAME], a name of at most "
+        "40 a-z, 0-9, '_' and '-' that begins with a letter",
+        "a name with capitals");
+    ok(refuses("source x", "type", "ftp"), "an unknown type");
+    ok(refuses("source x", "format", "xml"), "an unknown format");
+    ok(refuses("source x", "separator", ";;"), "two separators");
+    ok(refuses("source x", "separator", "a"), "a letter between fields");
+    ok(refuses("source x", "separator", "\""), "quotation marks between them");
+    ok(refuses("source x", "dataset", "../x"), "a dataset that climbs");
+    ok(refuses("source x", "rate", "-1"), "a negative rate");
+}
+
 /* Count the lines of TEXT that begin with WORD. */
 static int count_lines(const char *text, const char *word)
 {
@@ -198,6 +303,17 @@ static int count_lines(const char *text, const char *word)
     return n;
 }
 
+/* Row N of both tables. */
+static const dl_config_row *row_at(int n)
+{
+    int first = 0;
+
+    while (dl_config_row_at(first) != NULL) {
+        first++;
+    }
+    return n < first ? dl_config_row_at(n) : dl_config_source_row_at(n - first);
+}
+
 static void test_manual(void)
 {
     const char *text = "";
@@ -207,14 +323,16 @@ static void test_manual(void)
     ok(dl_file_load(&text, &len, "conf/datalake.ini.5", 1 << 20, &err, pool) ==
            DL_OK,
        "the manual page is read");
-    for (; dl_config_row_at(n) != NULL; n++) {
-        const dl_config_row *row = dl_config_row_at(n);
+    for (; row_at(n) != NULL; n++) {
+        const dl_config_row *row = row_at(n);
+        const char *name =
+            strcmp(row->section, "source") == 0 ? "source NAME" : row->section;
         const char *item = *row->default_text == '\0'
                                ? apr_psprintf(pool, ".It Ic %s\n", row->key)
                                : apr_psprintf(pool, ".It Ic %s Pq Li %s\n",
                                               row->key, row->default_text);
-        const char *section = strstr(
-            text, apr_psprintf(pool, ".Ss Section [%s]\n", row->section));
+        const char *section =
+            strstr(text, apr_psprintf(pool, ".Ss Section [%s]\n", name));
         const char *found = section == NULL ? NULL : strstr(section, item);
         const char *next =
             section == NULL ? NULL : strstr(section + 1, "\n.Ss");
@@ -238,6 +356,9 @@ int main(void)
     test_refused();
     test_files();
     test_sample();
+    test_sample_source();
+    test_sources();
+    test_source_mistakes();
     test_manual();
     apr_terminate();
     return done();
