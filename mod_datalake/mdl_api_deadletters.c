@@ -14,6 +14,7 @@
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
+#include "mdl_list.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
@@ -78,48 +79,35 @@ const mdl_param mdl_api_deadletter_params[] = {
 
 /* One page. */
 typedef struct letter_list {
-    mdl_request *q;
-    mdl_cursor_binding binding; /* of this list's cursors */
-    dl_letter_page page;        /* what is read: one more than the page */
-    dl_buf *buf;                /* the answer */
-    dl_json_writer w;           /* into it */
-    apr_pool_t *pool;           /* of one dead letter */
-    int n;                      /* written */
-    dl_time last;               /* when the last one written was received */
-    int64_t last_id;            /* and its id */
-    bool more;                  /* there is another page */
+    mdl_list list;
+    dl_letter_page page; /* what is read: one more than the page */
+    apr_pool_t *pool;    /* of one dead letter */
 } letter_list;
 
 static dl_status write_row(void *context, const dl_letter *letter,
                            dl_error *err)
 {
-    letter_list *list = context;
+    letter_list *letters = context;
+    mdl_list *list = &letters->list;
+    char id[MDL_LIST_ID];
 
     (void)err;
-    if (list->n == list->page.max - 1 || list->buf->len >= PAGE_FULL) {
-        list->more = true;
-        return DL_OK;
+    list->more = list->more || list->buf->len >= PAGE_FULL;
+    if (mdl_list_takes(list)) {
+        apr_pool_clear(letters->pool);
+        dl_letter_write(&list->w, letter, letters->pool);
+        apr_snprintf(id, sizeof id, "%" PRId64, letter->id);
+        mdl_list_took(list, letter->received_at, id);
     }
-    apr_pool_clear(list->pool);
-    dl_letter_write(&list->w, letter, list->pool);
-    list->last = letter->received_at;
-    list->last_id = letter->id;
-    list->n++;
     return DL_OK;
 }
 
 static dl_status read_list(struct dl_wh *wh, void *context, dl_error *err)
 {
-    letter_list *list = context;
+    letter_list *letters = context;
 
-    list->n = 0;
-    list->more = false;
-    list->buf->len = 0;
-    dl_json_writer_begin(&list->w, list->buf);
-    dl_json_write_object_begin(&list->w);
-    dl_json_write_key(&list->w, "results");
-    dl_json_write_array_begin(&list->w);
-    return dl_letter_read(wh, &list->page, write_row, list, err);
+    mdl_list_begin(&letters->list, "results", PAGE_MAX);
+    return dl_letter_read(wh, &letters->page, write_row, letters, err);
 }
 
 static const char *text_or_empty(const mdl_value *value)
@@ -127,72 +115,45 @@ static const char *text_or_empty(const mdl_value *value)
     return value->given ? value->text : "";
 }
 
-/* Set where LIST begins. */
-static int open_list(letter_list *list)
+/* Set where LETTERS begins, as Q says. */
+static int open_list(letter_list *letters, mdl_request *q)
 {
-    mdl_request *q = list->q;
     const mdl_value *v = q->values;
-    const char *position;
-    const char *id;
+    dl_letter_page *page = &letters->page;
     int status;
 
-    list->page =
+    *page =
         (dl_letter_page){.topic = text_or_empty(&v[TOPIC]),
                          .reason = text_or_empty(&v[REASON]),
                          .state = text_or_empty(&v[STATE]),
                          .from = v[FROM].given ? v[FROM].time : DL_TIME_NONE,
-                         .to = v[TO].given ? v[TO].time : DL_TIME_NONE,
-                         .before = DL_TIME_NONE,
-                         .max = (int)v[LIMIT].number + 1};
-    list->binding = (mdl_cursor_binding){
-        "/api/deadletters/",
-        apr_psprintf(q->r->pool,
-                     "%s\x1f%s\x1f%s\x1f%" PRId64 "\x1f%" PRId64 "\x1f%s",
-                     list->page.topic, list->page.reason, list->page.state,
-                     list->page.from, list->page.to, v[LIMIT].text)};
-    status = mdl_page_open(&position, q, &list->binding, CURSOR);
-    if (status != OK || position == NULL) {
-        return status;
-    }
-    id = strchr(position, ' ');
-    if (id == NULL) {
-        return mdl_page_refuse(q, CURSOR);
-    }
-    list->page.before = apr_atoi64(position);
-    list->page.before_id = apr_atoi64(id + 1);
-    return OK;
+                         .to = v[TO].given ? v[TO].time : DL_TIME_NONE};
+    status = mdl_list_open(
+        &letters->list, q,
+        apr_psprintf(q->r->pool, "%s\x1f%s\x1f%s\x1f%" PRId64 "\x1f%" PRId64,
+                     page->topic, page->reason, page->state, page->from,
+                     page->to),
+        LIMIT, CURSOR);
+    page->before = letters->list.before;
+    page->before_id = apr_atoi64(letters->list.before_id);
+    page->max = letters->list.rows + 1;
+    return status;
 }
 
 int mdl_api_deadletters(mdl_request *q)
 {
-    letter_list list = {.q = q};
-    const char *cursor = NULL;
+    letter_list letters;
     dl_error err;
-    int status = open_list(&list);
+    int status = open_list(&letters, q);
 
     if (status != OK) {
         return status;
     }
-    list.buf = mdl_answer_buf(q, PAGE_MAX);
-    apr_pool_create(&list.pool, q->r->pool);
-    if (mdl_wh_read(q->site->wh, read_list, &list, &err) != DL_OK) {
+    apr_pool_create(&letters.pool, q->r->pool);
+    if (mdl_wh_read(q->site->wh, read_list, &letters, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    if (list.more) {
-        cursor = mdl_page_next(q, &list.binding,
-                               apr_psprintf(q->r->pool, "%" PRId64 " %" PRId64,
-                                            list.last, list.last_id));
-        mdl_answer_link_next(q, cursor);
-    }
-    dl_json_write_array_end(&list.w);
-    dl_json_write_key(&list.w, "next_cursor");
-    dl_json_write_text(&list.w, cursor);
-    dl_json_write_object_end(&list.w);
-    if (dl_json_writer_finish(&list.w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
-    }
-    q->rows = (uint64_t)list.n;
-    return mdl_answer_buffer(q, list.buf);
+    return mdl_list_send(&letters.list);
 }
 
 /* --- One dead letter ------------------------------------------------------ */

@@ -15,6 +15,7 @@
 #include "mdl_answer.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
+#include "mdl_list.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
@@ -62,107 +63,54 @@ static int64_t whose(const mdl_request *q)
 
 /* One page. */
 typedef struct job_list {
-    mdl_request *q;
-    mdl_cursor_binding binding; /* of this list's cursors */
-    dl_job_page page;           /* what is read: a job more than the page */
-    dl_buf *buf;                /* the answer */
-    dl_json_writer w;           /* into it */
-    int n;                      /* jobs read */
-    dl_time last;               /* when the last one written was made */
-    char last_id[DL_JOB_ID];    /* and its id */
-    bool more;                  /* there is another page */
+    mdl_list list;
+    dl_job_page page; /* what is read: a job more than the page */
 } job_list;
 
 static dl_status write_row(void *context, const dl_job *job, dl_error *err)
 {
-    job_list *list = context;
+    mdl_list *list = &((job_list *)context)->list;
 
     (void)err;
-    list->more = list->n == list->page.max - 1;
-    if (!list->more) {
+    if (mdl_list_takes(list)) {
         dl_job_write(&list->w, job);
-        list->last = job->created_at;
-        apr_cpystrn(list->last_id, job->id, sizeof list->last_id);
-        list->n++;
+        mdl_list_took(list, job->created_at, job->id);
     }
     return DL_OK;
 }
 
 static dl_status read_list(struct dl_wh *wh, void *context, dl_error *err)
 {
-    job_list *list = context;
+    job_list *jobs = context;
 
-    list->n = 0;
-    list->more = false;
-    list->buf->len = 0;
-    dl_json_writer_begin(&list->w, list->buf);
-    dl_json_write_object_begin(&list->w);
-    dl_json_write_key(&list->w, "jobs");
-    dl_json_write_array_begin(&list->w);
-    return dl_job_read(wh, &list->page, write_row, list, err);
-}
-
-/* Set where LIST begins. */
-static int open_list(job_list *list)
-{
-    mdl_request *q = list->q;
-    const char *position;
-    const char *id;
-    int status;
-
-    list->page = (dl_job_page){
-        .user_id = whose(q),
-        .kind = q->values[KIND].given ? q->values[KIND].text : "",
-        .state = q->values[STATE].given ? q->values[STATE].text : "",
-        .before = DL_TIME_NONE,
-        .before_id = "",
-        .max = (int)q->values[LIMIT].number + 1};
-    list->binding = (mdl_cursor_binding){
-        "/api/jobs/", apr_psprintf(q->r->pool, "%" PRId64 "\x1f%s\x1f%s\x1f%s",
-                                   q->identity.user_id, list->page.kind,
-                                   list->page.state, q->values[LIMIT].text)};
-    status = mdl_page_open(&position, q, &list->binding, CURSOR);
-    if (status != OK || position == NULL) {
-        return status;
-    }
-    id = strchr(position, ' ');
-    if (id == NULL) {
-        return mdl_page_refuse(q, CURSOR);
-    }
-    list->page.before = apr_atoi64(position);
-    list->page.before_id = id + 1;
-    return OK;
+    mdl_list_begin(&jobs->list, "jobs", LIST_MAX);
+    return dl_job_read(wh, &jobs->page, write_row, jobs, err);
 }
 
 int mdl_api_jobs(mdl_request *q)
 {
-    job_list list = {.q = q};
-    const char *cursor = NULL;
+    job_list jobs = {
+        .page = {.user_id = whose(q),
+                 .kind = q->values[KIND].given ? q->values[KIND].text : "",
+                 .state = q->values[STATE].given ? q->values[STATE].text : ""}};
+    dl_job_page *page = &jobs.page;
     dl_error err;
-    int status = open_list(&list);
+    int status = mdl_list_open(
+        &jobs.list, q,
+        apr_psprintf(q->r->pool, "%" PRId64 "\x1f%s\x1f%s", q->identity.user_id,
+                     page->kind, page->state),
+        LIMIT, CURSOR);
 
     if (status != OK) {
         return status;
     }
-    list.buf = mdl_answer_buf(q, LIST_MAX);
-    if (mdl_wh_read(q->site->wh, read_list, &list, &err) != DL_OK) {
+    page->before = jobs.list.before;
+    page->before_id = jobs.list.before_id;
+    page->max = jobs.list.rows + 1;
+    if (mdl_wh_read(q->site->wh, read_list, &jobs, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    if (list.more) {
-        cursor = mdl_page_next(q, &list.binding,
-                               apr_psprintf(q->r->pool, "%" PRId64 " %s",
-                                            list.last, list.last_id));
-        mdl_answer_link_next(q, cursor);
-    }
-    dl_json_write_array_end(&list.w);
-    dl_json_write_key(&list.w, "next_cursor");
-    dl_json_write_text(&list.w, cursor);
-    dl_json_write_object_end(&list.w);
-    if (dl_json_writer_finish(&list.w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
-    }
-    q->rows = (uint64_t)list.n;
-    return mdl_answer_buffer(q, list.buf);
+    return mdl_list_send(&jobs.list);
 }
 
 /* --- One job -------------------------------------------------------------- */
