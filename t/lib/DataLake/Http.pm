@@ -12,13 +12,27 @@ use warnings;
 use IO::Socket::INET;
 use IO::Select;
 use JSON::PP ();
+use Scalar::Util qw(weaken);
 use Time::HiRes qw(time);
+
+# Every client of this process, for close_all.
+my @clients;
 
 # Options: port, host, token (sent as Bearer), seconds (30: an answer's time),
 # plain (1: no `json` in answers; decoding large ones takes long).
 sub new {
     my ($class, %option) = @_;
-    return bless { host => '127.0.0.1', seconds => 30, %option }, $class;
+    my $self = bless { host => '127.0.0.1', seconds => 30, %option }, $class;
+    @clients = grep { defined } @clients;
+    push @clients, $self;
+    weaken($_) for @clients;
+    return $self;
+}
+
+# Close the connections of all clients: a server that stops waits for them.
+sub close_all {
+    $_->close for grep { defined } @clients;
+    return;
 }
 
 # A JSON reader that keeps the text of numbers too large or too exact for a

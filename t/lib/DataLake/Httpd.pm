@@ -92,17 +92,19 @@ sub start {
     wait_until("port $self->{port} is free",
         sub { !port_answers($self->{port}) }, 10);
     $self->{process} = DataLake::Process->new(
-        name        => 'apache2',
-        command     => [
+        name    => 'apache2',
+        command => [
             split(' ', $ENV{DL_HTTPD_UNDER} // ''),    # make valgrind
             $self->command('-DFOREGROUND')
         ],
-        log         => "$self->{dir}/start.log",
-        pid_file    => $self->{pid_file},
-        keep        => $self->{keep},
+        log      => "$self->{dir}/start.log",
+        pid_file => $self->{pid_file},
+        keep     => $self->{keep},
         # On SIGTERM httpd frees a child's memory under its busy workers, and
-        # one of them may crash; a graceful stop waits for them.
-        stop_signal => 'WINCH',
+        # one of them may crash; a graceful stop waits for them.  It looks each
+        # second whether they have ended: then SIGTERM only wakes it.
+        stop_signal      => 'WINCH',
+        childless_signal => 'TERM',
         environment =>
           { LD_PRELOAD => $self->{preload}, %{ $self->{environment} // {} } },
     );

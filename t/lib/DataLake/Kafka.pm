@@ -1,8 +1,9 @@
 # DataLake::Kafka - a private Apache Kafka broker (KRaft, one node).
 #
 # prepare() makes, once per clone under build/kafka: the jars (Maven), a
-# formatted data folder and a class data archive; both halve the start.  A
-# broker copies the formatted folder and gets a cluster id of its own.
+# formatted data folder and a class data archive; both halve the start, and
+# Java silently passes over an archive of another class path or another Java.
+# A broker copies the formatted folder and gets a cluster id of its own.
 #
 # SPDX-License-Identifier: Apache-2.0
 package DataLake::Kafka;
@@ -10,6 +11,7 @@ use strict;
 use warnings;
 use Cwd qw(realpath);
 use Digest::SHA qw(sha256_hex);
+use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Path qw(make_path remove_tree);
 use MIME::Base64 qw(encode_base64url);
@@ -17,9 +19,11 @@ use DataLake::Process
   qw(free_port locked port_answers run_command slurp spit wait_until);
 
 # Small heap, one compiler, one collector thread: ready in a second, and no
-# slower at producing (measured).
+# slower at producing (measured).  The archive lies where it was made for:
+# moving it in memory costs a fifth of the start.
 my @JAVA = (
     qw(java -Xshare:auto -Xmx256m -XX:+UseSerialGC -XX:TieredStopAtLevel=1),
+    qw(-XX:+UnlockDiagnosticVMOptions -XX:ArchiveRelocationMode=0),
     qw(-XX:-UsePerfData -Dorg.slf4j.simpleLogger.defaultLogLevel=warn)
 );
 
@@ -54,7 +58,7 @@ sub fetch_jars {
     my $want = sha256_hex(slurp($pom));
     return if (slurp("$home/pom.sha256") // '') eq $want;
     remove_tree("$home/lib", "$home/template", { safe => 0 });
-    unlink "$home/classes.jsa";
+    unlink "$home/classes.jsa", "$home/classes.of";
     print "# fetching the broker's jars\n";
     my @maven = (
         qw(mvn -q -B -f), $pom,
@@ -97,11 +101,22 @@ sub format_template {
       or die "$home/template: $!\n";
 }
 
+# What a class data archive is good for: this class path and this Java.
+sub archive_key {
+    my ($self) = @_;
+    my ($java) = grep { -x } map { "$_/java" } split /:/, $ENV{PATH};
+    my $vm     = dirname(realpath($java // '/')) . '/../lib/server/libjvm.so';
+    return join "\n", $self->class_path, join(' ', (stat $vm)[ 7, 9 ]), '';
+}
+
 # Run a broker once to record the classes it loads.
 sub archive_classes {
     my ($self) = @_;
     my $archive = "$self->{home}/classes.jsa";
-    return if -e $archive;
+    my $key     = $self->archive_key;
+    return
+      if -e $archive && (slurp("$self->{home}/classes.of") // '') eq $key;
+    unlink $archive;
     my $scratch = "$self->{home}/archive-run";
     remove_tree($scratch);
     my $broker = DataLake::Kafka->new(
@@ -113,6 +128,7 @@ sub archive_classes {
     $broker->stop;
     remove_tree($scratch);
     rename "$archive.new", $archive if -e "$archive.new";
+    spit("$self->{home}/classes.of", $key);
 }
 
 # A random cluster id as Kafka writes it: 16 bytes, base64url.
@@ -123,9 +139,14 @@ sub cluster_id {
     return $id =~ /^-/ ? cluster_id() : $id;
 }
 
-# Start the broker on its data folder, making that when it is not there, and
-# wait until it answers a metadata request.
+# Start the broker and wait until it answers a metadata request.
 sub start {
+    my ($self) = @_;
+    return $self->launch->await;
+}
+
+# Start the broker on its data folder, making that when it is not there.
+sub launch {
     my ($self) = @_;
     my ($dir, $data) = ($self->{dir}, "$self->{dir}/data");
     if (!-e "$data/meta.properties") {
@@ -140,8 +161,18 @@ sub start {
     $self->{kafka_port}      //= free_port();
     $self->{controller_port} //= free_port();
     $self->{process} = $self->process;
-    $self->{process}->start->ready(sub { port_answers($self->{kafka_port}) });
+    $self->{process}->start;
+    $self->{awaited} = 0;
+    return $self;
+}
+
+# Wait until the broker that was launched answers.
+sub await {
+    my ($self) = @_;
+    return $self if $self->{awaited};
+    $self->{process}->ready(sub { port_answers($self->{kafka_port}) });
     $self->{process}->ready(sub { $self->answers });
+    $self->{awaited} = 1;
     return $self;
 }
 

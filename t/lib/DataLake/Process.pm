@@ -118,7 +118,8 @@ sub run_command {
 
 # PROCESS: log => FILE, command => [...]; optional pid_file => FILE,
 # keep => 1 (outlive us), environment => {NAME => VALUE}, name for messages,
-# stop_signal (TERM), stop_seconds (30), directory.
+# stop_signal (TERM), stop_seconds (30), directory, childless_signal (sent by
+# stop once all children of the process have ended).
 sub new {
     my ($class, %option) = @_;
     return bless {
@@ -246,15 +247,43 @@ sub kill_now {
     return $self;
 }
 
+# Whether no child of the process lives; a zombie does not.
+sub childless {
+    my ($self) = @_;
+    my $pid = $self->pid // return 1;
+    my @children = split ' ', slurp("/proc/$pid/task/$pid/children") // return 0;
+    return !grep { defined start_time($_) } @children;
+}
+
+# Ask the process to end and do not wait; false when it does not run.
+sub ask_to_stop {
+    my ($self) = @_;
+    return $self->signal($self->{stop_signal});
+}
+
 # Ask the process to end; after stop_seconds kill it.  Returns the seconds it
 # took, or undef when it did not run.
 sub stop {
     my ($self) = @_;
-    my $begin = time;
-    return undef unless $self->signal($self->{stop_signal});
-    my $gone = eval {
-        wait_until("$self->{name} stops",
-            sub { !$self->running }, $self->{stop_seconds});
+    return $self->ask_to_stop ? $self->await_end : undef;
+}
+
+# Wait for the end of a process that was asked to stop, as stop does.
+sub await_end {
+    my ($self) = @_;
+    my $begin  = time;
+    my $later  = $self->{childless_signal};
+    my $gone   = eval {
+        wait_until(
+            "$self->{name} stops",
+            sub {
+                return 1 if !$self->running;
+                $self->signal($later), undef $later
+                  if $later && $self->childless;
+                return 0;
+            },
+            $self->{stop_seconds}
+        );
     };
     if (!$gone) {
         warn "$self->{name} ignored SIG$self->{stop_signal}, killed\n";

@@ -27,6 +27,7 @@ use File::Path qw(make_path remove_tree);
 use IO::Socket::UNIX;
 use Socket qw(SOCK_DGRAM);
 use Time::HiRes qw(sleep time);
+use DataLake::Http;
 use DataLake::Httpd;
 use DataLake::Kafka;
 use DataLake::MariaDB;
@@ -112,13 +113,15 @@ sub make_audit_dir {
 
 sub audit_dir { my ($self) = @_; return "$self->{dir}/audit"; }
 
-# Start what was asked for, in the order in which one needs the other.
+# Start what was asked for, in the order in which one needs the other; the
+# broker, which is slowest, beside the database.
 sub start_all {
     my ($self) = @_;
-    $self->start_kafka   if $self->{kafka};
+    $self->launch_kafka  if $self->{kafka};
     $self->start_mariadb if $self->{mariadb};
     $self->write_ini;
     $self->set_up if $self->{mariadb} || $self->{kafka};
+    $self->kafka->await if $self->{kafka};
     $self->start_daemon($_) for @{ $self->{daemons} // [] };
     $self->start_httpd if $self->{httpd};
     return $self;
@@ -143,11 +146,16 @@ sub place {
 
 sub start_kafka {
     my ($self) = @_;
+    return $self->launch_kafka->await;
+}
+
+# Start the broker and do not wait for it.
+sub launch_kafka {
+    my ($self) = @_;
     my $more = ref $self->{kafka} ? $self->{kafka} : {};
     $self->{kafka_server} //=
       DataLake::Kafka->new($self->place('kafka'), settings => $more);
-    $self->{kafka_server}->prepare->start;
-    return $self->{kafka_server};
+    return $self->{kafka_server}->prepare->launch;
 }
 
 sub start_mariadb {
@@ -455,8 +463,14 @@ sub set_up {
     my ($self) = @_;
     return if !-x "$BUILD/bin/datalakectl" || $self->{bare};
     $self->write_directives;
-    $self->ctl('topics') if $self->brokers;
-    return unless $self->{mariadb_server};
+    $self->set_up_database if $self->{mariadb_server};
+    $self->kafka->await    if $self->kafka;
+    $self->ctl('topics')   if $self->brokers;
+    return;
+}
+
+sub set_up_database {
+    my ($self) = @_;
     $self->ctl('migrate');
     my %user = (admin => 'admin', %{ $self->{users} // {} });
     $self->add_user($_, $user{$_}) for sort keys %user;
@@ -509,18 +523,36 @@ sub client {
 
 # --- The end -----------------------------------------------------------------
 
-# Stop everything, the daemons first.
+# Stop everything: what is ours, then the servers it needs.
 sub stop {
     my ($self) = @_;
-    for my $part (
-        $self->{httpd_server} && $self->{httpd_server}{process},
-        values %{ $self->{daemon} // {} },
-        $self->{kafka_server}   && $self->{kafka_server}{process},
-        $self->{mariadb_server} && $self->{mariadb_server}{process}
-      )
-    {
-        $part->stop if $part;
-    }
+    $self->stop_ours;
+    $_->stop for $self->servers;
+    return;
+}
+
+# Stop httpd and the daemons, all at once.
+sub stop_ours {
+    my ($self) = @_;
+    my @asked = grep { $_->ask_to_stop } grep { defined }
+      $self->{httpd_server} && $self->{httpd_server}{process},
+      values %{ $self->{daemon} // {} };
+    $_->await_end for @asked;
+    return;
+}
+
+# The processes of broker and database.
+sub servers {
+    my ($self) = @_;
+    return grep { defined } map { $_ && $_->{process} }
+      @$self{qw(kafka_server mariadb_server)};
+}
+
+# The end of a test: nobody will look at the servers' data.
+sub finish {
+    my ($self) = @_;
+    $self->stop_ours;
+    $_->kill_now for $self->servers;
     return;
 }
 
@@ -542,8 +574,9 @@ sub reports {
 END {
     if ($$ == $owner) {
         my $status = $?;
+        DataLake::Http::close_all();
         for my $stack (reverse @living) {
-            eval { $stack->stop; 1 } or warn $@;
+            eval { $stack->finish; 1 } or warn $@;
             if (my @reports = $stack->reports) {
                 warn "$_\n" for @reports;
                 $status ||= 1;
