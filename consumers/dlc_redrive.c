@@ -303,6 +303,7 @@ static dl_status open_all(redriving *d, dl_error *err, apr_pool_t *pool)
     const dlc_producer_options options = {.client = "datalake-redrive",
                                           .delivered = delivered,
                                           .context = d,
+                                          .stats = dlc_work_stats(d->work),
                                           .timeout_ms = SEND_MS};
 
     DL_TRY(dl_dataset_load_all(&d->set, cfg, err, pool));

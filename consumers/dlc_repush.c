@@ -348,6 +348,7 @@ static dl_status open_producer(repush *r, dl_error *err, apr_pool_t *pool)
     const dlc_producer_options options = {.client = "datalake-jobs-repush",
                                           .delivered = delivered,
                                           .context = r,
+                                          .stats = dlc_work_stats(r->work),
                                           .timeout_ms = REPORT_MS};
 
     if (r->asked.dry_run) {

@@ -43,6 +43,7 @@ struct dlc_work {
 /* All places. */
 typedef struct workers {
     const dl_config *cfg;
+    dl_stats *stats;           /* numbers of the program */
     char owner[OWNER_MAX + 1]; /* our name in the table */
     dlc_work_tick *tick;       /* what the keeper does besides */
     dlc_link *link;            /* the keeper's connection */
@@ -64,6 +65,11 @@ const dl_job_claim *dlc_work_claim(const dlc_work *work)
 const dl_config *dlc_work_config(const dlc_work *work)
 {
     return work->all->cfg;
+}
+
+dl_stats *dlc_work_stats(const dlc_work *work)
+{
+    return work->all->stats;
 }
 
 dl_status dlc_work_wh(dl_wh **wh, dlc_work *work, dl_error *err)
@@ -299,11 +305,11 @@ static int places_of(const dlc_work_kind *kind, const dl_config_jobs *jobs)
 
 /* Start the places of KIND in ALL. */
 static dl_status start_kind(workers *all, const dlc_work_kind *kind,
-                            dl_stats *stats, dl_error *err, apr_pool_t *pool)
+                            dl_error *err, apr_pool_t *pool)
 {
     int places = places_of(kind, &all->cfg->jobs);
     dl_stats_value *took = dl_stats_slot(
-        stats, DL_STATS_HISTOGRAM, "datalake_job_duration_seconds",
+        all->stats, DL_STATS_HISTOGRAM, "datalake_job_duration_seconds",
         apr_psprintf(pool, "kind=\"%s\"", kind->kind));
 
     for (; places > 0; places--) {
@@ -326,6 +332,7 @@ dl_status dlc_workers_create(const dlc_work_plan *plan, dl_error *err,
 
     (void)gethostname(host, sizeof host - 1);
     all->cfg = plan->cfg;
+    all->stats = plan->stats;
     all->tick = plan->tick;
     snprintf(all->owner, sizeof all->owner, "%s:%ld:%lld", host, (long)getpid(),
              (long long)dl_time_monotonic_us());
@@ -335,7 +342,7 @@ dl_status dlc_workers_create(const dlc_work_plan *plan, dl_error *err,
     }
     all->places = apr_pcalloc(pool, ((size_t)n + 1) * sizeof *all->places);
     for (i = 0; i < plan->n; i++) {
-        DL_TRY(start_kind(all, &plan->kinds[i], plan->stats, err, pool));
+        DL_TRY(start_kind(all, &plan->kinds[i], err, pool));
     }
     DL_TRY(dlc_link_create(&all->link, plan->cfg, err, pool));
     return dlc_chore_create(&all->keeper, keeper_turn, all, 0, err, pool);

@@ -80,7 +80,7 @@ typedef struct dlc_work_plan {
     int n;                      /* how many */
     dlc_work_tick *tick;        /* of the keeper */
     const dl_config *cfg;       /* the settings */
-    dl_stats *stats;            /* where durations of jobs are told */
+    dl_stats *stats;            /* the numbers of the program */
 } dlc_work_plan;
 
 /* Start the threads for PLAN; they end before POOL.  DL_INTERNAL: no thread;
@@ -93,6 +93,9 @@ const dl_job_claim *dlc_work_claim(const dlc_work *work);
 
 /* The settings. */
 const dl_config *dlc_work_config(const dlc_work *work);
+
+/* The numbers of the program; NULL: none. */
+dl_stats *dlc_work_stats(const dlc_work *work);
 
 /* Set *WH to WORK's own connection. */
 DL_MUSTCHECK dl_status dlc_work_wh(dl_wh **wh, dlc_work *work, dl_error *err);

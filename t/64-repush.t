@@ -126,6 +126,21 @@ subtest 'one transaction is sent again and found' => sub {
     );
     is_deeply(check('id=TX7', "replay_id=$told->{replay_id}")->{json}, $found,
         'also by the id of the replay');
+    my $lineage = $alice->get('/api/lineage/record/?id=TX7')->{json};
+    is_deeply(
+        $lineage->{origin},
+        {
+            origin     => 'repush',
+            replay_id  => $told->{replay_id},
+            request_id => $answer->{headers}{'x-request-id'}
+        },
+        'lineage tells who sent it'
+    );
+    is_deeply($lineage->{kafka}{headers}, $sent->{headers}, '... and the headers of its message');
+    is_deeply([ @{ $lineage->{kafka} }{qw(key partition offset)} ], [ 'TX7', @$sent{qw(partition offset)} ], '... and where it is');
+    is_deeply($lineage->{warehouse},
+        { table => 'transaction_record', present => JSON::PP::true, current => JSON::PP::true }, 'its row is the newest');
+    is(scalar @{ $lineage->{copies} }, 1, 'the first record is its copy');
     ok(!check('id=TX7', "replay_id=$told->{replay_id}", "date=$DAY")->{json}{found},
         '... not on another day');
     ok(!check('id=TX7', 'replay_id=x')->{json}{found}, 'nor of another replay');
@@ -296,8 +311,9 @@ subtest 'one at a time, cancelled, refused' => sub {
     over($many[0]);
 };
 
+# Requests are counted by httpd, jobs by their daemon; the page sums them.
 my $metrics = $stack->client('admin')->get('/metrics')->{body};
 is(join(' ', $metrics =~ /^datalake_kafka_produced_total\{topic="transaction_log",result="ok"\} (.*)$/m),
-    '3', 'what was sent is counted');
+    scalar(sent_again()), 'what was sent is counted, by requests and jobs');
 
 done_testing();

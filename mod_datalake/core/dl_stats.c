@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include <apr_strings.h>
 
 struct dl_stats {
+    pthread_mutex_t making; /* held while a slot is looked for and made */
     dl_stats_page *page;    /* the mapped file */
     char *path;             /* its name, removed at the end */
     bool full;              /* DL0180 was logged */
@@ -151,6 +153,7 @@ dl_status dl_stats_create(dl_stats **stats, const char *run_dir,
     dl_status status;
     int fd;
 
+    pthread_mutex_init(&made->making, NULL);
     made->path = apr_psprintf(pool, "%s/%s.stats", run_dir, instance);
     (void)unlink(path);
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -171,38 +174,64 @@ dl_status dl_stats_create(dl_stats **stats, const char *run_dir,
     return DL_OK;
 }
 
-dl_stats_value *dl_stats_slot(dl_stats *stats, dl_stats_type type,
-                              const char *name, const char *labels)
+/* Return the values of the slot NAME with LABELS among the first USED; NULL:
+ * it is not there. */
+static dl_stats_value *find_slot(dl_stats_page *page, int64_t used,
+                                 const char *name, const char *labels)
 {
-    dl_stats_cell *cell;
-    int64_t used;
-
-    if (stats == NULL) {
-        return nowhere;
-    }
-    used = atomic_load_explicit(&stats->page->used, memory_order_relaxed);
     for (int64_t i = 0; i < used; i++) {
-        cell = &stats->page->cells[i];
+        dl_stats_cell *cell = &page->cells[i];
+
         if (strcmp(cell->name, name) == 0 &&
             strcmp(cell->labels, labels) == 0) {
             return cell->values;
         }
     }
-    if (used == DL_STATS_SLOTS || strlen(name) >= sizeof cell->name ||
+    return NULL;
+}
+
+/* The same, and made when it is not there; NULL: there is no room. */
+static dl_stats_value *make_slot(dl_stats_page *page, dl_stats_type type,
+                                 const char *name, const char *labels)
+{
+    int64_t used = atomic_load_explicit(&page->used, memory_order_relaxed);
+    dl_stats_value *found = find_slot(page, used, name, labels);
+    dl_stats_cell *cell;
+
+    if (found != NULL || used == DL_STATS_SLOTS ||
+        strlen(name) >= sizeof cell->name ||
         strlen(labels) >= sizeof cell->labels) {
-        if (!stats->full) {
-            dl_log(DL_LOG_WARNING, "DL0180 no room for the number %s{%s}", name,
-                   labels);
-        }
-        stats->full = true;
-        return nowhere;
+        return found;
     }
-    cell = &stats->page->cells[used];
+    cell = &page->cells[used];
     cell->type = type;
     snprintf(cell->name, sizeof cell->name, "%s", name);
     snprintf(cell->labels, sizeof cell->labels, "%s", labels);
-    atomic_store_explicit(&stats->page->used, used + 1, memory_order_release);
+    atomic_store_explicit(&page->used, used + 1, memory_order_release);
     return cell->values;
+}
+
+dl_stats_value *dl_stats_slot(dl_stats *stats, dl_stats_type type,
+                              const char *name, const char *labels)
+{
+    dl_stats_value *slot;
+    bool first = false;
+
+    if (stats == NULL) {
+        return nowhere;
+    }
+    pthread_mutex_lock(&stats->making);
+    slot = make_slot(stats->page, type, name, labels);
+    if (slot == NULL) {
+        first = !stats->full;
+        stats->full = true;
+    }
+    pthread_mutex_unlock(&stats->making);
+    if (first) {
+        dl_log(DL_LOG_WARNING, "DL0180 no room for the number %s{%s}", name,
+               labels);
+    }
+    return slot == NULL ? nowhere : slot;
 }
 
 void dl_stats_observe(dl_stats_value *slot, int64_t microseconds)

@@ -11,8 +11,7 @@
  * Names and labels are those of the contract, section 8.1, with the prefix
  * datalake_.  A label set is text: `sink="lake",topic="x"`.
  *
- * Thread: slots are made by the owner of a dl_stats; the value of a slot may
- * be changed and read by any thread.
+ * Thread: any for slots and their values; see each function for the rest.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef DL_STATS_H
@@ -65,7 +64,7 @@ DL_MUSTCHECK dl_status dl_stats_create(dl_stats **stats, const char *run_dir,
 /* Return the slot NAME (with its datalake_ prefix) and LABELS ("" for none),
  * made on the first call with value 0.  Never NULL: when the page is full, or
  * STATS is NULL, a slot that nobody reads is returned, and the former is
- * logged once.  Thread: the owner. */
+ * logged once.  Thread: any. */
 dl_stats_value *dl_stats_slot(dl_stats *stats, dl_stats_type type,
                               const char *name, const char *labels);
 
