@@ -10,6 +10,7 @@
 #include "dlc_directives.h"
 #include "dlc_job_numbers.h"
 #include "dlc_letters.h"
+#include "dlc_letters_copy.h"
 #include "dlc_redrive.h"
 #include "dlc_repush.h"
 #include "dlc_schedule.h"
@@ -85,6 +86,7 @@ static dl_status serve(const dlc_service *service, dl_error *err,
     DL_TRY(dlc_job_numbers_create(&numbers, service->cfg, service->stats, err,
                                   pool));
     DL_TRY(dlc_letters_create(service->cfg, service->stats, err, pool));
+    DL_TRY(dlc_letters_copy_create(service->cfg, service->stats, err, pool));
     while (service->wishes->stop == 0) {
         bool more = false;
         dl_error failed = {0};

@@ -13,6 +13,7 @@
 #include "dlc_ctl.h"
 #include "dlc_directives.h"
 #include "dlc_kafka.h"
+#include "dlc_letters_copy.h"
 #include "dlc_progress.h"
 
 #include <inttypes.h>
@@ -132,6 +133,27 @@ static finding check_run(doctor *doc)
     return check_folder(doc, doc->cfg->run.dir, "[run] dir");
 }
 
+/* Whether TOPIC is there. */
+static finding check_topic(doctor *doc, rd_kafka_t *rk, const char *topic)
+{
+    int32_t partitions;
+    dl_error err = {0};
+    dl_status status =
+        dlc_kafka_partitions(&partitions, rk, topic, ANSWER_MS, &err);
+
+    if (status == DL_NOT_FOUND) {
+        return (finding){
+            DOCTOR_FAILED,
+            apr_psprintf(doc->ctl->pool, "topic %s does not exist", topic),
+            "run: datalakectl topics"};
+    }
+    if (status != DL_OK) {
+        return failed(doc, &err,
+                      "start the broker, or correct [kafka] brokers");
+    }
+    return good("it exists");
+}
+
 static finding check_topics(doctor *doc)
 {
     static const dlc_kafka_setting settings[] = {{NULL, NULL, 0}};
@@ -139,7 +161,6 @@ static finding check_topics(doctor *doc)
     dl_error err = {0};
     rd_kafka_conf_t *conf;
     rd_kafka_t *rk;
-    int32_t partitions;
 
     if (dlc_kafka_conf_create(&conf, doc->cfg, "datalakectl", settings, &err) !=
             DL_OK ||
@@ -147,19 +168,15 @@ static finding check_topics(doctor *doc)
         return failed(doc, &err, "look at [kafka] brokers");
     }
     for (int i = 0; i < doc->set->n; i++) {
-        const dl_dataset *ds = doc->set->datasets[i];
-        dl_status status =
-            dlc_kafka_partitions(&partitions, rk, ds->topic, ANSWER_MS, &err);
+        const char *topic = doc->set->datasets[i]->topic;
+        finding found = check_topic(doc, rk, topic);
 
-        if (status == DL_NOT_FOUND) {
-            return (finding){
-                DOCTOR_FAILED,
-                apr_psprintf(pool, "topic %s does not exist", ds->topic),
-                "run: datalakectl topics"};
+        if (found.state == DOCTOR_OK && doc->cfg->kafka.dead_letter_topics) {
+            found = check_topic(
+                doc, rk, apr_pstrcat(pool, DLC_LETTERS_PREFIX, topic, NULL));
         }
-        if (status != DL_OK) {
-            return failed(doc, &err,
-                          "start the broker, or correct [kafka] brokers");
+        if (found.state != DOCTOR_OK) {
+            return found;
         }
     }
     return good(

@@ -6,6 +6,7 @@
 #include "dl_time.h"
 #include "dlc_ctl.h"
 #include "dlc_kafka.h"
+#include "dlc_letters_copy.h"
 
 #include <inttypes.h>
 #include <time.h>
@@ -15,11 +16,13 @@
 #define ANSWER_MS   10000
 #define MESSAGE_MAX "10485760" /* contract 9 */
 
-/* What became of one topic. */
+/* A topic, and what became of it. */
 typedef struct topic_outcome {
-    const dl_dataset *dataset; /* whose topic it is */
-    bool made;                 /* false: it was there */
-    int32_t partitions;        /* that it has now */
+    const char *name;       /* of the topic */
+    int declared;           /* partitions it is to have */
+    int64_t retention_days; /* that it is to keep messages */
+    bool made;              /* false: it was there */
+    int32_t partitions;     /* that it has now */
 } topic_outcome;
 
 static dl_status open_admin(rd_kafka_t **rk, dlc_ctl *ctl, dl_error *err)
@@ -43,9 +46,8 @@ static dl_status count_partitions(topic_outcome *out, rd_kafka_t *rk,
     int64_t until = dl_time_monotonic_us() + ANSWER_MS * INT64_C(1000);
     dl_status status;
 
-    while ((status =
-                dlc_kafka_partitions(&out->partitions, rk, out->dataset->topic,
-                                     ANSWER_MS, err)) == DL_NOT_FOUND &&
+    while ((status = dlc_kafka_partitions(&out->partitions, rk, out->name,
+                                          ANSWER_MS, err)) == DL_NOT_FOUND &&
            dl_time_monotonic_us() < until) {
         (void)nanosleep(&pause, NULL);
     }
@@ -56,35 +58,33 @@ static dl_status make_topic(topic_outcome *out, rd_kafka_t *rk,
                             int64_t replication, dl_error *err,
                             apr_pool_t *pool)
 {
-    const dl_dataset *ds = out->dataset;
     const char *settings[] = {
         "retention.ms",
-        apr_psprintf(pool, "%" PRId64,
-                     (int64_t)ds->kafka_retention_days * 86400000),
+        apr_psprintf(pool, "%" PRId64, out->retention_days * 86400000),
         "compression.type",
         "lz4",
         "max.message.bytes",
         MESSAGE_MAX,
         NULL};
-    const dlc_kafka_topic topic = {.name = ds->topic,
-                                   .partitions = ds->partitions,
+    const dlc_kafka_topic topic = {.name = out->name,
+                                   .partitions = out->declared,
                                    .replication = (int)replication,
                                    .set = settings};
     dl_status status = dlc_kafka_topic_create(rk, &topic, ANSWER_MS, err);
 
     out->made = status == DL_OK;
-    out->partitions = ds->partitions;
+    out->partitions = out->declared;
     return status == DL_CONFLICT ? count_partitions(out, rk, err) : status;
 }
 
 static void print_outcome(const topic_outcome *out)
 {
-    printf("%s: %s, %" PRId32 " partitions\n", out->dataset->topic,
+    printf("%s: %s, %" PRId32 " partitions\n", out->name,
            out->made ? "made" : "was there", out->partitions);
-    if (out->partitions != out->dataset->partitions) {
+    if (out->partitions != out->declared) {
         printf("%s: the declaration asks for %d partitions; a topic keeps "
                "those it has\n",
-               out->dataset->topic, out->dataset->partitions);
+               out->name, out->declared);
     }
 }
 
@@ -92,36 +92,67 @@ static void write_outcome(dl_json_writer *w, const topic_outcome *out)
 {
     dl_json_write_object_begin(w);
     dl_json_write_key(w, "topic");
-    dl_json_write_text(w, out->dataset->topic);
+    dl_json_write_text(w, out->name);
     dl_json_write_key(w, "made");
     dl_json_write_bool(w, out->made);
     dl_json_write_key(w, "partitions");
     dl_json_write_int(w, out->partitions);
     dl_json_write_key(w, "declared_partitions");
-    dl_json_write_int(w, out->dataset->partitions);
+    dl_json_write_int(w, out->declared);
     dl_json_write_object_end(w);
+}
+
+/* What is done for all of them. */
+typedef struct topics {
+    dlc_ctl *ctl;        /* the command */
+    dl_json_writer *w;   /* its answer */
+    rd_kafka_t *rk;      /* the client */
+    int64_t replication; /* copies of each partition */
+} topics;
+
+static dl_status make_one(topics *all, topic_outcome *out, dl_error *err)
+{
+    DL_TRY(make_topic(out, all->rk, all->replication, err, all->ctl->pool));
+    write_outcome(all->w, out);
+    if (!all->ctl->json) {
+        print_outcome(out);
+    }
+    return DL_OK;
+}
+
+/* Make the topic of DS, and the one of its dead letters when LETTERS. */
+static dl_status make_dataset(topics *all, const dl_dataset *ds, bool letters,
+                              dl_error *err)
+{
+    topic_outcome own = {.name = ds->topic,
+                         .declared = ds->partitions,
+                         .retention_days = ds->kafka_retention_days};
+    topic_outcome dead = {
+        .name =
+            apr_pstrcat(all->ctl->pool, DLC_LETTERS_PREFIX, ds->topic, NULL),
+        .declared = DLC_LETTERS_PARTITIONS,
+        .retention_days = DLC_LETTERS_RETENTION_DAYS};
+
+    if (ds->declared) {
+        DL_TRY(make_one(all, &own, err));
+    }
+    return letters ? make_one(all, &dead, err) : DL_OK;
 }
 
 static dl_status make_all(dl_json_writer *w, dlc_ctl *ctl, int64_t replication,
                           dl_error *err)
 {
+    topics all = {.ctl = ctl, .w = w, .replication = replication};
     const dl_dataset_set *set;
-    rd_kafka_t *rk;
+    const dl_config *cfg;
 
+    DL_TRY(dlc_ctl_config(&cfg, ctl, err));
     DL_TRY(dlc_ctl_datasets(&set, ctl, err));
-    DL_TRY(open_admin(&rk, ctl, err));
+    DL_TRY(open_admin(&all.rk, ctl, err));
     dl_json_write_array_begin(w);
     for (int i = 0; i < set->n; i++) {
-        topic_outcome out = {.dataset = set->datasets[i]};
-
-        if (!out.dataset->declared) {
-            continue;
-        }
-        DL_TRY(make_topic(&out, rk, replication, err, ctl->pool));
-        write_outcome(w, &out);
-        if (!ctl->json) {
-            print_outcome(&out);
-        }
+        DL_TRY(make_dataset(&all, set->datasets[i],
+                            cfg->kafka.dead_letter_topics, err));
     }
     dl_json_write_array_end(w);
     return DL_OK;

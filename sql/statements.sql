@@ -693,6 +693,20 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON DUPLICATE KEY UPDATE lake_id = VALUES(lake_id), `file` = VALUES(`file`),
   place = VALUES(place), size = VALUES(size);
 
+-- STMT_LETTER_UNCOPIED: those that were not written to a topic of their own
+SELECT id, generation, `partition`, `offset`, reason, COALESCE(lake_id, 0),
+  COALESCE(`file`, 0), COALESCE(place, 0) FROM dead_letter
+WHERE topic = ? AND copied_at IS NULL ORDER BY id LIMIT 100;
+
+-- STMT_LETTER_COPIED: the broker has it there
+UPDATE dead_letter SET copied_at = ? WHERE id = ?;
+
+-- STMT_LETTER_COPY_LOCK: one program at a time writes them
+SELECT GET_LOCK(CONCAT('datalake_copy_', LEFT(DATABASE(), 40)), 0);
+
+-- STMT_LETTER_COPY_UNLOCK: now another may
+SELECT RELEASE_LOCK(CONCAT('datalake_copy_', LEFT(DATABASE(), 40)));
+
 -- STMT_LETTER_OPEN: how many wait for somebody, by topic
 SELECT topic, COUNT(*) FROM dead_letter WHERE state = 'open' GROUP BY topic;
 

@@ -19,7 +19,7 @@ my $stack = DataLake::Stack->new(
     durable => 0,
     daemons => [qw(datalake-lake datalake-warehouse datalake-jobs)],
     ini     => {
-        kafka     => { dead_letter_share   => 100 },
+        kafka     => { dead_letter_share   => 100, dead_letter_topics => 'on' },
         warehouse => { accept_unsafe_flush => 'on' },
     },
     users   => { alice => 'user' },
@@ -288,6 +288,62 @@ subtest 'each is listed once' => sub {
     $stack->daemon('datalake-jobs')->start;
     wait_until('a new position', sub { $db->value('SELECT COUNT(*) FROM dead_letter_position') > 0 }, 20);
     is(listed(), $before + 1200, 'nor one that begins anew');
+};
+
+# The message of topic dlq.TOPIC that tells of the row LETTER, and whether it is
+# right: headers, key and the first 64 KiB.
+sub tells {
+    my ($message, $letter) = @_;
+    my ($id, $reason, $partition, $offset, $key, $value, $size) = @$letter;
+    my $h = $message->{headers};
+    return "$id: headers" if "@$h{qw(dl-reason dl-topic dl-partition dl-offset)}"
+      ne "$reason $TOPIC $partition $offset";
+    return "$id: key" if ($message->{key} // '') ne ($key // '');
+    return "$id: size" if length $message->{value} != $size || exists $h->{'dl-size'};
+    return "$id: value" if substr($message->{value}, 0, 65536) ne $value;
+    return 'right';
+}
+
+# Those of TOPIC's dead letters that have no message, or a wrong one.
+sub untold {
+    my %told;
+    for my $message ($kafka->consume("dlq.$TOPIC")) {
+        push @{ $told{"@{ $message->{headers} }{qw(dl-partition dl-offset)}"} }, $message;
+    }
+    my @wrong;
+    for my $letter ($db->rows(q{SELECT id, reason, `partition`, `offset`, `key`, value, size FROM dead_letter WHERE topic = ? ORDER BY id}, $TOPIC)) {
+        my @verdicts = map { tells($_, $letter) } @{ $told{"@$letter[2, 3]"} // [] };
+        push @wrong, @verdicts ? grep { $_ ne 'right' } @verdicts : "$letter->[0]: missing";
+    }
+    return @wrong;
+}
+
+subtest 'each is in the topic of dead letters' => sub {
+    wait_until('all were written', sub { !$db->value(q{SELECT COUNT(*) FROM dead_letter WHERE copied_at IS NULL}) }, 30);
+    is_deeply([ untold() ], [], 'each of those above, with headers, key and all bytes, though the program was killed');
+    my ($bounds) = $kafka->watermarks("dlq.$TOPIC");
+    cmp_ok($bounds->[1], "<", 1.5 * listed(), "few are there twice");
+    $kafka->delete_topic('dlq.clients');
+    $kafka->produce('clients', [ { partition => 0, key => 'c', value => 'no json' } ]);
+    wait_until('a word about the topic', sub { $stack->daemon_log("datalake-jobs") =~ /DL0897 dead letters of clients wait/ }, 20);
+    $kafka->produce($TOPIC, [ { partition => 0, key => 'k3', value => 'later' } ]);
+    wait_until('the other topic', sub { grep { $_->{value} eq 'later' } $kafka->consume("dlq.$TOPIC") }, 20);
+    pass('a topic that is missing holds nobody else up');
+    like($stack->ctl('topics'), qr/^dlq\.clients: made, 1 partitions$/m, 'datalakectl topics makes it');
+    wait_until('the one that waited', sub { grep { $_->{value} eq 'no json' } $kafka->consume('dlq.clients') }, 20);
+    pass('then it is written');
+    $db->run(q~INSERT INTO dead_letter (topic, `partition`, `offset`, reason, detail, value, size, received_at)
+        VALUES (?, 0, 0, 'schema', 'refused', '{"transac', 12345, NOW(6)), (?, 5, 99999, 'schema', 'refused', 'all', 3, NOW(6)),
+        (?, 5, 99998, 'schema', 'refused', 'cut', 70000, NOW(6))~, ($TOPIC) x 3);
+    my %by;
+    wait_until('the refused ones', sub {
+        %by = map { ("@{ $_->{headers} }{qw(dl-partition dl-offset)}" => $_) } $kafka->consume("dlq.$TOPIC");
+        $by{'0 0'} && $by{'5 99999'} && $by{'5 99998'};
+    }, 20);
+    is($by{'0 0'}{value}, good('t1'), 'of a row that was refused the line of the lake');
+    is_deeply([ $by{'5 99999'}{value}, $by{'5 99999'}{headers}{'dl-size'} ], [ 'all', undef ], 'of one that the lake does not have, the row');
+    is_deeply([ $by{'5 99998'}{value}, $by{'5 99998'}{headers}{'dl-size'} ], [ 'cut', 70000 ], '... and how much there was');
+    cmp_ok(number('datalake_kafka_produced_total', "topic=\"dlq.$TOPIC\",result=\"ok\""), '>=', 3, 'they are counted');
 };
 
 done_testing;

@@ -184,6 +184,11 @@ static const row rows[] = {
   "a whole number from 100 to 10000000",
   "Messages of a partition that dead_letter_share looks at."},
  DL_SETTING_INT, MEMBER(kafka.dead_letter_window), 100, 10000000},
+{{"kafka", "dead_letter_topics", "off",
+  "on or off",
+  "Dead letters are written to the topics dlq.TOPIC, too, which datalakectl "
+  "topics makes."},
+ DL_SETTING_SWITCH, MEMBER(kafka.dead_letter_topics), 0, 0},
 {{"datasets", "dir", "datasets",
   "a path",
   "Folder of the declarations, one NAME.json each."},

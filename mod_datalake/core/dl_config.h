@@ -84,6 +84,7 @@ typedef struct dl_config_kafka {
                                  * messages that stops a partition;
                                  * 100: never */
     int64_t dead_letter_window; /* messages of that window */
+    bool dead_letter_topics;    /* they go to dlq.TOPIC, too */
 } dl_config_kafka;
 
 /* [datasets] */
