@@ -192,4 +192,28 @@ mdl_handler mdl_api_repush_check;
 extern const mdl_body mdl_api_repush_body;
 extern const mdl_param mdl_api_repush_check_params[];
 
+/* mdl_api_welcome.c: GET /v1/. */
+mdl_handler mdl_api_welcome;
+
+/* mdl_api_counts.c: GET /v1/logs/count, /v1/social/count,
+ * /v1/transactions/count, and without /v1. */
+mdl_handler mdl_api_log_count;
+mdl_handler mdl_api_post_count;
+mdl_handler mdl_api_payment_count;
+
+/* mdl_api_logs.c: GET /v1/logs/{ip}, /logs/{ip}. */
+mdl_handler mdl_api_logs;
+extern const mdl_param mdl_api_log_params[];
+
+/* mdl_api_posts.c: GET /v1/social/{post_id}, /v1/social/user/{user_id}, and
+ * without /v1. */
+mdl_handler mdl_api_post;
+mdl_handler mdl_api_user_posts;
+extern const mdl_param mdl_api_post_params[];
+extern const mdl_param mdl_api_user_posts_params[];
+
+/* mdl_api_clients.c: GET /v1/transactions/{client_id}, and without /v1. */
+mdl_handler mdl_api_client;
+extern const mdl_param mdl_api_client_params[];
+
 #endif

@@ -1172,6 +1172,66 @@ WHERE topic = ? AND generation = ? AND lake_id IS NULL AND state = 'open'
 SELECT src_generation, src_partition, src_offset FROM api_transaction
 WHERE transaction_id = ?;
 
+-- --- The multi-source lake (dl_wh_logs.c, dl_wh_posts.c, dl_wh_clients.c) --
+
+-- STMT_LOG_PAGE: lines of logs of an address, newest first
+SELECT id, `timestamp`, IP_Address, `Date`, `Time`, Method, URL, HTTP_Version,
+  Status_Code, Response_Size
+FROM network_log
+WHERE IP_Address = ? AND `timestamp` <= ? AND (`timestamp` < ? OR id < ?)
+ORDER BY `timestamp` DESC, id DESC LIMIT ?;
+
+-- STMT_POST_FIND: one post and its comments
+SELECT 0 AS is_comment, post_id, user_id AS who, content AS words, `timestamp`,
+  name, followers, likes
+FROM social_post WHERE post_id = ?
+UNION ALL
+SELECT 1, post_id, `user`, `text`, `timestamp`, comment_id, NULL, NULL
+FROM social_comment WHERE post_id = ?;
+
+-- STMT_POST_PAGE: posts of a user, newest first
+SELECT 0, post_id, user_id, content, `timestamp`, name, followers, likes
+FROM social_post
+WHERE user_id = ? AND `timestamp` <= ? AND (`timestamp` < ? OR post_id < ?)
+ORDER BY `timestamp` DESC, post_id DESC LIMIT ?;
+
+-- STMT_POST_COMMENTS: the comments of the same posts
+SELECT 1, c.post_id, c.`user`, c.`text`, c.`timestamp`, c.comment_id,
+  NULL, NULL
+FROM (SELECT post_id, `timestamp` FROM social_post
+  WHERE user_id = ? AND `timestamp` <= ? AND (`timestamp` < ? OR post_id < ?)
+  ORDER BY `timestamp` DESC, post_id DESC LIMIT ?) p
+JOIN social_comment c ON c.post_id = p.post_id
+ORDER BY p.`timestamp` DESC, p.post_id DESC;
+
+-- STMT_CLIENT_VIEW: how many payments a client has, who it is, the newest
+-- payment, a page of them
+SELECT 0 AS kind, COUNT(*) AS id, NULL AS montant, NULL AS happened, NULL AS nom,
+  NULL AS email, NULL AS since
+FROM client_transaction WHERE client_id = ?
+UNION ALL
+SELECT 1, client_id, NULL, NULL, nom, email, date_inscription
+FROM client WHERE client_id = ?
+UNION ALL
+(SELECT 2, transaction_id, montant, date_transaction, NULL, NULL, NULL
+FROM client_transaction WHERE client_id = ?
+ORDER BY date_transaction DESC, transaction_id DESC LIMIT 1)
+UNION ALL
+(SELECT 3, transaction_id, montant, date_transaction, NULL, NULL, NULL
+FROM client_transaction
+WHERE client_id = ? AND date_transaction <= ?
+AND (date_transaction < ? OR transaction_id < ?)
+ORDER BY date_transaction DESC, transaction_id DESC LIMIT ?);
+
+-- STMT_COUNT_LOGS: how many lines of logs there are
+SELECT COUNT(*) FROM network_log;
+
+-- STMT_COUNT_POSTS: how many posts
+SELECT COUNT(*) FROM social_post;
+
+-- STMT_COUNT_PAYMENTS: how many payments
+SELECT COUNT(*) FROM client_transaction;
+
 -- --- Backup (dl_wh_dump.c, dl_wh_fill.c) -----------------------------------
 
 -- STMT_DUMP_ISOLATION: the next transaction of a writer sees one moment

@@ -28,7 +28,7 @@ my $stack = DataLake::Stack->new(
     httpd   => 1,
     daemons => [qw(datalake-lake datalake-warehouse)],
     users   => { olga => 'auditor', reader => 'user' },
-    grants  => { reader => ['transaction_log'] },
+    grants  => { reader => [qw(transaction_log network_logs social_posts transactions)] },
 );
 my $json   = JSON::PP->new->utf8->canonical;
 my $client = $stack->httpd->client;
@@ -144,6 +144,7 @@ sub feed {
         }
     } 1 .. 5;
     $stack->kafka->produce('transaction_log', \@messages);
+    feed_sources();
     wait_until(
         'the examples have their day',
         sub {
@@ -154,6 +155,27 @@ sub feed {
         },
         30
     );
+    return;
+}
+
+# The example that each of the multi-source routes answers.
+sub feed_sources {
+    my ($log) = @{ $words{logs}{answers}{200}{example} };
+    my %client = %{ $words{client}{answers}{200}{example} };
+    my %value  = (
+        network_logs => { %$log{ grep { !/^(?:source|timestamp)$/ } keys %$log } },
+        social_posts => $words{post}{answers}{200}{example},
+        clients      => { %client{qw(client_id nom email date_inscription)} },
+        transactions => $client{transactions}[0],
+    );
+    my %table = (network_logs => 'network_log', social_posts => 'social_post',
+        clients => 'client', transactions => 'client_transaction');
+    $stack->kafka->produce($_, [ { value => $json->encode($value{$_}) } ])
+      for sort keys %value;
+    for my $table (sort values %table) {
+        wait_until("$table has its example",
+            sub { $stack->mariadb->value("SELECT COUNT(*) FROM $table") == 1 }, 30);
+    }
     return;
 }
 
