@@ -3,6 +3,8 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_utf8.h"
 
+#include <string.h>
+
 static int is_tail(unsigned char c)
 {
     return (c & 0xC0) == 0x80;
@@ -47,6 +49,42 @@ size_t dl_utf8_check(const unsigned char *text, size_t left)
         return check_four(text, left);
     }
     return 0;
+}
+
+bool dl_utf8_check_text(const char *text, size_t len)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    size_t i = 0;
+
+    while (i < len) {
+        uint64_t eight;
+        size_t width;
+
+        if (len - i >= sizeof eight) {
+            memcpy(&eight, p + i, sizeof eight);
+            if ((eight & UINT64_C(0x8080808080808080)) == 0) {
+                i += sizeof eight;
+                continue;
+            }
+        }
+        width = dl_utf8_check(p + i, len - i);
+        if (width == 0) {
+            return false;
+        }
+        i += width;
+    }
+    return true;
+}
+
+uint32_t dl_utf8_decode(const unsigned char *text, size_t width)
+{
+    static const unsigned char first[] = {0, 0x7F, 0x1F, 0x0F, 0x07};
+    uint32_t code = text[0] & first[width];
+
+    for (size_t i = 1; i < width; i++) {
+        code = code << 6 | (text[i] & 0x3Fu);
+    }
+    return code;
 }
 
 size_t dl_utf8_encode(char out[4], uint32_t code)
