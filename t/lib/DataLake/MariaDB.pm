@@ -1,7 +1,8 @@
 # DataLake::MariaDB - a private MariaDB server on a port of 127.0.0.1.
 #
 # The data folder is installed once per clone (build/mariadb-template) and
-# copied.  The copy's root gets a random password before the port opens.
+# copied.  The copy's root gets a random password before the port opens, unless
+# what is copied is the folder of a server that has one.
 #
 # SPDX-License-Identifier: Apache-2.0
 package DataLake::MariaDB;
@@ -14,7 +15,8 @@ use DataLake::Process
 
 # Options: top, dir, secrets (folder for root's password), keep, pid_file,
 # port, durable (1; 0 spares the syncs where a test is not about them),
-# settings ({name => value} of the server).
+# settings ({name => value} of the server), copy_of (data folder of a server
+# that was stopped; its root's password lies in secrets).
 sub new {
     my ($class, %option) = @_;
     return bless { durable => 1, %option }, $class;
@@ -64,9 +66,11 @@ sub start {
     my @first;
     if (!-e "$data/mysql") {
         make_path($data);
-        system('cp', '-a', '--sparse=always',
-            $self->template . '/.', $data) == 0
+        my $from = $self->{copy_of} // $self->template;
+        system('cp', '-a', '--sparse=always', "$from/.", $data) == 0
           or die "cannot copy the database template\n";
+    }
+    if (!-e $secret) {
         spit($secret, random_text() . "\n", 0600);
         spit("$self->{dir}/first.sql", $self->root_sql(password($secret)), 0600);
         @first = ("--init-file=$self->{dir}/first.sql");

@@ -10,6 +10,8 @@
 #       grants  => { alice => ['transaction_log'] },    # what they may read
 #       quota   => 1,                      # the limits of the contract, which
 #                                          # are out of the way otherwise
+#       migrate => 1,                      # an empty database, not a copy of
+#                                          # a migrated one
 #   );
 #   my @placed = $stack->kafka->produce('transaction_log', \@messages);
 #   my $answer = $stack->client('alice')->get('/api/...');
@@ -31,7 +33,7 @@ use DataLake::Http;
 use DataLake::Httpd;
 use DataLake::Kafka;
 use DataLake::MariaDB;
-use DataLake::Process qw(run_command slurp spit tail wait_until);
+use DataLake::Process qw(locked run_command slurp spit tail wait_until);
 
 our $TOP = abs_path(dirname(__FILE__) . '/../../..');
 
@@ -167,12 +169,53 @@ sub start_mariadb {
         durable  => $self->{durable},
         database => $self->{database},
         settings => $more,
+        copy_of  => $self->migrated_template,
     );
     my $database = delete $self->{mariadb_server}{database};
     $self->{mariadb_server}->prepare->start;
-    $self->create_accounts($database);
+    $self->create_accounts($database) unless $self->{migrated};
     $self->{mariadb_server}{database} = $database;
     return $self->{mariadb_server};
+}
+
+# The data folder of a database that datalakectl has migrated and given the
+# account `admin`; its passwords become those of this stack.  Made once for
+# each build of datalakectl.  Undef where migrating is what is looked at, or
+# the program is another variant of the build.
+sub migrated_template {
+    my ($self) = @_;
+    my $program = "$BUILD/bin/datalakectl";
+    return undef
+      if $self->{keep} || $self->{bare} || $ENV{DL_BUILD} || !-x $program;
+    return undef if $self->{migrate} || $self->{database} ne 'datalake';
+    my $home = "$self->{top}/build/mariadb-migrated";
+    my $key  = join ' ', map { (stat $_)[ 1, 7, 9 ] } $program, __FILE__,
+      "$self->{top}/build/mariadb-template";
+    locked(
+        "$home.lock",
+        sub {
+            return if (slurp("$home/made-by") // '') eq $key;
+            remove_tree($home);
+            my $maker = DataLake::Stack->new(
+                name    => "mariadb-migrated-$$",
+                mariadb => 1,
+                durable => 0,
+                migrate => 1
+            );
+            $maker->stop;
+            make_path($home);
+            rename "$maker->{dir}/$_->[0]", "$home/$_->[1]"
+              or die "$home/$_->[1]: $!\n"
+              for [ 'mariadb/data', 'data' ], [ 'secrets', 'secrets' ];
+            remove_tree($maker->{dir});
+            @living = grep { $_ != $maker } @living;
+            spit("$home/made-by", $key);
+        }
+    );
+    system('cp', '-a', "$home/secrets", $self->{dir}) == 0
+      or die "cannot copy the secrets of the database template\n";
+    $self->{migrated} = 1;
+    return "$home/data";
 }
 
 # The schema, the account that migrates it (and makes the others), and one
@@ -471,8 +514,11 @@ sub set_up {
 
 sub set_up_database {
     my ($self) = @_;
-    $self->ctl('migrate');
-    my %user = (admin => 'admin', %{ $self->{users} // {} });
+    my %user = %{ $self->{users} // {} };
+    if (!$self->{migrated}) {
+        $self->ctl('migrate');
+        $user{admin} = 'admin';
+    }
     $self->add_user($_, $user{$_}) for sort keys %user;
     my $grants = $self->{grants} // {};
     for my $name (sort keys %$grants) {
