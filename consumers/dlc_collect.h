@@ -39,6 +39,7 @@
 #include "dl_config_source.h"
 #include "dl_error.h"
 #include "dl_mapping.h"
+#include "dl_split.h"
 
 /* Room for the name of an item and for a position, with their NUL: columns of
  * collector_state. */
@@ -47,7 +48,7 @@
 
 /* The longest row; what is longer is a broken row of its first so many
  * bytes, and so a dead letter too-big. */
-#define DLC_COLLECT_ROW_MAX (1280 * 1024)
+#define DLC_COLLECT_ROW_MAX DL_SPLIT_MAX
 
 /* One row.  All of it is valid until the next call of the reader, the columns
  * until a row comes with others. */
@@ -99,8 +100,15 @@ typedef struct dlc_collect_reader_calls {
 
     /* Copy the name of the item that rows come from, or behind a TURN will
      * come from, to ITEM, and the position behind the last row that next()
-     * gave (behind a TURN: where it begins) to TEXT: visible ASCII. */
+     * gave (behind a TURN: where it begins) to TEXT: visible ASCII; of a
+     * reader with positions alone, and not behind the END. */
     void (*tell)(char item[DLC_COLLECT_ITEM], char text[DLC_COLLECT_POSITION],
+                 const dlc_collect_reader *reader);
+
+    /* Behind a TURN or the END: copy the name of the item that was left, and
+     * the position behind all of it that was read; false: there was none.
+     * NULL: no item is ever left. */
+    bool (*left)(char item[DLC_COLLECT_ITEM], char text[DLC_COLLECT_POSITION],
                  const dlc_collect_reader *reader);
 
     /* Copy the name of an item that is gone for good, so that its position

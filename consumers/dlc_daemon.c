@@ -183,14 +183,20 @@ static int read_arguments(daemon_state *d, int argc, const char *const *argv)
         fprintf(stderr, "%s: %s\n", d->program->name, err.text);
         return EXIT_USAGE;
     }
-    if (rest.n > 0) {
+    if (d->program->words != NULL) {
+        *d->program->words = rest;
+    }
+    else if (rest.n > 0) {
         fprintf(stderr, "%s: %s: no argument is expected here\n",
                 d->program->name, rest.text[0]);
         return EXIT_USAGE;
     }
     if (d->args.help) {
-        printf("%s: %s\n\nusage: %s [options]\n\n", d->program->name,
-               d->program->sentence, d->program->name);
+        printf("%s: %s\n\nusage: %s [options]%s%s%s\n\n", d->program->name,
+               d->program->sentence, d->program->name,
+               d->program->words == NULL ? "" : " [",
+               d->program->words == NULL ? "" : d->program->words_are,
+               d->program->words == NULL ? "" : " ...]");
         dlc_options_print(stdout, table);
         return EXIT_SUCCESS;
     }

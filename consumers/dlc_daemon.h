@@ -44,6 +44,8 @@ typedef struct dlc_program {
     const char *sink;       /* "lake" or "warehouse" */
     const char *sentence;   /* first line of the help */
     const dlc_option *more; /* options of its own, or NULL */
+    dlc_positionals *words; /* gets what is no option; NULL: nothing may be */
+    const char *words_are;  /* what these are, for the help: "SOURCE" */
     int buffer_part;        /* share of [kafka] buffer_size: one over this */
     bool grouped;           /* reads as a member of a group ... */
     const bool *alone;      /* ... unless this option says no; or NULL */

@@ -14,6 +14,12 @@
 
 #define TIMEOUT_MS 60000
 
+/* Waiting for room, where records are never given up. */
+#define ROOM_MS 100
+
+/* Bytes that wait, in KiB. */
+#define QUEUE_KIB 32768
+
 /* A producer that is closed waits so long for its last reports. */
 #define CLOSE_MS 1000
 
@@ -117,6 +123,7 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
 {
     dlc_producer *p = apr_pcalloc(pool, sizeof *p);
     char timeout[32];
+    char kib[32];
     const dlc_kafka_setting settings[] = {
         {"enable.idempotence", "true", 0},
         {"acks", "all", 0},
@@ -125,7 +132,7 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
         {"message.max.bytes", "10485760", 0},
         {"message.timeout.ms", timeout, 0},
         {"queue.buffering.max.messages", "50000", 0},
-        {"queue.buffering.max.kbytes", "32768", 0},
+        {"queue.buffering.max.kbytes", kib, 0},
         {"partitioner", "murmur2_random", 0},
         {"topic.metadata.propagation.max.ms", "2000", 1},
         {NULL, NULL, 0}};
@@ -141,7 +148,10 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
     }
     p->topics = apr_hash_make(pool);
     p->pool = pool;
-    snprintf(timeout, sizeof timeout, "%d", p->options.timeout_ms);
+    snprintf(timeout, sizeof timeout, "%d",
+             p->options.timeout_ms < 0 ? 0 : p->options.timeout_ms);
+    snprintf(kib, sizeof kib, "%d",
+             p->options.queue_kib == 0 ? QUEUE_KIB : p->options.queue_kib);
     DL_TRY(dlc_kafka_conf_create(&conf, cfg, options->client, settings, err));
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_conf_set_opaque(conf, p);
@@ -191,8 +201,10 @@ static rd_kafka_resp_err_t enqueue(dlc_producer *producer,
 dl_status dlc_producer_send(dlc_producer *producer,
                             const dlc_producer_record *record, dl_error *err)
 {
-    int64_t until_us =
-        dl_time_monotonic_us() + producer->options.timeout_ms * INT64_C(1000);
+    int wait_ms = producer->options.timeout_ms < 0
+                      ? ROOM_MS
+                      : producer->options.timeout_ms;
+    int64_t until_us = dl_time_monotonic_us() + wait_ms * INT64_C(1000);
     rd_kafka_headers_t *headers = make_headers(record);
     rd_kafka_resp_err_t code = enqueue(producer, record, headers);
 

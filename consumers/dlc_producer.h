@@ -63,7 +63,9 @@ typedef struct dlc_producer_options {
     dlc_delivered *delivered; /* takes reports */
     void *context;            /* of DELIVERED */
     dl_stats *stats; /* counts datalake_kafka_produced_total; NULL: nobody */
-    int timeout_ms;  /* a record without report is given up; 0: 60 s */
+    int timeout_ms;  /* a record without report is given up; 0: 60 s; below 0:
+                        never, so that no record overtakes another one */
+    int queue_kib;   /* bytes that wait, at most; 0: 32 MiB */
 } dlc_producer_options;
 
 /* Set *PRODUCER to a producer for the brokers of CFG; closed with POOL, within
@@ -76,7 +78,8 @@ DL_MUSTCHECK dl_status dlc_producer_create(dlc_producer **producer,
                                            dl_error *err, apr_pool_t *pool);
 
 /* Queue RECORD, waiting for room as long as reports come.  DL_UNAVAILABLE: no
- * room within the time of the options; DL_NOT_FOUND: no such topic;
+ * room within the time of the options (when that is never: within 100 ms, the
+ * record may be sent again then); DL_NOT_FOUND: no such topic;
  * DL_INVALID: the record is too big.  Then there is no report of it. */
 DL_MUSTCHECK dl_status dlc_producer_send(dlc_producer *producer,
                                          const dlc_producer_record *record,

@@ -65,6 +65,7 @@ GRANT SELECT, UPDATE, DELETE ON {db}.{table} TO {jobs};
 GRANT SELECT, INSERT, UPDATE ON {db}.sink_offset TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.dead_letter TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.dead_letter_position TO {jobs};
+GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.collector_state TO {jobs};
 GRANT SELECT, DELETE ON {db}.product TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.spend_user TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.spend_second TO {jobs};

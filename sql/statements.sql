@@ -1328,3 +1328,16 @@ WHERE f.src_generation = ? AND f.src_partition = ? AND f.src_offset = ?;
 -- STMT_RETIRE_ROW: the row itself
 DELETE FROM {table}
 WHERE src_generation = ? AND src_partition = ? AND src_offset = ?;
+
+-- --- Collectors (dlc_collect_state.c) ----------------------------------------
+
+-- STMT_COLLECTOR_LOAD: what a source's collector remembers
+SELECT item, `position` FROM collector_state WHERE collector = ? ORDER BY item;
+
+-- STMT_COLLECTOR_SAVE: an item is with the broker up to here
+INSERT INTO collector_state (collector, item, `position`, updated_at)
+VALUES (?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE `position` = VALUES(`position`), updated_at = VALUES(updated_at);
+
+-- STMT_COLLECTOR_FORGET: an item is gone for good
+DELETE FROM collector_state WHERE collector = ? AND item = ?;
