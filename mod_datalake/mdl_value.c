@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_value.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -13,6 +14,9 @@
 
 /* Longest text or list item where the row names no length. */
 #define TEXT_MAX 255
+
+/* Digits of the largest number. */
+#define INT64_DIGITS 19
 
 typedef const char *value_parser(mdl_value *value, const mdl_param *param,
                                  apr_pool_t *pool);
@@ -65,11 +69,10 @@ static const char *parse_int(mdl_value *value, const mdl_param *param,
     if (n == 0 || digits[n] != '\0') {
         return "not-a-number";
     }
-    if (n > 18) {
-        return "out-of-range";
-    }
+    errno = 0;
     value->number = apr_atoi64(value->text);
-    return value->number < param->min || value->number > param->max
+    return n > INT64_DIGITS || errno == ERANGE || value->number < param->min ||
+                   value->number > param->max
                ? "out-of-range"
                : NULL;
 }

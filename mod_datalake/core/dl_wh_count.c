@@ -5,17 +5,27 @@
 
 #include "dl_statements.h"
 
+static dl_status prepare(dl_wh_stmt **st, dl_wh *wh, dl_counted what,
+                         dl_error *err)
+{
+    switch (what) {
+    case DL_COUNT_LOGS:
+        return dl_wh_prepare(st, wh, STMT_COUNT_LOGS, err);
+    case DL_COUNT_POSTS:
+        return dl_wh_prepare(st, wh, STMT_COUNT_POSTS, err);
+    case DL_COUNT_PAYMENTS:
+        break;
+    }
+    return dl_wh_prepare(st, wh, STMT_COUNT_PAYMENTS, err);
+}
+
 dl_status dl_wh_count(int64_t *n, dl_wh *wh, dl_counted what, dl_error *err)
 {
-    static const char *const statements[] = {
-        [DL_COUNT_LOGS] = STMT_COUNT_LOGS,
-        [DL_COUNT_POSTS] = STMT_COUNT_POSTS,
-        [DL_COUNT_PAYMENTS] = STMT_COUNT_PAYMENTS};
     dl_wh_stmt *st;
     bool more;
 
     *n = 0;
-    DL_TRY(dl_wh_prepare(&st, wh, statements[what], err));
+    DL_TRY(prepare(&st, wh, what, err));
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     if (more) {

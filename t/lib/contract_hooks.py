@@ -33,6 +33,8 @@ def narrow(query):
     for name in list(query):
         if name not in DATA:
             del query[name]
+    if "fields" in query or "sort" in query:
+        query["resource"] = "transaction_log"
     if "fields" in query:
         query["fields"] = "transaction_id,amount"
     if "sort" in query:
