@@ -1,5 +1,5 @@
-# 48-walk.t - the commands of README.md, sections "Reading the lake", "Dead letters" and "Who
-# may do what", do what stands below each.
+# 48-walk.t - the commands of README.md, sections "Reading the lake", "Dead letters", "Who may
+# do what" and "The multi-source lake", do what stands below each.
 #
 # A line "#> TEXT" tells what the command above prints, line by line; "..."
 # stands for anything.
@@ -51,6 +51,17 @@ settle_audit() {
 settle_letters() {
   for _ in $(seq 300); do
     curl -s -H "$T" "$DATALAKE_URL/api/deadletters/" | grep -q TX9 && return 0
+    sleep 0.1
+  done
+}
+settle_sources() {
+  for _ in $(seq 300); do
+    n=0
+    for path in logs/192.0.2.7 social/post-1; do
+      curl -s -o /dev/null -w '%{http_code}\n' -H "$ADMIN" "$DATALAKE_URL/v1/$path" | grep -q 200 && n=$((n + 1))
+    done
+    curl -s -H "$ADMIN" "$DATALAKE_URL/v1/transactions/42" | grep -q 'Durand.*"count":2' && n=$((n + 1))
+    [ "$n" -lt 3 ] || return 0
     sleep 0.1
   done
 }
@@ -111,5 +122,6 @@ sub walk {
 walk('Reading the lake', 'settle_lake');
 walk('Who may do what', 'settle_audit');
 walk('Dead letters', 'settle_letters');
+walk('The multi-source lake', 'settle_sources');
 
 done_testing;
