@@ -70,6 +70,24 @@ static void tell(rebuild_run *r, const dl_dataset *ds, const dlc_rebuilt *done)
     dl_json_write_object_end(&r->w);
 }
 
+/* Set in WHAT where the change events about its dataset are. */
+static dl_status find_changes(dlc_rebuild *what, rebuild_run *r, dl_error *err,
+                              apr_pool_t *pool)
+{
+    dl_status status;
+
+    what->changes_of = what->dataset->name;
+    what->changes = what->snap;
+    if (what->dataset->changes_in == NULL) {
+        return DL_OK;
+    }
+    what->changes_of = what->dataset->changes_in;
+    what->changes = NULL;
+    status = dl_lake_snapshot_open(&what->changes, r->lake, what->changes_of,
+                                   err, pool);
+    return status == DL_NOT_FOUND ? DL_OK : status;
+}
+
 static dl_status rebuild(rebuild_run *r, const dl_dataset *ds, dl_error *err,
                          apr_pool_t *pool)
 {
@@ -82,6 +100,7 @@ static dl_status rebuild(rebuild_run *r, const dl_dataset *ds, dl_error *err,
     dl_status status;
 
     DL_TRY(dl_lake_snapshot_open(&what.snap, r->lake, ds->name, err, pool));
+    DL_TRY(find_changes(&what, r, err, pool));
     dlc_progress_begin(&r->bar, "records",
                        (int64_t)dl_lake_snapshot_totals(what.snap)->records,
                        r->ctl->json);

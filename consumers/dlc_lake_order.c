@@ -226,6 +226,7 @@ keep_note(dlc_lake_order *o, const dl_line_note *note, const dl_line_note *last)
     kept = apr_pcalloc(o->notes, sizeof *kept);
     keep_header(kept, note, "dl-origin", o->notes);
     keep_header(kept, note, "dl-event", o->notes);
+    keep_header(kept, note, "dl-change-id", o->notes);
     if (kept->n == 0) {
         return NULL;
     }

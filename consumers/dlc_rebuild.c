@@ -7,6 +7,7 @@
 #include "dl_statements.h"
 #include "dl_time.h"
 #include "dl_wh.h"
+#include "dl_wh_words.h"
 #include "dlc_lake_order.h"
 #include "dlc_sink.h"
 #include "dlc_wh_change.h"
@@ -36,7 +37,7 @@ typedef struct rebuilding {
     const dlc_rebuild *r;         /* what is asked for */
     dlc_rebuilt *done;            /* what was done */
     const char *cluster;          /* that the lake's offsets count in */
-    dl_wh *wh;                    /* empties, changes, looks */
+    dl_wh *wh;                    /* empties, looks */
     const dlc_wh_table *table;    /* the dataset's */
     const dl_lake_totals *totals; /* where each partition ends */
     dlc_sink *sink;               /* the loader */
@@ -44,7 +45,7 @@ typedef struct rebuilding {
     dlc_part *parts;              /* they */
     dlc_part **by_number;         /* of a partition, NULL: none */
     dlc_part **all;               /* the same as PARTS, for the sink */
-    dlc_wh_change *change;        /* applies change events */
+    dlc_wh_change *change;        /* change events; NULL: none */
     int64_t tick_us;              /* when the sink's next duty is due */
     apr_pool_t *pool;             /* of all this */
 } rebuilding;
@@ -70,9 +71,9 @@ static dl_status offsets_begin(rebuilding *b, dl_error *err)
 /* Remove all rows of table NAME, some at a time. */
 static dl_status empty_table(rebuilding *b, const char *name, dl_error *err)
 {
-    const dlc_wh_word words[] = {{"table", apr_psprintf(b->pool, "`%s`", name)},
-                                 {NULL, NULL}};
-    const char *sql = dlc_wh_table_fill(STMT_TABLE_EMPTY, words, b->pool);
+    const dl_wh_word words[] = {{"table", apr_psprintf(b->pool, "`%s`", name)},
+                                {NULL, NULL}};
+    const char *sql = dl_wh_words_fill(STMT_TABLE_EMPTY, words, b->pool);
     uint64_t removed = 1;
 
     while (removed > 0) {
@@ -186,18 +187,16 @@ static dl_status put_record(rebuilding *b, const dlc_lake_record *c,
         c->coord.offset < b->sink->calls->next(b->sink, part)) {
         return DL_OK; /* it was stored before a failure */
     }
+    while (b->change != NULL && dlc_wh_change_before(b->change, c)) {
+        DL_TRY(flush(b, err));
+        DL_TRY(dlc_wh_change_early(b->change, err));
+    }
     status = b->sink->calls->put(b->sink, &msg, err);
     if (status == DL_INVALID || status == DL_LIMIT) {
         b->done->refused++;
         return DL_OK;
     }
-    DL_TRY(status);
-    if (dlc_wh_change_is(c)) {
-        DL_TRY(flush(b, err));
-        DL_TRY(dlc_wh_change_apply(b->change, c, err));
-        b->done->changes++;
-    }
-    return DL_OK;
+    return status;
 }
 
 static dl_status put_all(rebuilding *b, dl_error *err, apr_pool_t *pool)
@@ -289,6 +288,31 @@ static dl_status finish_rollups(rebuilding *b, dl_error *err)
     return DL_OK;
 }
 
+/* --- Changes -------------------------------------------------------------- */
+
+/* Read the change events; they are applied as the loader, who may add rows. */
+static dl_status read_changes(rebuilding *b, dl_error *err)
+{
+    const dlc_wh_change_source source = {b->r->dataset, b->r->changes_of,
+                                         b->r->changes};
+    dl_wh *wh;
+
+    if (b->r->changes == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(dl_wh_connect(&wh, b->r->cfg, DL_WH_INGEST, err, b->pool));
+    return dlc_wh_change_load(&b->change, wh, &source, err, b->pool);
+}
+
+static dl_status apply_changes(rebuilding *b, dl_error *err)
+{
+    if (b->change == NULL) {
+        return DL_OK;
+    }
+    b->done->changes = dlc_wh_change_count(b->change);
+    return dlc_wh_change_apply(b->change, err);
+}
+
 /* --- All ------------------------------------------------------------------ */
 
 static void make_parts(rebuilding *b)
@@ -318,6 +342,7 @@ static dl_status load(rebuilding *b, dl_error *err)
                                      b->pool));
     DL_TRY(b->sink->calls->take(b->sink, b->all, b->n, b->cluster, err));
     DL_TRY(fill_tables(b, err));
+    DL_TRY(apply_changes(b, err));
     DL_TRY(finish_rollups(b, err));
     b->sink->calls->drop(b->sink, b->all, b->n);
     return DL_OK;
@@ -336,7 +361,7 @@ dl_status dlc_rebuild_run(dlc_rebuilt *done, const dlc_rebuild *r,
     DL_TRY(dl_wh_connect(&b.wh, r->cfg, DL_WH_JOBS, err, pool));
     DL_TRY(dl_wh_schema_check(b.wh, err));
     DL_TRY(dlc_wh_table_load(&b.table, b.wh, r->dataset, err, pool));
-    DL_TRY(dlc_wh_change_create(&b.change, b.wh, b.table, err, pool));
+    DL_TRY(read_changes(&b, err));
     began_us = dl_time_monotonic_us();
     DL_TRY(empty_tables(&b, err));
     DL_TRY(load(&b, err));

@@ -2,7 +2,7 @@
  *
  * The tables of a dataset are emptied and loaded again by the sink that loads
  * them from Kafka, with the records of the lake in the order in which Kafka
- * gave them.  What comes of it is what the loader had made: rows, rollups,
+ * gave them; then what requests had changed is changed again.  What comes of it is what the loader had made: rows, rollups,
  * names of products, offsets.  Exchange rates are no part of the lake; those
  * that the database has are used.
  *
@@ -31,6 +31,8 @@ typedef struct dlc_rebuild {
     const dl_dataset_set *set; /* declarations */
     const dl_dataset *dataset; /* whose table it is; it has one */
     dl_lake_snapshot *snap;    /* what it is made of */
+    const char *changes_of;    /* dataset whose topic has its change events */
+    dl_lake_snapshot *changes; /* of that dataset; NULL: there are none */
     void (*progress)(void *context, uint64_t records); /* told how many records
                                                           were read; or NULL */
     void *context;                                     /* its first argument */

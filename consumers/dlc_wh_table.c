@@ -8,6 +8,7 @@
 
 #include "dl_statements.h"
 #include "dl_wh.h"
+#include "dl_wh_words.h"
 
 #include <string.h>
 
@@ -217,60 +218,34 @@ static const char *staging_columns(const dlc_wh_table *table,
     return out;
 }
 
-const char *dlc_wh_table_fill(const char *template, const dlc_wh_word *words,
-                              apr_pool_t *pool)
-{
-    const char *out = "";
-
-    for (;;) {
-        const char *open = strchr(template, '{');
-        const char *shut = open != NULL ? strchr(open, '}') : NULL;
-        const dlc_wh_word *w = words;
-
-        if (shut == NULL) {
-            return apr_pstrcat(pool, out, template, NULL);
-        }
-        while (w->name != NULL &&
-               (strlen(w->name) != (size_t)(shut - open - 1) ||
-                strncmp(w->name, open + 1, (size_t)(shut - open - 1)) != 0)) {
-            w++;
-        }
-        out = apr_pstrcat(
-            pool, out,
-            apr_pstrmemdup(pool, template, (size_t)(open - template)),
-            w->name != NULL ? w->value : "", NULL);
-        template = shut + 1;
-    }
-}
-
-static void statements_fill(dlc_wh_table *table, const dlc_wh_word *words,
+static void statements_fill(dlc_wh_table *table, const dl_wh_word *words,
                             apr_pool_t *pool)
 {
-    dlc_wh_word into_staging[2] = {{"into", table->staging}, {NULL, NULL}};
-    dlc_wh_word into_table[2] = {
+    dl_wh_word into_staging[2] = {{"into", table->staging}, {NULL, NULL}};
+    dl_wh_word into_table[2] = {
         {"into", apr_psprintf(pool, "`%s`", table->dataset->table)},
         {NULL, NULL}};
-    const char *load = dlc_wh_table_fill(STMT_LOAD, words, pool);
-    const char *insert = dlc_wh_table_fill(STMT_INSERT, words, pool);
+    const char *load = dl_wh_words_fill(STMT_LOAD, words, pool);
+    const char *insert = dl_wh_words_fill(STMT_INSERT, words, pool);
 
     /* the first fill leaves the word "into" as {into} */
-    table->sql_load = dlc_wh_table_fill(load, into_table, pool);
-    table->sql_load_staging = dlc_wh_table_fill(load, into_staging, pool);
-    table->sql_insert = dlc_wh_table_fill(insert, into_table, pool);
-    table->sql_insert_staging = dlc_wh_table_fill(insert, into_staging, pool);
+    table->sql_load = dl_wh_words_fill(load, into_table, pool);
+    table->sql_load_staging = dl_wh_words_fill(load, into_staging, pool);
+    table->sql_insert = dl_wh_words_fill(insert, into_table, pool);
+    table->sql_insert_staging = dl_wh_words_fill(insert, into_staging, pool);
     table->sql_create_staging =
-        dlc_wh_table_fill(STMT_STAGING_CREATE, words, pool);
-    table->sql_drop_staging = dlc_wh_table_fill(STMT_STAGING_DROP, words, pool);
+        dl_wh_words_fill(STMT_STAGING_CREATE, words, pool);
+    table->sql_drop_staging = dl_wh_words_fill(STMT_STAGING_DROP, words, pool);
     table->sql_empty_staging =
-        dlc_wh_table_fill(STMT_STAGING_EMPTY, words, pool);
-    table->sql_repeats = dlc_wh_table_fill(STMT_REPEATS, words, pool);
-    table->sql_adjust = dlc_wh_table_fill(STMT_ADJUST_ADD, words, pool);
-    table->sql_supersede = dlc_wh_table_fill(STMT_SUPERSEDE, words, pool);
-    table->sql_add = dlc_wh_table_fill(STMT_STAGING_ADD, words, pool);
-    table->sql_spend_range = dlc_wh_table_fill(STMT_SPEND_RANGE, words, pool);
-    table->sql_rate_day = dlc_wh_table_fill(STMT_RATE_DAY, words, pool);
-    table->sql_rate_rows = dlc_wh_table_fill(STMT_RATE_ROWS, words, pool);
-    table->sql_rate_apply = dlc_wh_table_fill(STMT_RATE_APPLY, words, pool);
+        dl_wh_words_fill(STMT_STAGING_EMPTY, words, pool);
+    table->sql_repeats = dl_wh_words_fill(STMT_REPEATS, words, pool);
+    table->sql_adjust = dl_wh_words_fill(STMT_ADJUST_ADD, words, pool);
+    table->sql_supersede = dl_wh_words_fill(STMT_SUPERSEDE, words, pool);
+    table->sql_add = dl_wh_words_fill(STMT_STAGING_ADD, words, pool);
+    table->sql_spend_range = dl_wh_words_fill(STMT_SPEND_RANGE, words, pool);
+    table->sql_rate_day = dl_wh_words_fill(STMT_RATE_DAY, words, pool);
+    table->sql_rate_rows = dl_wh_words_fill(STMT_RATE_ROWS, words, pool);
+    table->sql_rate_apply = dl_wh_words_fill(STMT_RATE_APPLY, words, pool);
 }
 
 /* --- Children --------------------------------------------------------------
@@ -313,7 +288,7 @@ static void child_statements(dlc_wh_table *child, const dlc_wh_table *table,
                              apr_pool_t *pool)
 {
     const char *name = apr_psprintf(pool, "`%s`", child->dataset->table);
-    const dlc_wh_word words[] = {
+    const dl_wh_word words[] = {
         {"child", name},
         {"into", name},
         {"table", apr_psprintf(pool, "`%s`", table->dataset->table)},
@@ -324,9 +299,9 @@ static void child_statements(dlc_wh_table *child, const dlc_wh_table *table,
         {NULL, NULL},
     };
 
-    child->sql_load = dlc_wh_table_fill(STMT_LOAD, words, pool);
-    child->sql_insert = dlc_wh_table_fill(STMT_INSERT, words, pool);
-    child->sql_clear = dlc_wh_table_fill(STMT_CHILD_CLEAR, words, pool);
+    child->sql_load = dl_wh_words_fill(STMT_LOAD, words, pool);
+    child->sql_insert = dl_wh_words_fill(STMT_INSERT, words, pool);
+    child->sql_clear = dl_wh_words_fill(STMT_CHILD_CLEAR, words, pool);
 }
 
 /* Add the table of ITEMS, a child, to TABLE. */
@@ -368,7 +343,7 @@ dl_status dlc_wh_table_load(const dlc_wh_table **table, struct dl_wh *wh,
     made->staging = apr_psprintf(pool, "`staging_%s`", dataset->table);
     statements_fill(
         made,
-        (dlc_wh_word[]){
+        (dl_wh_word[]){
             {"table", apr_psprintf(pool, "`%s`", dataset->table)},
             {"into", "{into}"},
             {"staging", made->staging},

@@ -93,17 +93,6 @@ typedef struct dlc_wh_table {
     const char *sql_rate_apply;     /* convert a day's rows of a currency */
 } dlc_wh_table;
 
-/* What a word in braces of a template stands for. */
-typedef struct dlc_wh_word {
-    const char *name;  /* without braces; NULL ends a list */
-    const char *value; /* its text */
-} dlc_wh_word;
-
-/* Return TEMPLATE with its WORDS replaced, one that is not known by nothing,
- * in POOL. */
-const char *dlc_wh_table_fill(const char *template, const dlc_wh_word *words,
-                              apr_pool_t *pool);
-
 /* Set *TABLE to the table of DATASET as the database WH has it; in POOL.
  * DL_UNSUPPORTED: the table or a declared column is not there, or the unique
  * columns have no values. */

@@ -479,6 +479,35 @@ ON DUPLICATE KEY UPDATE
   updated_at = IF(VALUES(updated_at) > updated_at, VALUES(updated_at),
     updated_at);
 
+-- --- Changes of rows by requests (dl_outbox.c) -----------------------------
+
+-- STMT_OUTBOX_NUMBER: the next id of a topic; its row stays locked until the
+-- change is committed
+INSERT INTO change_topic (topic, last_id) VALUES (?, ?)
+ON DUPLICATE KEY UPDATE last_id = GREATEST(last_id + 1, VALUES(last_id));
+
+-- STMT_OUTBOX_NUMBERED: which it is
+SELECT last_id FROM change_topic WHERE topic = ?;
+
+-- STMT_OUTBOX_ADD: an event, in the transaction of its change
+INSERT INTO change_outbox (id, topic, `key`, `value`, created_at)
+VALUES (?, ?, ?, ?, ?);
+
+-- STMT_OUTBOX_WAITING: events that no broker has confirmed
+SELECT id, topic, `key`, `value`, created_at FROM change_outbox
+WHERE sent_at IS NULL ORDER BY id LIMIT ?;
+
+-- STMT_OUTBOX_SENT: the broker has them
+UPDATE change_outbox SET sent_at = ?
+WHERE topic = ? AND id >= ? AND id <= ? AND sent_at IS NULL;
+
+-- STMT_OUTBOX_REMOVE: some that were sent long ago
+DELETE FROM change_outbox WHERE sent_at < ? ORDER BY sent_at, id LIMIT 1000;
+
+-- STMT_OUTBOX_LEASE: who sends events, and until when
+UPDATE change_relay SET owner = ?, lease_until = ?
+WHERE name = 'outbox' AND (owner = ? OR lease_until <= ?);
+
 -- --- Templates of a declared table (dlc_wh_table.c): {words} are filled in ---
 
 -- STMT_TABLE_COLUMNS: what the database says about a table
@@ -513,11 +542,32 @@ DELETE FROM {staging};
 -- STMT_TABLE_EMPTY: some rows of a table that is emptied before a rebuild
 DELETE FROM {table} LIMIT 20000;
 
--- STMT_CHANGE_UPDATE: a change event: its columns, its key, what was loaded
+-- STMT_CHANGE_LOCK: rows that a request is about to change (dl_change.c)
+SELECT src_offset FROM {table} WHERE {where} FOR UPDATE;
+
+-- STMT_CHANGE_COUNT: rows that an event is for
+SELECT COUNT(*) FROM {table} WHERE {where} AND ({below});
+
+-- STMT_CHANGE_UPDATE: one column of them; the key, what was loaded
 UPDATE {table} SET {set} WHERE {where} AND ({below});
 
--- STMT_CHANGE_DELETE: the same of one that deletes
+-- STMT_CHANGE_DELETE: the same of an event that deletes
 DELETE FROM {table} WHERE {where} AND ({below});
+
+-- STMT_CHANGE_CHILD_DELETE: rows that follow them
+DELETE {child} FROM {child} JOIN {table} ON {child_match}
+WHERE {where} AND ({below});
+
+-- STMT_CHANGE_CHILD_ADD: another such row
+INSERT INTO {child} ({columns})
+SELECT {values} FROM {table} WHERE {where} AND ({below})
+ON DUPLICATE KEY UPDATE {assign};
+
+-- STMT_WORD_SET_DAY: another day, the same time of it
+{time} = TIMESTAMP(DATE(?), TIME({time}));
+
+-- STMT_WORD_SET_CLOCK: the same day, another time of it
+{time} = TIMESTAMP(DATE({time}), TIME(?));
 
 -- STMT_WORD_BELOW: of generations before that of the event, all is loaded
 src_generation < ?;

@@ -54,8 +54,33 @@ sub flat {
     return $text =~ s/\s+/ /gr =~ s/^ | ;? ?$//gr;
 }
 
+# The pattern of the template SQL of a change (dl_change_apply.c), in which
+# VALUE stands for each parameter: its words are names of declarations.
+sub change_pattern {
+    my ($sql, $value) = @_;
+    my $name  = qr/`[A-Za-z]\w*`/;
+    my $place = qr/$name\.$name/;
+    my $below = quotemeta('OR (src_generation = ? AND src_partition = ? AND src_offset < ?)') =~ s/\\\?/$value/gr;
+    my $and   = sub { my ($one, $between) = @_; return "$one(?:$between$one)*"; };
+    my %word  = (
+        table       => $name,
+        child       => $name,
+        set         => "(?:$name = $value|$name = TIMESTAMP\\(DATE\\($value\\), TIME\\($name\\)\\)"
+          . "|$name = TIMESTAMP\\(DATE\\($name\\), TIME\\($value\\)\\))",
+        where       => $and->("$place = $value", ' AND '),
+        below       => "src_generation < $value(?: $below)*",
+        child_match => $and->("$place = $place", ' AND '),
+        columns     => $and->($name, ', '),
+        values      => $and->("(?:$place|$value)", ', '),
+        assign      => $and->("$name = VALUES\\($name\\)", ', '),
+    );
+    return join '', map { /^\{(\w+)\}\z/ ? $word{$1} : quotemeta }
+      split /(\{\w+\})/, $sql;
+}
+
 # Patterns of the statements TEXT ({name => SQL}): (prepared, executed).
-# Templates of declared tables are not for requests and match nothing.
+# Templates of declared tables are not for requests and match nothing, but for
+# those of changes.
 sub patterns {
     my ($text) = @_;
     my $literal = qr/(?:'(?:[^'\\]|\\.|'')*+'|NULL|-?\d[\d.]*(?:e[+-]?\d+)?)/s;
@@ -63,6 +88,11 @@ sub patterns {
     my $range = flat($text->{STMT_WORD_RANGE} // '');
     for my $name (grep { !/^STMT_WORD_/ } sort keys %$text) {
         my $sql = flat($text->{$name});
+        if ($name =~ /^STMT_CHANGE_/) {
+            push @prepared, change_pattern($sql, '\?');
+            push @executed, change_pattern($sql, $literal);
+            next;
+        }
         next if $sql =~ s/\{tail\}/\0/gr =~ /\{\w+\}/;
         for my $value ('?', $literal) {
             my $put = sub { join $value eq '?' ? '\?' : $value, @_ };
@@ -110,7 +140,7 @@ my %TEMPLATE = map { ($_ => 0) } qw(
   dlc_rebuild.c:empty_table
   dlc_retention.c:*
   dlc_retention_rows.c:*
-  dlc_wh_change.c:dlc_wh_change_apply
+  dl_change_apply.c:prepare
   dlc_wh_child.c:dlc_wh_child_store
   dl_wh_fill.c:*
   dl_wh_sink.c:dl_wh_sink_row
@@ -228,6 +258,7 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
             STMT_B => 'SELECT a FROM t WHERE ({tail})',
             STMT_WORD_RANGE => '(p = ? AND o >= ?)',
             STMT_C => 'DELETE FROM {table}',
+            STMT_CHANGE_D => 'UPDATE {table} SET {set} WHERE {where} AND ({below})',
             STMT_D => 'COMMIT',
         }
     );
@@ -237,6 +268,8 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
               . '(p = ? AND o >= ?))' ],
         [ Execute => q(SELECT a FROM t WHERE b = 'x\\' OR 1=1' AND c > -1.5) ],
         [ Execute => q(SELECT a FROM t WHERE b = NULL AND c > 'it''s') ],
+        [ Prepare => 'UPDATE `t` SET `a` = ? WHERE `t`.`k` = ? AND (src_generation < ?'
+              . ' OR (src_generation = ? AND src_partition = ? AND src_offset < ?))' ],
         [ Query => 'COMMIT' ],
         [ Quit  => '' ],
       )

@@ -116,6 +116,8 @@ typedef struct dl_dataset {
     const char *id_column;      /* holds a number made of the record's Kafka
                                  * coordinates; NULL: none */
     const char *rollup;         /* name of the rollups it feeds, NULL: none */
+    const char *changes_in;     /* dataset whose change events are about rows of
+                                 * this one; NULL: its own are */
     int n_children;             /* arrays that are rows of other tables */
     const dl_child *children;   /* which */
     const dl_json_shape *shape; /* slot i is field i; alternates follow */

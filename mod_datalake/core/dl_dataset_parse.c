@@ -144,7 +144,8 @@ static dl_status read_table_name(dl_decl *r, const json_t *root)
         return DL_OK;
     }
     DL_TRY(dl_decl_check_members(r, object, "/table",
-                                 "name, unique, on_repeat, rollup, hash, id"));
+                                 "name, unique, on_repeat, rollup, hash, id, "
+                                 "changes_in"));
     DL_TRY(dl_decl_get_text(&r->ds->table, r, object, "/table", "name"));
     if (r->ds->table == NULL || !dl_decl_column_ok(r->ds->table)) {
         return dl_decl_wrong(

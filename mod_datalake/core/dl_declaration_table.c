@@ -130,6 +130,17 @@ static dl_status read_id(dl_decl *r, const json_t *object)
                : dl_decl_own_column(r, "/table/id", r->ds->id_column);
 }
 
+/* Read in which dataset's topic the changes of rows are told. */
+static dl_status read_changes_in(dl_decl *r, const json_t *object)
+{
+    DL_TRY(dl_decl_get_text(&r->ds->changes_in, r, object, "/table",
+                            "changes_in"));
+    return r->ds->changes_in == NULL || dl_dataset_name_ok(r->ds->changes_in)
+               ? DL_OK
+               : dl_decl_wrong(r, "/table/changes_in",
+                               "must be the name of a dataset");
+}
+
 dl_status dl_decl_read_table(dl_decl *r, const json_t *root)
 {
     static const dl_decl_word rules[] = {{"supersede", DL_REPEAT_SUPERSEDE},
@@ -145,6 +156,7 @@ dl_status dl_decl_read_table(dl_decl *r, const json_t *root)
     }
     DL_TRY(read_hash(r, json_object_get(object, "hash")));
     DL_TRY(read_id(r, object));
+    DL_TRY(read_changes_in(r, object));
     DL_TRY(dl_decl_read_unique(r, json_object_get(object, "unique"),
                                "/table/unique"));
     DL_TRY(dl_decl_get_text(&text, r, object, "/table", "on_repeat"));

@@ -36,7 +36,7 @@ sub named {
     return (\%text, \@order);
 }
 
-# What the templates' words stand for, as dlc_wh_table.c and dl_wh_metrics.c
+# What the templates' words stand for, as dlc_wh_table.c, dl_change_apply.c and dl_wh_metrics.c
 # fill them.
 sub words {
     my ($text, $dbh) = @_;
@@ -72,12 +72,24 @@ sub words {
 # prepared, on DBH; makes the staging table.
 sub prepared {
     my ($text, $dbh) = @_;
-    my %word = words($text, $dbh);
+    my %word   = words($text, $dbh);
+    my %change = (
+        %word,
+        table       => '`social_post`',
+        child       => '`social_comment`',
+        child_match => '`social_comment`.`post_id` = `social_post`.`post_id`',
+        columns     => '`post_id`, `comment_id`',
+        values      => '`social_post`.`post_id`, ?',
+        assign      => '`comment_id` = VALUES(`comment_id`)',
+        set         => '`likes` = ?',
+        where       => '`social_post`.`post_id` = ?'
+    );
     my @done;
     $dbh->do('CREATE TEMPORARY TABLE staging_transaction_record '
           . 'LIKE transaction_record');
     for my $name (grep { !/^STMT_WORD_/ } sort keys %$text) {
-        my $sql = $text->{$name} =~ s/\{(\w+)\}/$word{$1} \/\/ ''/ger;
+        my $word = $name =~ /^STMT_CHANGE_/ ? \%change : \%word;
+        my $sql  = $text->{$name} =~ s/\{(\w+)\}/$word->{$1} \/\/ ''/ger;
         next
           if $sql !~ /^(?:SELECT|INSERT|UPDATE|DELETE)\b/ || $sql =~ /VALUES$/;
         my $well = eval {

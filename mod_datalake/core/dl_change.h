@@ -1,0 +1,86 @@
+/* dl_change.h - A change event, applied to the table of a dataset.
+ *
+ * A request that changes or deletes rows is one object, which is applied in
+ * the transaction of the request and stored in the lake afterwards, so that a
+ * rebuild can do the same:
+ *
+ *   {"_event":"update"|"delete","key":{...},"changes":{...}|null,"by":...,
+ *    "at":...,"request_id":...,"upto":{"PARTITION":OFFSET,...}}
+ *
+ * "key" and "changes" have members of a record.  The rows that change are
+ * those with the members of the key that stem from records below "upto": what
+ * the warehouse had loaded then.  A record that comes later replaces a changed
+ * row as any other.  Two more members, where they are needed: "generation",
+ * the life of the topic in which "upto" counts, when it is not the first; and
+ * "also":{"DATASET":{"upto":{...},"generation":...}}, when rows of another
+ * dataset change with it (the client of a payment).
+ *
+ * An array of a record that is rows of a table of its own is replaced as a
+ * whole.  Members that are no column are passed over.
+ *
+ * Thread: one at a time.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DL_CHANGE_H
+#define DL_CHANGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <apr_pools.h>
+
+#include "dl_dataset.h"
+#include "dl_error.h"
+#include "dl_wh.h"
+
+/* Reads events and applies them to one table. */
+typedef struct dl_change dl_change;
+
+/* Return what applies events of the topic of dataset OF to the table of DS,
+ * often the same dataset.  In POOL; both outlive it. */
+dl_change *dl_change_create(const dl_dataset *ds, const char *of,
+                            apr_pool_t *pool);
+
+/* Judge CHANGES, LEN bytes of an object that is to be the member "changes":
+ * every member of it that DS has must be of its type and fit its column.
+ * DL_INVALID: what is wrong, with *MEMBER the name of it, static or in the
+ * declaration; NULL: it is no object. */
+DL_MUSTCHECK dl_status dl_change_check(const char **member, dl_change *change,
+                                       const char *changes, size_t len,
+                                       dl_error *err);
+
+/* Take KEY, LEN bytes of an object, for dl_change_lock; it lives as long as it
+ * is used.  DL_CORRUPT: it has no member that is a column. */
+DL_MUSTCHECK dl_status dl_change_key(dl_change *change, const char *key,
+                                     size_t len, dl_error *err);
+
+/* Lock the rows with that key for the rest of the transaction of WH and set
+ * *ROWS to how many there are. */
+DL_MUSTCHECK dl_status dl_change_lock(uint64_t *rows, dl_change *change,
+                                      dl_wh *wh, dl_error *err);
+
+/* Take the event TEXT of LEN bytes apart, which lives until the next call.
+ * DL_CORRUPT: it is not of the form above. */
+DL_MUSTCHECK dl_status dl_change_read(dl_change *change, const char *text,
+                                      size_t len, dl_error *err);
+
+/* Return whether the event is about the table at all; if not, applying it does
+ * nothing. */
+bool dl_change_concerns(const dl_change *change);
+
+/* Return whether the event deletes rows. */
+bool dl_change_deletes(const dl_change *change);
+
+/* Return whether a record from OFFSET of PARTITION in GENERATION was loaded
+ * when the event was made. */
+bool dl_change_covers(const dl_change *change, int32_t generation,
+                      int32_t partition, int64_t offset);
+
+/* Apply the event by WH, and set *ROWS, unless it is NULL, to the rows it
+ * deletes or that it is for, also those that had the values already.  Done
+ * twice it changes nothing more.  As dl_wh_run. */
+DL_MUSTCHECK dl_status dl_change_apply(uint64_t *rows, dl_change *change,
+                                       dl_wh *wh, dl_error *err);
+
+#endif

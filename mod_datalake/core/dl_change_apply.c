@@ -1,0 +1,386 @@
+/* dl_change_apply.c - Statements made of an event.
+ *
+ * One statement for each column, so that there are few texts to be prepared,
+ * whatever members come together.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_change_within.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+#include "dl_record_rows.h"
+#include "dl_statements.h"
+#include "dl_wh_words.h"
+
+bool dl_change_has(const dl_change *change, const dl_record *rec, int i)
+{
+    return change->ds->fields[i].column != NULL &&
+           rec->field[i].kind != DL_JSON_ABSENT;
+}
+
+/* --- Words ---------------------------------------------------------------- */
+
+static const char *quoted(const dl_change *c, const char *name)
+{
+    return apr_psprintf(c->event, "`%s`", name);
+}
+
+/* The columns of the key, each of the table and with a parameter. */
+static const char *join_where(const dl_change *c)
+{
+    const char *out = "";
+
+    for (int i = 0; i < c->ds->n_fields; i++) {
+        if (dl_change_has(c, &c->key, i)) {
+            out = apr_pstrcat(c->event, out, *out == '\0' ? "`" : " AND `",
+                              c->ds->table, "`.`", c->ds->fields[i].column,
+                              "` = ?", NULL);
+        }
+    }
+    return out;
+}
+
+/* The condition that a row stems from a record that was loaded. */
+static const char *join_below(const dl_change *c)
+{
+    const dl_json_value *values = c->values.values;
+    const char *out = STMT_WORD_BELOW;
+    uint32_t i;
+
+    for (i = c->upto + 1; i < values[c->upto].next; i = values[i].next) {
+        out = apr_pstrcat(c->event, out, " ", STMT_WORD_BELOW_PART, NULL);
+    }
+    return out;
+}
+
+/* The same columns of the rows of CHILD and of their record. */
+static const char *join_match(const dl_change *c, const char *child)
+{
+    const char *out = "";
+
+    for (int i = 0; i < c->ds->n_unique; i++) {
+        out = apr_pstrcat(c->event, out, i > 0 ? " AND `" : "`", child, "`.`",
+                          c->ds->unique[i], "` = `", c->ds->table, "`.`",
+                          c->ds->unique[i], "`", NULL);
+    }
+    return out;
+}
+
+/* Set *ST to TEMPLATE with the words of C's event and WORDS (may be NULL),
+ * which go first. */
+static dl_status prepare(dl_wh_stmt **st, const dl_change *c, dl_wh *wh,
+                         const char *template, const dl_wh_word *words,
+                         dl_error *err)
+{
+    const dl_wh_word common[] = {{"table", quoted(c, c->ds->table)},
+                                 {"where", join_where(c)},
+                                 {"below", c->upto > 0 ? join_below(c) : ""},
+                                 {NULL, NULL}};
+    dl_wh_word all[16];
+    int n = 0;
+
+    while (words != NULL && words[n].name != NULL) {
+        all[n] = words[n];
+        n++;
+    }
+    memcpy(&all[n], common, sizeof common);
+    return dl_wh_prepare(st, wh, dl_wh_words_fill(template, all, c->event),
+                         err);
+}
+
+/* --- Values --------------------------------------------------------------- */
+
+/* Bind parameter I of ST to field AT of REC, as the loader stores it. */
+static void bind_field(dl_wh_stmt *st, unsigned i, const dl_record *rec, int at)
+{
+    const dl_field *field = &dl_judge_dataset(rec->judge)->fields[at];
+    const char *text;
+    dl_decimal decimal;
+    int64_t number;
+    dl_time when;
+    size_t len;
+    dl_day day;
+    bool flag;
+
+    if ((field->type == DL_FIELD_STR && dl_record_text(&text, &len, rec, at)) ||
+        (field->type == DL_FIELD_NUM &&
+         dl_record_number(&text, &len, rec, at))) {
+        dl_wh_bind_text(st, i, text, len);
+    }
+    else if (field->type == DL_FIELD_INT && dl_record_int(&number, rec, at)) {
+        dl_wh_bind_int(st, i, number);
+    }
+    else if (field->type == DL_FIELD_DEC &&
+             dl_record_decimal(&decimal, rec, at)) {
+        dl_wh_bind_decimal(st, i, decimal);
+    }
+    else if (field->type == DL_FIELD_BOOL && dl_record_bool(&flag, rec, at)) {
+        dl_wh_bind_int(st, i, flag ? 1 : 0);
+    }
+    else if (field->type == DL_FIELD_TIME && dl_record_time(&when, rec, at)) {
+        dl_wh_bind_time(st, i, when);
+    }
+    else if (field->type == DL_FIELD_DATE && dl_record_date(&day, rec, at)) {
+        dl_wh_bind_day(st, i, day);
+    }
+    else if (field->type == DL_FIELD_ANY &&
+             rec->field[at].kind > DL_JSON_NULL) {
+        dl_wh_bind_text(st, i, rec->field[at].text, rec->field[at].len);
+    }
+    else {
+        dl_wh_bind_null(st, i);
+    }
+}
+
+/* Bind the key from parameter I on; return the one behind. */
+static unsigned bind_key(dl_wh_stmt *st, unsigned i, const dl_change *c)
+{
+    for (int at = 0; at < c->ds->n_fields; at++) {
+        if (dl_change_has(c, &c->key, at)) {
+            bind_field(st, i++, &c->key, at);
+        }
+    }
+    return i;
+}
+
+/* Bind the key and what was loaded from parameter I on. */
+static void bind_rows(dl_wh_stmt *st, unsigned i, const dl_change *c)
+{
+    const dl_json_value *values = c->values.values;
+    uint32_t at;
+
+    i = bind_key(st, i, c);
+    dl_wh_bind_int(st, i++, c->generation);
+    for (at = c->upto + 1; at < values[c->upto].next; at = values[at].next) {
+        dl_wh_bind_int(st, i++, c->generation);
+        dl_wh_bind_int(st, i++, strtoll(values[at].name, NULL, 10));
+        dl_wh_bind_int(
+            st, i++,
+            values[at].text == NULL ? 0 : strtoll(values[at].text, NULL, 10));
+    }
+}
+
+/* --- Rows ----------------------------------------------------------------- */
+
+dl_status dl_change_lock(uint64_t *rows, dl_change *change, dl_wh *wh,
+                         dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool more;
+
+    *rows = 0;
+    change->upto = 0;
+    DL_TRY(prepare(&st, change, wh, STMT_CHANGE_LOCK, NULL, err));
+    (void)bind_key(st, 0, change);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    while (more) {
+        (*rows)++;
+        DL_TRY(dl_wh_fetch(&more, st, err));
+    }
+    return DL_OK;
+}
+
+static dl_status count(uint64_t *rows, const dl_change *c, dl_wh *wh,
+                       dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool more;
+
+    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_COUNT, NULL, err));
+    bind_rows(st, 0, c);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    *rows = more ? (uint64_t)dl_wh_int(st, 0) : 0;
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
+/* Give the column of field AT its new value. */
+static dl_status set_field(const dl_change *c, dl_wh *wh, int at, dl_error *err)
+{
+    const dl_wh_word words[] = {
+        {"set",
+         apr_pstrcat(c->event, "`", c->ds->fields[at].column, "` = ?", NULL)},
+        {NULL, NULL}};
+    dl_wh_stmt *st;
+
+    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_UPDATE, words, err));
+    bind_field(st, 0, &c->changes, at);
+    bind_rows(st, 1, c);
+    return dl_wh_run(st, err);
+}
+
+/* An event time of day and clock in two members follows them: the column is in
+ * UTC, so the part that does not change is in it. */
+static dl_status set_time_part(const dl_change *c, dl_wh *wh, bool day,
+                               dl_error *err)
+{
+    int field = day ? c->ds->time_field : c->ds->clock_field;
+    dl_wh_word words[] = {{"set", NULL}, {NULL, NULL}};
+    const dl_wh_word column[] = {{"time", quoted(c, c->ds->time_column)},
+                                 {NULL, NULL}};
+    dl_wh_stmt *st;
+    const char *text;
+    dl_time when;
+    size_t len;
+
+    if (!dl_record_text(&text, &len, &c->changes, field) ||
+        !dl_time_parse_log(&when, day ? text : "01/Jan/1970", day ? len : 11,
+                           day ? "00:00:00" : text, day ? 8 : len)) {
+        return DL_OK; /* no such record was ever stored */
+    }
+    words[0].value = dl_wh_words_fill(
+        day ? STMT_WORD_SET_DAY : STMT_WORD_SET_CLOCK, column, c->event);
+    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_UPDATE, words, err));
+    dl_wh_bind_time(st, 0, when);
+    bind_rows(st, 1, c);
+    return dl_wh_run(st, err);
+}
+
+static dl_status set_time(const dl_change *c, dl_wh *wh, dl_error *err)
+{
+    if (c->ds->time_column == NULL || c->ds->clock_field < 0) {
+        return DL_OK;
+    }
+    if (c->changes.field[c->ds->time_field].kind != DL_JSON_ABSENT) {
+        DL_TRY(set_time_part(c, wh, true, err));
+    }
+    if (c->changes.field[c->ds->clock_field].kind != DL_JSON_ABSENT) {
+        DL_TRY(set_time_part(c, wh, false, err));
+    }
+    return DL_OK;
+}
+
+/* --- Rows that follow them ------------------------------------------------ */
+
+static dl_status clear_child(const dl_change *c, dl_wh *wh, int child,
+                             dl_error *err)
+{
+    const char *table = c->ds->children[child].items->table;
+    const dl_wh_word words[] = {{"child", quoted(c, table)},
+                                {"child_match", join_match(c, table)},
+                                {NULL, NULL}};
+    dl_wh_stmt *st;
+
+    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_CHILD_DELETE, words, err));
+    bind_rows(st, 0, c);
+    return dl_wh_run(st, err);
+}
+
+/* Set *ST to what adds a row to the table of child CHILD. */
+static dl_status prepare_add(dl_wh_stmt **st, const dl_change *c, dl_wh *wh,
+                             int child, dl_error *err)
+{
+    const dl_dataset *items = c->ds->children[child].items;
+    const char *columns = "";
+    const char *values = "";
+    const char *assign = "";
+
+    for (int i = 0; i < c->ds->n_unique; i++) {
+        columns = apr_pstrcat(c->event, columns, i > 0 ? ", `" : "`",
+                              c->ds->unique[i], "`", NULL);
+        values = apr_pstrcat(c->event, values, i > 0 ? ", `" : "`",
+                             c->ds->table, "`.`", c->ds->unique[i], "`", NULL);
+    }
+    for (int i = 0; i < items->n_fields; i++) {
+        const char *name = items->fields[i].column;
+
+        if (name != NULL) {
+            columns = apr_pstrcat(c->event, columns, ", `", name, "`", NULL);
+            values = apr_pstrcat(c->event, values, ", ?", NULL);
+            assign =
+                apr_pstrcat(c->event, assign, *assign == '\0' ? "`" : ", `",
+                            name, "` = VALUES(`", name, "`)", NULL);
+        }
+    }
+    return prepare(st, c, wh, STMT_CHANGE_CHILD_ADD,
+                   (dl_wh_word[]){{"child", quoted(c, items->table)},
+                                  {"columns", columns},
+                                  {"values", values},
+                                  {"assign", assign},
+                                  {NULL, NULL}},
+                   err);
+}
+
+/* Put the objects of the array of child CHILD in place of the rows. */
+static dl_status replace_child(const dl_change *c, dl_wh *wh, int child,
+                               dl_error *err)
+{
+    const dl_dataset *items = c->ds->children[child].items;
+    dl_record_rows rows;
+    dl_record row;
+    dl_wh_stmt *st;
+
+    DL_TRY(clear_child(c, wh, child, err));
+    dl_record_rows_begin(&rows, &c->changes, child);
+    while (dl_record_rows_next(&row, &rows)) {
+        unsigned i = 0;
+
+        DL_TRY(prepare_add(&st, c, wh, child, err));
+        for (int at = 0; at < items->n_fields; at++) {
+            if (items->fields[at].column != NULL) {
+                bind_field(st, i++, &row, at);
+            }
+        }
+        bind_rows(st, i, c);
+        DL_TRY(dl_wh_run(st, err));
+    }
+    return DL_OK;
+}
+
+/* --- The event ------------------------------------------------------------ */
+
+static dl_status apply_delete(uint64_t *rows, const dl_change *c, dl_wh *wh,
+                              dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    for (int i = 0; i < c->ds->n_children; i++) {
+        DL_TRY(clear_child(c, wh, i, err));
+    }
+    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_DELETE, NULL, err));
+    bind_rows(st, 0, c);
+    DL_TRY(dl_wh_run(st, err));
+    if (rows != NULL) {
+        *rows = dl_wh_affected(st);
+    }
+    return DL_OK;
+}
+
+static dl_status apply_update(uint64_t *rows, const dl_change *c, dl_wh *wh,
+                              dl_error *err)
+{
+    bool any = false;
+
+    for (int i = 0; i < c->ds->n_fields; i++) {
+        if (dl_change_has(c, &c->changes, i) && !dl_change_has(c, &c->key, i)) {
+            DL_TRY(set_field(c, wh, i, err));
+            any = true;
+        }
+    }
+    DL_TRY(set_time(c, wh, err));
+    for (int i = 0; i < c->ds->n_children; i++) {
+        if (c->changes.field[c->ds->children[i].field].kind != DL_JSON_ABSENT) {
+            DL_TRY(replace_child(c, wh, i, err));
+            any = true;
+        }
+    }
+    return rows != NULL && any ? count(rows, c, wh, err) : DL_OK;
+}
+
+dl_status dl_change_apply(uint64_t *rows, dl_change *change, dl_wh *wh,
+                          dl_error *err)
+{
+    if (rows != NULL) {
+        *rows = 0;
+    }
+    if (!change->concerns) {
+        return DL_OK;
+    }
+    return change->deletes ? apply_delete(rows, change, wh, err)
+                           : apply_update(rows, change, wh, err);
+}

@@ -1,0 +1,35 @@
+/* dl_wh_words.c - Fill the templates of sql/statements.sql.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "dl_wh_words.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include <apr_strings.h>
+
+const char *dl_wh_words_fill(const char *template, const dl_wh_word *words,
+                             apr_pool_t *pool)
+{
+    const char *out = "";
+
+    for (;;) {
+        const char *open = strchr(template, '{');
+        const char *shut = open != NULL ? strchr(open, '}') : NULL;
+        const dl_wh_word *w = words;
+
+        if (shut == NULL) {
+            return apr_pstrcat(pool, out, template, NULL);
+        }
+        while (w->name != NULL &&
+               (strlen(w->name) != (size_t)(shut - open - 1) ||
+                strncmp(w->name, open + 1, (size_t)(shut - open - 1)) != 0)) {
+            w++;
+        }
+        out = apr_pstrcat(
+            pool, out,
+            apr_pstrmemdup(pool, template, (size_t)(open - template)),
+            w->name != NULL ? w->value : "", NULL);
+        template = shut + 1;
+    }
+}

@@ -1,0 +1,25 @@
+/* dl_wh_words.h - Statements that are templates: words in braces filled in.
+ *
+ * Words are names of declarations and constants of sql/statements.sql, never
+ * values; those are bound.
+ *
+ * Thread: any.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#ifndef DL_WH_WORDS_H
+#define DL_WH_WORDS_H
+
+#include <apr_pools.h>
+
+/* What a word in braces of a template stands for. */
+typedef struct dl_wh_word {
+    const char *name;  /* without braces; NULL ends a list */
+    const char *value; /* its text */
+} dl_wh_word;
+
+/* Return TEMPLATE with its WORDS replaced, one that is not known by nothing,
+ * in POOL. */
+const char *dl_wh_words_fill(const char *template, const dl_wh_word *words,
+                             apr_pool_t *pool);
+
+#endif
