@@ -216,4 +216,24 @@ extern const mdl_param mdl_api_user_posts_params[];
 mdl_handler mdl_api_client;
 extern const mdl_param mdl_api_client_params[];
 
+/* mdl_api_logs_change.c: PUT, DELETE /v1/logs/{ip}, /logs/{ip}. */
+mdl_handler mdl_api_log_change;
+mdl_handler mdl_api_log_delete;
+extern const mdl_param mdl_api_log_change_params[];
+extern const mdl_body mdl_api_log_body;
+
+/* mdl_api_posts_change.c: PUT, DELETE /v1/social/{post_id},
+ * /social/{post_id}. */
+mdl_handler mdl_api_post_change;
+mdl_handler mdl_api_post_delete;
+extern const mdl_param mdl_api_post_change_params[];
+extern const mdl_body mdl_api_post_body;
+
+/* mdl_api_clients_change.c: PUT, DELETE /v1/transactions/{client_id},
+ * /transactions/{client_id}. */
+mdl_handler mdl_api_client_change;
+mdl_handler mdl_api_client_delete;
+extern const mdl_param mdl_api_client_change_params[];
+extern const mdl_body mdl_api_client_body;
+
 #endif

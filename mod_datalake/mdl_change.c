@@ -1,0 +1,324 @@
+/* mdl_change.c - The transaction, its event, its answer.
+ *
+ * SPDX-License-Identifier: Apache-2.0 */
+#include "mdl_change.h"
+
+#include <string.h>
+
+#include <httpd.h>
+
+#include <apr_strings.h>
+
+#include "dl_change.h"
+#include "dl_json.h"
+#include "dl_outbox.h"
+#include "dl_wh_sink.h"
+#include "mdl_http.h"
+#include "mdl_problem.h"
+#include "mdl_site.h"
+#include "mdl_wh.h"
+
+/* Room of an event beside its changes: partitions, names. */
+#define EVENT_MORE ((size_t)65536)
+
+/* Partitions of a topic that are looked at. */
+#define PARTITIONS 1024
+
+/* No answer is longer. */
+#define ANSWER_MAX ((size_t)128)
+
+/* A change under way. */
+typedef struct changing {
+    const mdl_change *change; /* what is asked */
+    const dl_dataset *ds;     /* whose topic gets the event */
+    const dl_dataset *also;   /* whose rows change, too; NULL: none */
+    dl_change *main;          /* reads and applies it */
+    dl_change *other;         /* likewise for ALSO; NULL: none */
+    dl_buf *key;              /* the key, an object */
+    dl_buf *event;            /* the event */
+    dl_time at;               /* when */
+    dl_wh_progress *progress; /* what is loaded */
+    uint64_t rows;            /* for the answer */
+    bool stale;               /* If-Match names another state */
+} changing;
+
+/* --- The event ------------------------------------------------------------ */
+
+/* Write what is loaded of DS as the members of an open object. */
+static dl_status write_upto(dl_json_writer *w, changing *c, dl_wh *wh,
+                            const dl_dataset *ds, dl_error *err)
+{
+    char number[16];
+    int32_t generation = 0;
+    int n = 0;
+
+    DL_TRY(
+        dl_wh_sink_progress(c->progress, &n, PARTITIONS, wh, ds->topic, err));
+    dl_json_write_key(w, "upto");
+    dl_json_write_object_begin(w);
+    for (int i = 0; i < n; i++) {
+        if (c->progress[i].generation > generation) {
+            generation = c->progress[i].generation;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (c->progress[i].generation == generation) {
+            apr_snprintf(number, sizeof number, "%d",
+                         (int)c->progress[i].partition);
+            dl_json_write_int_member(w, number, c->progress[i].next);
+        }
+    }
+    dl_json_write_object_end(w);
+    if (generation > 0) {
+        dl_json_write_int_member(w, "generation", generation);
+    }
+    return DL_OK;
+}
+
+/* Make the event of C, with what WH has loaded now. */
+static dl_status make_event(changing *c, dl_wh *wh, dl_error *err)
+{
+    const mdl_request *q = c->change->q;
+    const dl_buf *changes = c->change->changes;
+    dl_json_writer w;
+
+    c->event->len = 0;
+    dl_json_writer_begin(&w, c->event);
+    dl_json_write_object_begin(&w);
+    dl_json_write_text_member(&w, "_event",
+                              changes == NULL ? "delete" : "update");
+    dl_json_write_key(&w, "key");
+    dl_json_write_raw(&w, c->key->data, c->key->len);
+    dl_json_write_key(&w, "changes");
+    dl_json_write_raw(&w, changes == NULL ? "null" : changes->data,
+                      changes == NULL ? 4 : changes->len);
+    dl_json_write_text_member(&w, "by", q->identity.username);
+    dl_json_write_time_member(&w, "at", c->at);
+    dl_json_write_text_member(&w, "request_id", q->id);
+    DL_TRY(write_upto(&w, c, wh, c->ds, err));
+    if (c->other != NULL) {
+        dl_json_write_key(&w, "also");
+        dl_json_write_object_begin(&w);
+        dl_json_write_key(&w, c->also->name);
+        dl_json_write_object_begin(&w);
+        DL_TRY(write_upto(&w, c, wh, c->also, err));
+        dl_json_write_object_end(&w);
+        dl_json_write_object_end(&w);
+    }
+    dl_json_write_object_end(&w);
+    return dl_json_writer_finish(&w, err);
+}
+
+/* Apply the event of C to the rows. */
+static dl_status apply_event(changing *c, dl_wh *wh, dl_error *err)
+{
+    uint64_t rows = 0;
+
+    DL_TRY(dl_change_read(c->main, c->event->data, c->event->len, err));
+    DL_TRY(dl_change_apply(&c->rows, c->main, wh, err));
+    if (c->other != NULL) {
+        DL_TRY(dl_change_read(c->other, c->event->data, c->event->len, err));
+        DL_TRY(dl_change_apply(&rows, c->other, wh, err));
+        c->rows += rows;
+    }
+    return DL_OK;
+}
+
+/* --- The transaction ------------------------------------------------------ */
+
+/* Lock the rows of C, by the first of its keys that has any. */
+static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
+{
+    uint64_t rows = 0;
+
+    for (*try = 0; rows == 0; (*try)++) {
+        dl_json_writer w;
+
+        c->key->len = 0;
+        dl_json_writer_begin(&w, c->key);
+        dl_json_write_object_begin(&w);
+        DL_TRY(c->change->kind->key(&w, c->change, wh, *try, err));
+        dl_json_write_object_end(&w);
+        DL_TRY(dl_json_writer_finish(&w, err));
+        DL_TRY(dl_change_key(c->main, c->key->data, c->key->len, err));
+        DL_TRY(dl_change_lock(&rows, c->main, wh, err));
+    }
+    (*try)--;
+    return DL_OK;
+}
+
+static dl_status judge_state(changing *c, dl_wh *wh, int try, dl_error *err)
+{
+    mdl_request *q = c->change->q;
+    char etag[MDL_ETAG_TEXT];
+
+    if (apr_table_get(q->r->headers_in, "If-Match") == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(c->change->kind->etag(etag, c->change, wh, try, err));
+    c->stale = !mdl_answer_may_change(q, etag);
+    return c->stale
+               ? dl_fail(err, DL_CONFLICT, 0, "If-Match names another state")
+               : DL_OK;
+}
+
+static dl_status write_change(struct dl_wh *wh, void *context, dl_error *err)
+{
+    changing *c = context;
+    dl_outbox_event event = {.topic = c->ds->topic,
+                             .key = c->change->record_key};
+    int try;
+
+    c->stale = false;
+    c->rows = 0;
+    c->at = dl_time_now();
+    DL_TRY(lock_rows(&try, c, wh, err));
+    DL_TRY(judge_state(c, wh, try, err));
+    DL_TRY(dl_outbox_number(&event.id, wh, c->ds->topic, c->at, err));
+    DL_TRY(make_event(c, wh, err));
+    DL_TRY(apply_event(c, wh, err));
+    event.value = c->event->data;
+    event.len = c->event->len;
+    event.created_at = c->at;
+    return dl_outbox_add(wh, &event, err);
+}
+
+/* --- The answer ----------------------------------------------------------- */
+
+static int answer_rows(const changing *c)
+{
+    mdl_request *q = c->change->q;
+    dl_buf *buf = mdl_answer_buf(q, ANSWER_MAX);
+    dl_json_writer w;
+    dl_error err;
+
+    dl_json_writer_begin(&w, buf);
+    dl_json_write_object_begin(&w);
+    dl_json_write_int_member(&w,
+                             c->change->changes == NULL ? "deleted" : "updated",
+                             (int64_t)c->rows);
+    dl_json_write_object_end(&w);
+    if (dl_json_writer_finish(&w, &err) != DL_OK) {
+        return mdl_http_fail(q, MDL_OURSELVES, &err);
+    }
+    return mdl_answer_buffer(q, buf);
+}
+
+static int refuse(const changing *c, dl_status status, const dl_error *err)
+{
+    mdl_request *q = c->change->q;
+
+    if (status == DL_NOT_FOUND) {
+        return mdl_problem(q, MDL_PROBLEM_NOT_FOUND, "%s",
+                           c->change->kind->missing);
+    }
+    if (status == DL_CONFLICT && c->stale) {
+        return mdl_problem(q, MDL_PROBLEM_PRECONDITION_FAILED, "%s",
+                           "If-Match does not name the present state; read it "
+                           "again.");
+    }
+    if (status == DL_LIMIT || status == DL_CORRUPT) {
+        return mdl_problem(q, MDL_PROBLEM_BODY_TOO_LARGE, "%s",
+                           "The change is too large for a record of its "
+                           "topic.");
+    }
+    return mdl_http_fail(q, MDL_WAREHOUSE, err);
+}
+
+/* Set what C works with; false: a dataset is not declared, or has no table. */
+static bool prepare(changing *c)
+{
+    const mdl_change_kind *kind = c->change->kind;
+    const mdl_request *q = c->change->q;
+    apr_pool_t *pool = q->r->pool;
+
+    c->ds = dl_dataset_find(q->site->datasets, kind->dataset);
+    if (c->ds == NULL || c->ds->table == NULL) {
+        return false;
+    }
+    c->main = dl_change_create(c->ds, kind->dataset, pool);
+    if (c->change->also) {
+        c->also = dl_dataset_find(q->site->datasets, kind->also);
+        if (c->also == NULL || c->also->table == NULL) {
+            return false;
+        }
+        c->other = dl_change_create(c->also, kind->dataset, pool);
+    }
+    c->key = mdl_answer_buf(c->change->q, MDL_CHANGE_KEY);
+    c->event = mdl_answer_buf(c->change->q, DL_JSON_MAX_BYTES);
+    c->progress = apr_palloc(pool, PARTITIONS * sizeof *c->progress);
+    return true;
+}
+
+int mdl_change_run(const mdl_change *change)
+{
+    changing c = {.change = change};
+    dl_status status;
+    dl_error err;
+
+    if (!prepare(&c)) {
+        return mdl_problem(change->q, MDL_PROBLEM_NOT_FOUND, "%s",
+                           change->kind->missing);
+    }
+    status = mdl_wh_write(change->q->site->wh, write_change, &c, &err);
+    return status == DL_OK ? answer_rows(&c) : refuse(&c, status, &err);
+}
+
+/* --- What changes --------------------------------------------------------- */
+
+dl_buf *mdl_change_begin(dl_json_writer *w, mdl_request *q)
+{
+    dl_buf *buf = mdl_answer_buf(q, DL_JSON_MAX_BYTES - EVENT_MORE);
+
+    dl_json_writer_begin(w, buf);
+    dl_json_write_object_begin(w);
+    return buf;
+}
+
+/* The member of Q's body that is, or holds, the member PATH of a record. */
+static const mdl_member *find_member(const mdl_request *q, const char *path)
+{
+    const mdl_member *m = q->route->body->members;
+
+    while (m->name != NULL) {
+        size_t len = strlen(m->name);
+
+        if (strncmp(m->name, path, len) == 0 &&
+            (path[len] == '\0' || path[len] == '.')) {
+            return m;
+        }
+        m++;
+    }
+    return q->route->body->members;
+}
+
+int mdl_change_judge(dl_json_writer *w, mdl_request *q, const dl_buf *buf,
+                     const char *dataset)
+{
+    const dl_dataset *ds = dl_dataset_find(q->site->datasets, dataset);
+    const char *path = NULL;
+    dl_error err;
+
+    dl_json_write_object_end(w);
+    if (dl_json_writer_finish(w, &err) != DL_OK) {
+        return mdl_problem(q, MDL_PROBLEM_BODY_TOO_LARGE, "%s",
+                           "The change is too large for a record of its "
+                           "topic.");
+    }
+    if (ds == NULL ||
+        dl_change_check(&path, dl_change_create(ds, dataset, q->r->pool),
+                        buf->data, buf->len, &err) == DL_OK) {
+        return OK;
+    }
+    return mdl_body_refuse(q, find_member(q, path == NULL ? "" : path),
+                           "wrong-type", apr_pstrdup(q->r->pool, err.text));
+}
+
+void mdl_change_text(dl_json_writer *w, const mdl_request *q, int i,
+                     const char *name)
+{
+    if (q->members[i].given) {
+        dl_json_write_key(w, name);
+        dl_json_write_string(w, q->members[i].text, q->members[i].len);
+    }
+}
