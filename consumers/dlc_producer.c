@@ -127,6 +127,7 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
     const dlc_kafka_setting settings[] = {
         {"enable.idempotence", "true", 0},
         {"acks", "all", 0},
+        {"enable.gapless.guarantee", options->ordered ? "true" : "false", 0},
         {"compression.codec", "lz4", 0},
         {"linger.ms", "5", 0},
         {"message.max.bytes", "10485760", 0},
@@ -149,7 +150,9 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
     p->topics = apr_hash_make(pool);
     p->pool = pool;
     snprintf(timeout, sizeof timeout, "%d",
-             p->options.timeout_ms < 0 ? 0 : p->options.timeout_ms);
+             p->options.ordered || p->options.timeout_ms < 0
+                 ? 0
+                 : p->options.timeout_ms);
     snprintf(kib, sizeof kib, "%d",
              p->options.queue_kib == 0 ? QUEUE_KIB : p->options.queue_kib);
     DL_TRY(dlc_kafka_conf_create(&conf, cfg, options->client, settings, err));

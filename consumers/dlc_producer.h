@@ -65,6 +65,9 @@ typedef struct dlc_producer_options {
     dl_stats *stats; /* counts datalake_kafka_produced_total; NULL: nobody */
     int timeout_ms;  /* a record without report is given up; 0: 60 s; below 0:
                         never, so that no record overtakes another one */
+    bool ordered;    /* none is ever given up, and none is stored when one
+                        before it in its partition was not: after a report that
+                        is not DL_OK no record is sent any more */
     int queue_kib;   /* bytes that wait, at most; 0: 32 MiB */
 } dlc_producer_options;
 
