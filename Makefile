@@ -11,6 +11,8 @@ CC      ?= gcc
 JOBS    := $(shell nproc)
 # As many jobs as processors, unless the caller said how many.
 PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
+# Tests wait as long as they compute: one more than processors keeps these busy.
+TEST_JOBS := $(shell expr $(JOBS) + 1)
 
 # --- Flags ------------------------------------------------------------------
 WARNINGS := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wshadow \
@@ -224,7 +226,7 @@ test: packages ## unit tests, then every t/*.t against real servers
 	@$(MAKE) -s --no-print-directory $(PARALLEL) all $(UNIT_TESTS)
 	@t/fuzz/run --build
 	@t/lib/stack prepare
-	t/lib/suite -j$(JOBS) $(UNIT_TESTS) $(STACK_TESTS)
+	t/lib/suite -j$(TEST_JOBS) $(UNIT_TESTS) $(STACK_TESTS)
 
 soak: packages ## the figures at full size (hours)
 	@$(MAKE) -s --no-print-directory $(PARALLEL) all

@@ -221,12 +221,19 @@ sub header_bombs {
     );
 }
 
+# Whether one of the answers ALL came in time.
+sub in_time {
+    return min(map { $_ ? $_->{seconds} : 9 } @_) <= $SECONDS;
+}
+
 # Send METHOD PATH with HEADERS and the bytes BODY three times, each on a
-# connection of its own.
+# connection of its own; when none is answered in time on a machine that has
+# other work, up to twelve times.
 sub bomb {
     my ($method, $path, $headers, $body) = @_;
     my @all;
-    for (1 .. 3) {
+    for my $try (1 .. 12) {
+        last if $try > 3 && in_time(@all);
         my $client = $stack->httpd->client(seconds => 10);
         my $text   = "$method $path HTTP/1.1\r\nHost: 127.0.0.1:$port\r\n"
           . "Authorization: Bearer $token\r\n";
@@ -275,15 +282,23 @@ sub judge {
 my @with_body = grep { $_->{body} } routes();
 my $JUST_GET  = '/api/audit/version/?date=2026-01-01';
 
+# The bombs of MEDIA in a body of at most SIZE bytes, made once.
+my %made;
+
+sub bombs_of {
+    my ($media, $size) = @_;
+    my %set = (JSON => \&json_bombs, FORM => \&form_bombs);
+    return @{ $made{$media}{$size} //= [ $set{$media}->($size) ] };
+}
+
 sub bomb_bodies {
     for my $route (@with_body) {
         my ($method, $path) = ($route->{method}, address($route));
         my $where = "$method $route->{template}";
         my $size  = $route->{limit};
-        my %sets  = (JSON => \&json_bombs, FORM => \&form_bombs);
         for my $media (@{ $route->{media} }) {
             my @type = ('Content-Type' => $TYPE{$media});
-            for ($sets{$media}->($size)) {
+            for (bombs_of($media, $size)) {
                 my ($name, $status, $body) = @$_;
                 $status = $RIGHT{"$where $name"} // $status;
                 judge("$where $media $name", $status,
