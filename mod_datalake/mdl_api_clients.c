@@ -15,6 +15,7 @@
 #include "dl_wh_clients.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
+#include "mdl_kept.h"
 #include "mdl_multi.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
@@ -122,29 +123,8 @@ static dl_status read_page(struct dl_wh *wh, void *context, dl_error *err)
     return DL_OK;
 }
 
-/* Set where PAGE begins as CURSOR of Q says, which is one of BINDING. */
-static int open_page(client_page *page, mdl_request *q,
-                     const mdl_cursor_binding *binding)
-{
-    const char *position;
-    const char *id;
-    int status = mdl_page_open(&position, q, binding, CURSOR);
-
-    if (status != OK || position == NULL) {
-        return status;
-    }
-    id = strchr(position, ' ');
-    if (id == NULL) {
-        return mdl_page_refuse(q, CURSOR);
-    }
-    page->page.before = apr_atoi64(position);
-    page->page.before_id = apr_atoi64(id + 1);
-    return OK;
-}
-
-/* Answer PAGE. */
-static int answer_page(client_page *page, mdl_request *q,
-                       const mdl_cursor_binding *binding)
+/* Answer PAGE, which is to be kept as KEPT. */
+static int answer_page(client_page *page, mdl_kept *kept)
 {
     const apr_array_header_t *rows = page->view.rows;
     const char *cursor = NULL;
@@ -156,51 +136,59 @@ static int answer_page(client_page *page, mdl_request *q,
         const dl_payment *last =
             &APR_ARRAY_IDX(rows, rows->nelts - 1, dl_payment);
 
-        cursor = mdl_page_next(q, binding,
-                               apr_psprintf(q->r->pool, "%" PRId64 " %" PRId64,
-                                            last->date_transaction,
-                                            last->transaction_id));
-        mdl_answer_link_next(q, cursor);
+        cursor = mdl_kept_next(
+            kept, last->date_transaction,
+            apr_psprintf(page->pool, "%" PRId64, last->transaction_id));
     }
     dl_json_write_text_member(&page->w, "next_cursor", cursor);
     dl_json_write_object_end(&page->w);
     if (dl_json_writer_finish(&page->w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
+        mdl_kept_forget(kept);
+        return mdl_http_fail(kept->q, MDL_OURSELVES, &err);
     }
-    q->rows = (uint64_t)rows->nelts;
-    return mdl_answer_unchanged(q, etag) ? mdl_answer_not_modified(q)
-                                         : mdl_answer_buffer(q, page->buf);
+    return mdl_kept_keep(kept, etag, page->buf->data, page->buf->len, cursor);
+}
+
+/* Make PAGE, answer it, and keep it as KEPT. */
+static int make_page(client_page *page, mdl_kept *kept)
+{
+    mdl_request *q = kept->q;
+    dl_error err;
+    dl_status found;
+
+    page->page.before = kept->before;
+    page->page.before_id = apr_atoi64(kept->before_id);
+    page->buf = mdl_answer_buf(q, ANSWER_MAX);
+    found = mdl_wh_read(q->site->wh, read_page, page, &err);
+    if (found != DL_OK) {
+        mdl_kept_forget(kept);
+        return found == DL_NOT_FOUND
+                   ? mdl_problem(q, MDL_PROBLEM_NOT_FOUND,
+                                 "The client has no transaction.")
+                   : mdl_http_fail(q, MDL_WAREHOUSE, &err);
+    }
+    return answer_page(page, kept);
 }
 
 int mdl_api_client(mdl_request *q)
 {
     const mdl_value *v = q->values;
-    client_page page = {.page = {.client_id = v[CLIENT].number,
-                                 .before = DL_TIME_NONE,
-                                 .max = (int)v[LIMIT].number},
-                        .decimals_as_text = v[DECIMALS].choice == 1,
-                        .pool = q->r->pool};
+    client_page page = {
+        .page = {.client_id = v[CLIENT].number, .max = (int)v[LIMIT].number},
+        .decimals_as_text = v[DECIMALS].choice == 1,
+        .pool = q->r->pool};
     mdl_cursor_binding binding = {
         "/v1/transactions/{client_id}",
         apr_psprintf(q->r->pool, "%" PRId64 "\x1f%s\x1f%s", v[CLIENT].number,
                      v[LIMIT].text, v[DECIMALS].text)};
-    dl_error err;
-    dl_status found;
-    int status = open_page(&page, q, &binding);
+    mdl_kept kept;
+    int status = mdl_kept_begin(&kept, q, &binding, CURSOR);
 
     if (status != OK) {
         return status;
     }
-    page.buf = mdl_answer_buf(q, ANSWER_MAX);
-    found = mdl_wh_read(q->site->wh, read_page, &page, &err);
-    if (found == DL_NOT_FOUND) {
-        return mdl_problem(q, MDL_PROBLEM_NOT_FOUND,
-                           "The client has no transaction.");
-    }
-    if (found != DL_OK) {
-        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
-    }
-    return answer_page(&page, q, &binding);
+    return mdl_kept_find(&kept) ? mdl_kept_send(&kept)
+                                : make_page(&page, &kept);
 }
 
 dl_status mdl_multi_client_etag(char etag[MDL_ETAG_TEXT], struct dl_wh *wh,

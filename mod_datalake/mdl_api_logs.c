@@ -14,6 +14,7 @@
 #include "dl_wh_logs.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
+#include "mdl_kept.h"
 #include "mdl_multi.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
@@ -114,56 +115,35 @@ static dl_status read_list(struct dl_wh *wh, void *context, dl_error *err)
     return dl_json_writer_finish(&list->w, err);
 }
 
-/* Set where LIST begins as CURSOR of Q says, which is one of BINDING. */
-static int open_list(log_list *list, mdl_request *q,
-                     const mdl_cursor_binding *binding)
+/* Answer LIST, which is to be kept as KEPT. */
+static int answer_list(const log_list *list, mdl_kept *kept)
 {
-    const char *position;
-    const char *id;
-    int status = mdl_page_open(&position, q, binding, CURSOR);
-
-    if (status != OK || position == NULL) {
-        return status;
-    }
-    id = strchr(position, ' ');
-    if (id == NULL) {
-        return mdl_page_refuse(q, CURSOR);
-    }
-    list->page.before = apr_atoi64(position);
-    list->page.before_id = apr_atoi64(id + 1);
-    return OK;
-}
-
-/* Answer LIST. */
-static int answer_list(const log_list *list, mdl_request *q,
-                       const mdl_cursor_binding *binding)
-{
+    apr_pool_t *pool = kept->q->r->pool;
+    const char *cursor = NULL;
     char etag[MDL_ETAG_TEXT];
 
     if (list->n == 0 && list->page.before == DL_TIME_NONE) {
-        return mdl_problem(q, MDL_PROBLEM_NOT_FOUND,
+        mdl_kept_forget(kept);
+        return mdl_problem(kept->q, MDL_PROBLEM_NOT_FOUND,
                            "There is no log of this address.");
     }
     if (list->more) {
-        mdl_answer_link_next(
-            q, mdl_page_next(q, binding,
-                             apr_psprintf(q->r->pool, "%" PRId64 " %" PRId64,
-                                          list->last, list->last_id)));
+        cursor = mdl_kept_next(kept, list->last,
+                               apr_psprintf(pool, "%" PRId64, list->last_id));
     }
     mdl_answer_etag(etag, list->buf->data, list->buf->len);
-    return mdl_answer_unchanged(q, etag) ? mdl_answer_not_modified(q)
-                                         : mdl_answer_buffer(q, list->buf);
+    return mdl_kept_keep(kept, etag, list->buf->data, list->buf->len, cursor);
 }
 
 int mdl_api_logs(mdl_request *q)
 {
     const mdl_value *v = q->values;
-    log_list list = {.page = {.address = v[IP].text,
-                              .before = DL_TIME_NONE,
-                              .max = (int)v[LIMIT].number + 1}};
+    log_list list = {
+        .page = {.address = v[IP].text, .max = (int)v[LIMIT].number + 1}};
     mdl_cursor_binding binding = {
         "/v1/logs/{ip}",
         apr_psprintf(q->r->pool, "%s\x1f%s", v[IP].text, v[LIMIT].text)};
+    mdl_kept kept;
     dl_error err;
     int status;
 
@@ -171,16 +151,21 @@ int mdl_api_logs(mdl_request *q)
         return mdl_param_refuse(q, &q->route->params[IP], "not-an-address",
                                 "it is neither an IPv4 nor an IPv6 address");
     }
-    status = open_list(&list, q, &binding);
+    status = mdl_kept_begin(&kept, q, &binding, CURSOR);
     if (status != OK) {
         return status;
     }
+    if (mdl_kept_find(&kept)) {
+        return mdl_kept_send(&kept);
+    }
+    list.page.before = kept.before;
+    list.page.before_id = apr_atoi64(kept.before_id);
     list.buf = mdl_answer_buf(q, PAGE_MAX);
     if (mdl_wh_read(q->site->wh, read_list, &list, &err) != DL_OK) {
+        mdl_kept_forget(&kept);
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    q->rows = (uint64_t)list.n;
-    return answer_list(&list, q, &binding);
+    return answer_list(&list, &kept);
 }
 
 dl_status mdl_multi_log_etag(char etag[MDL_ETAG_TEXT], struct dl_wh *wh,

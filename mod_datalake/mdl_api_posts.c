@@ -11,6 +11,7 @@
 #include "dl_wh_posts.h"
 #include "mdl_api.h"
 #include "mdl_http.h"
+#include "mdl_kept.h"
 #include "mdl_multi.h"
 #include "mdl_page.h"
 #include "mdl_problem.h"
@@ -95,14 +96,13 @@ static void write_post(dl_json_writer *w, const dl_post *post)
     dl_json_write_object_end(w);
 }
 
-/* Answer what BUF holds, with its validator. */
-static int answer(mdl_request *q, const dl_buf *buf)
+/* Answer what BUF holds, with the CURSOR of the next page. */
+static int answer(mdl_kept *kept, const dl_buf *buf, const char *cursor)
 {
     char etag[MDL_ETAG_TEXT];
 
     mdl_answer_etag(etag, buf->data, buf->len);
-    return mdl_answer_unchanged(q, etag) ? mdl_answer_not_modified(q)
-                                         : mdl_answer_buffer(q, buf);
+    return mdl_kept_keep(kept, etag, buf->data, buf->len, cursor);
 }
 
 /* --- One post ------------------------------------------------------------- */
@@ -129,19 +129,25 @@ static dl_status read_one(struct dl_wh *wh, void *context, dl_error *err)
 
 int mdl_api_post(mdl_request *q)
 {
-    found_post found = {q->values[0].text, mdl_answer_buf(q, ANSWER_MAX),
-                        q->r->pool};
+    found_post found = {.post_id = q->values[0].text, .pool = q->r->pool};
+    mdl_cursor_binding binding = {"/v1/social/{post_id}", found.post_id};
+    mdl_kept kept;
     dl_error err;
-    dl_status status = mdl_wh_read(q->site->wh, read_one, &found, &err);
+    dl_status status;
 
-    if (status == DL_NOT_FOUND) {
-        return mdl_problem(q, MDL_PROBLEM_NOT_FOUND, "There is no such post.");
+    (void)mdl_kept_begin(&kept, q, &binding, -1);
+    if (mdl_kept_find(&kept)) {
+        return mdl_kept_send(&kept);
     }
+    found.buf = mdl_answer_buf(q, ANSWER_MAX);
+    status = mdl_wh_read(q->site->wh, read_one, &found, &err);
     if (status != DL_OK) {
-        return mdl_http_fail(q, MDL_WAREHOUSE, &err);
+        mdl_kept_forget(&kept);
+        return status == DL_NOT_FOUND ? mdl_problem(q, MDL_PROBLEM_NOT_FOUND,
+                                                    "There is no such post.")
+                                      : mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    q->rows = 1;
-    return answer(q, found.buf);
+    return answer(&kept, found.buf, NULL);
 }
 
 dl_status mdl_multi_post_etag(char etag[MDL_ETAG_TEXT], struct dl_wh *wh,
@@ -171,32 +177,12 @@ static dl_status read_page(struct dl_wh *wh, void *context, dl_error *err)
     return dl_wh_posts_read(&page->list, wh, &page->page, err, page->pool);
 }
 
-/* Set where PAGE begins as CURSOR of Q says, which is one of BINDING. */
-static int open_page(post_page *page, mdl_request *q,
-                     const mdl_cursor_binding *binding)
-{
-    const char *position;
-    const char *id;
-    int status = mdl_page_open(&position, q, binding, CURSOR);
-
-    if (status != OK || position == NULL) {
-        return status;
-    }
-    id = strchr(position, ' ');
-    if (id == NULL) {
-        return mdl_page_refuse(q, CURSOR);
-    }
-    page->page.before = apr_atoi64(position);
-    page->page.before_id = id + 1;
-    return OK;
-}
-
-/* Answer PAGE. */
-static int answer_page(const post_page *page, mdl_request *q,
-                       const mdl_cursor_binding *binding)
+/* Answer PAGE, which is to be kept as KEPT. */
+static int answer_page(const post_page *page, mdl_kept *kept)
 {
     const apr_array_header_t *rows = page->list.rows;
-    dl_buf *buf = mdl_answer_buf(q, ANSWER_MAX);
+    dl_buf *buf = mdl_answer_buf(kept->q, ANSWER_MAX);
+    const char *cursor = NULL;
     dl_json_writer w;
     dl_error err;
     int i;
@@ -208,38 +194,41 @@ static int answer_page(const post_page *page, mdl_request *q,
     }
     dl_json_write_array_end(&w);
     if (dl_json_writer_finish(&w, &err) != DL_OK) {
-        return mdl_http_fail(q, MDL_OURSELVES, &err);
+        mdl_kept_forget(kept);
+        return mdl_http_fail(kept->q, MDL_OURSELVES, &err);
     }
     if (page->list.more && rows->nelts > 0) {
         const dl_post *last = &APR_ARRAY_IDX(rows, rows->nelts - 1, dl_post);
 
-        mdl_answer_link_next(
-            q, mdl_page_next(q, binding,
-                             apr_psprintf(q->r->pool, "%" PRId64 " %s",
-                                          last->timestamp, last->post_id)));
+        cursor = mdl_kept_next(kept, last->timestamp, last->post_id);
     }
-    q->rows = (uint64_t)rows->nelts;
-    return answer(q, buf);
+    return answer(kept, buf, cursor);
 }
 
 int mdl_api_user_posts(mdl_request *q)
 {
     const mdl_value *v = q->values;
-    post_page page = {.page = {.user_id = v[USER].text,
-                               .before = DL_TIME_NONE,
-                               .max = (int)v[LIMIT].number},
-                      .pool = q->r->pool};
+    post_page page = {
+        .page = {.user_id = v[USER].text, .max = (int)v[LIMIT].number},
+        .pool = q->r->pool};
     mdl_cursor_binding binding = {
         "/v1/social/user/{user_id}",
         apr_psprintf(q->r->pool, "%s\x1f%s", v[USER].text, v[LIMIT].text)};
+    mdl_kept kept;
     dl_error err;
-    int status = open_page(&page, q, &binding);
+    int status = mdl_kept_begin(&kept, q, &binding, CURSOR);
 
     if (status != OK) {
         return status;
     }
+    if (mdl_kept_find(&kept)) {
+        return mdl_kept_send(&kept);
+    }
+    page.page.before = kept.before;
+    page.page.before_id = kept.before_id;
     if (mdl_wh_read(q->site->wh, read_page, &page, &err) != DL_OK) {
+        mdl_kept_forget(&kept);
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    return answer_page(&page, q, &binding);
+    return answer_page(&page, &kept);
 }

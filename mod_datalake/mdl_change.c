@@ -14,6 +14,7 @@
 #include "dl_outbox.h"
 #include "dl_wh_sink.h"
 #include "mdl_http.h"
+#include "mdl_kept.h"
 #include "mdl_problem.h"
 #include "mdl_site.h"
 #include "mdl_wh.h"
@@ -261,6 +262,7 @@ int mdl_change_run(const mdl_change *change)
                            change->kind->missing);
     }
     status = mdl_wh_write(change->q->site->wh, write_change, &c, &err);
+    mdl_kept_changed(); /* also when nobody knows whether it was committed */
     return status == DL_OK ? answer_rows(&c) : refuse(&c, status, &err);
 }
 

@@ -18,6 +18,7 @@
 #include "mdl_events.h"
 #include "mdl_filter_error.h"
 #include "mdl_gate.h"
+#include "mdl_kept.h"
 #include "mdl_log.h"
 #include "mdl_metrics.h"
 #include "mdl_password.h"
@@ -80,6 +81,7 @@ static int prepare_server(apr_pool_t *pconf, apr_pool_t *plog,
         mdl_search_open(main_server, &err) != DL_OK ||
         mdl_day_open(main_server, &err) != DL_OK ||
         mdl_events_open(main_server, &err) != DL_OK ||
+        mdl_kept_open(main_server, &err) != DL_OK ||
         mdl_throttle_open(main_server, &err, pconf) != DL_OK) {
         return refuse_start(main_server, &err);
     }
