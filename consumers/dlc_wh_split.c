@@ -185,7 +185,9 @@ static int key_compare(const keyed *a, const keyed *b)
     return 0;
 }
 
-/* By key, then from the earliest to the latest record. */
+/* By key, then from the earliest to the latest record; where repeats are
+ * ignored, in the order in which they came, whatever their times, so that the
+ * same one stays however they are cut into chunks. */
 static int keyed_compare(const void *a, const void *b)
 {
     const keyed *x = a;
@@ -194,7 +196,13 @@ static int keyed_compare(const void *a, const void *b)
     dlc_coord left = line_coord(x->chunk, &x->chunk->lines[x->line]);
     dlc_coord right = line_coord(y->chunk, &y->chunk->lines[y->line]);
 
-    return order != 0 ? order : dlc_coord_compare(&left, &right);
+    if (order != 0) {
+        return order;
+    }
+    if (x->chunk->place->table->dataset->on_repeat == DL_REPEAT_IGNORE) {
+        return x->line < y->line ? -1 : 1;
+    }
+    return dlc_coord_compare(&left, &right);
 }
 
 /* Take LINE of CHUNK out of the batch and of its sums. */
