@@ -174,6 +174,23 @@ static void put_one(dlc_loop *l, const dlc_message *msg)
     }
 }
 
+/* Messages between the one that is put and the one that is fetched from
+ * memory, and how much of that one. */
+#define AHEAD       3
+#define AHEAD_BYTES 1024
+
+/* Let the processor fetch MSG, which another thread has unpacked on another
+ * processor. */
+static void fetch_ahead(const dlc_message *msg)
+{
+    const char *at = msg->payload;
+    size_t len = msg->len < AHEAD_BYTES ? msg->len : AHEAD_BYTES;
+
+    for (size_t i = 0; at != NULL && i < len; i += 64) {
+        __builtin_prefetch(at + i);
+    }
+}
+
 /* Take what the source has and put it. */
 static void loop_take(dlc_loop *l)
 {
@@ -185,6 +202,9 @@ static void loop_take(dlc_loop *l)
     /* A rebalance inside take() has changed the epoch too. */
     for (int i = 0; i < n && l->epoch == epoch && l->state == DLC_LOOP_READING;
          i++) {
+        if (i + AHEAD < n) {
+            fetch_ahead(&l->batch[i + AHEAD]);
+        }
         put_one(l, &l->batch[i]);
     }
     l->source->calls->release(l->source);

@@ -266,7 +266,8 @@ static dl_status lake_put(dlc_sink *sink, const dlc_message *msg, dl_error *err)
         return set_aside(s, wa, &rec, msg, &m, err);
     }
     note_key(&note, wa, &rec, msg);
-    m.note = &note;
+    /* Nearly all notes are plain, which NULL says without a look at them. */
+    m.note = note.n > 0 || note.key_kind != DL_LINE_KEY_SAME ? &note : NULL;
     status = dl_lake_writer_append_message(wa->w, rec.event_time, rec.line,
                                            rec.line_len, &m, err);
     s->base.pending_bytes += rec.line_len;

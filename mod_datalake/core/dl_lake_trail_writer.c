@@ -184,7 +184,7 @@ static bool entry_is_full(const dl_lake_trail *t, int source, uint32_t len,
            t->entry_bytes + (uint64_t)len > DL_LAKE_ENTRY_BYTES ||
            t->coords.len > DL_LAKE_ENTRY_COORDS - DL_LAKE_COORD_MAX ||
            (source < 0 && t->n_sources == DL_LAKE_ENTRY_SOURCES) ||
-           dl_lake_noting_full(t->notes, note);
+           (t->notes != NULL && dl_lake_noting_full(t->notes, note));
 }
 
 void dl_lake_trail_append(dl_lake_trail *t, const dl_lake_part *p,
@@ -203,7 +203,9 @@ void dl_lake_trail_append(dl_lake_trail *t, const dl_lake_part *p,
     at = source < 0 ? put_new_source(start, t, c)
                     : put_known_source(start, t, source, c);
     t->coords.len += (size_t)(at - start);
-    dl_lake_noting_add(&t->notes, t->entry_lines, note);
+    if (t->notes != NULL || note != NULL) {
+        dl_lake_noting_add(&t->notes, t->entry_lines, note);
+    }
     add_late(t, data, len);
     t->entry_bytes += len;
     t->entry_lines++;

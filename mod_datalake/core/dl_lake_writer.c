@@ -194,11 +194,17 @@ static dl_status check_place(const dl_lake_writer *w, const dl_coord *c,
     return DL_OK;
 }
 
+static size_t pending_notes(const dl_lake_open_part *op)
+{
+    return op->trail.notes == NULL ? 0
+                                   : dl_lake_noting_pending(op->trail.notes);
+}
+
 static void put_line(dl_lake_writer *w, dl_lake_open_part *op, const char *line,
                      uint32_t len, const dl_lake_message *m)
 {
     char *to = op->buffer + op->len;
-    size_t noted = dl_lake_noting_pending(op->trail.notes);
+    size_t noted = pending_notes(op);
     dl_coord own = m->coord;
 
     memcpy(to, line, len);
@@ -208,8 +214,8 @@ static void put_line(dl_lake_writer *w, dl_lake_open_part *op, const char *line,
     dl_lake_trail_append(&op->trail, &op->part, to, len + 1, &own, m->note);
     w->pending += len + 1u;
     w->book += 8;
-    if (dl_lake_noting_pending(op->trail.notes) > noted) {
-        w->book += dl_lake_noting_pending(op->trail.notes) - noted;
+    if (pending_notes(op) > noted) {
+        w->book += pending_notes(op) - noted;
     }
 }
 
@@ -274,7 +280,9 @@ dl_status dl_lake_writer_append_message(dl_lake_writer *w, dl_time event_time,
         dl_lake_open_part_dirty(w, w->last);
     }
     put_line(w, w->last, line, len, m);
-    dl_lake_marks_raise(&w->state.marks, c->partition, m->position);
+    if (m->position != NULL) {
+        dl_lake_marks_raise(&w->state.marks, c->partition, m->position);
+    }
     done_with(w, c);
     return DL_OK;
 }
