@@ -315,6 +315,7 @@ static dl_status prepare_json(dl_mapping *m, dl_error *err, apr_pool_t *pool)
     const char **names =
         apr_pcalloc(pool, (apr_size_t)(m->n + 1) * sizeof *names);
     dl_mapping_columns columns = {names, 0};
+    dl_error ignored = {0};
 
     for (int i = 0; i < m->n && !m->equal; i++) {
         if (m->rules[i].column != NULL &&
@@ -328,13 +329,12 @@ static dl_status prepare_json(dl_mapping *m, dl_error *err, apr_pool_t *pool)
     m->cells =
         apr_pcalloc(pool, (apr_size_t)(columns.n + 1) * sizeof *m->cells);
     m->scratch = dl_buf_create(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
-    for (int i = 0; i < columns.n; i++) {
-        if (!path_ok(names[i])) {
-            /* No JSON object has it by a path: of rows alone. */
-            return DL_OK;
-        }
+    if (dl_json_shape_create(&m->shape, names, columns.n, &ignored, pool) !=
+        DL_OK) {
+        /* A name that no path can have: the mapping is for rows alone. */
+        m->shape = NULL;
+        return DL_OK;
     }
-    DL_TRY(dl_json_shape_create(&m->shape, names, columns.n, err, pool));
     return m->equal ? DL_OK
                     : dl_mapping_bind(&m->plan, NULL, m, &columns, err, pool);
 }
