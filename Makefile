@@ -138,6 +138,9 @@ $(CORE_LIBRARY) $(SHARED_LIBRARY):
 # XGBoost, and the OpenMP it brings, are for the one program that trains.
 $(BUILD)/bin/datalake-jobs: CONSUMERS_LIBS += -lxgboost
 
+# So is SQLite for the one that collects.
+$(BUILD)/bin/datalake-collect: CONSUMERS_LIBS += -lsqlite3
+
 $(BUILD)/bin/%: $(BUILD)/obj/consumers/%.o $(SHARED_LIBRARY) $(CORE_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "LD $@"

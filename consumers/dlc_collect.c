@@ -11,10 +11,12 @@ dl_status dlc_collect_reader_create(dlc_collect_reader **reader,
     case DL_SOURCE_FILE:
         return dlc_collect_file_create(reader, plan, err, pool);
     case DL_SOURCE_SQLITE:
+        return dlc_collect_sqlite_create(reader, plan, err, pool);
     case DL_SOURCE_MYSQL:
+        return dlc_collect_mysql_create(reader, plan, err, pool);
     case DL_SOURCE_SOCKET:
-        break;
+        return dlc_collect_socket_create(reader, plan, err, pool);
     }
-    return dl_fail(err, DL_UNSUPPORTED, 0,
-                   "source %s: its type is not built in", plan->source->name);
+    return dl_fail(err, DL_INTERNAL, 0, "source %s: its type is unknown",
+                   plan->source->name);
 }

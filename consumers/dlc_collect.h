@@ -152,4 +152,22 @@ DL_MUSTCHECK dl_status dlc_collect_file_create(dlc_collect_reader **reader,
                                                const dlc_collect_plan *plan,
                                                dl_error *err, apr_pool_t *pool);
 
+/* Likewise of a table of an SQLite file. */
+DL_MUSTCHECK dl_status dlc_collect_sqlite_create(dlc_collect_reader **reader,
+                                                 const dlc_collect_plan *plan,
+                                                 dl_error *err,
+                                                 apr_pool_t *pool);
+
+/* Likewise of a table of a server. */
+DL_MUSTCHECK dl_status dlc_collect_mysql_create(dlc_collect_reader **reader,
+                                                const dlc_collect_plan *plan,
+                                                dl_error *err,
+                                                apr_pool_t *pool);
+
+/* Likewise of what senders send. */
+DL_MUSTCHECK dl_status dlc_collect_socket_create(dlc_collect_reader **reader,
+                                                 const dlc_collect_plan *plan,
+                                                 dl_error *err,
+                                                 apr_pool_t *pool);
+
 #endif

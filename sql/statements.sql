@@ -1282,6 +1282,17 @@ SELECT COUNT(*) FROM social_post;
 -- STMT_COUNT_PAYMENTS: how many payments
 SELECT COUNT(*) FROM client_transaction;
 
+-- --- Tables of others that are collected (datalake-collect) ----------------
+
+-- STMT_FOREIGN_PAGE: the next rows of a table, also in SQLite
+SELECT {columns} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?;
+
+-- STMT_FOREIGN_VALUE: a column of it as text
+CAST({column} AS CHAR);
+
+-- STMT_FOREIGN_COLUMNS: the columns of a table of SQLite
+SELECT name FROM pragma_table_info(?);
+
 -- --- Backup (dl_wh_dump.c, dl_wh_fill.c) -----------------------------------
 
 -- STMT_DUMP_ISOLATION: the next transaction of a writer sees one moment

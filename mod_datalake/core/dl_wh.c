@@ -27,13 +27,6 @@ static const unsigned silence_s[] = {
     [DL_WH_JOBS] = 60,
 };
 
-struct dl_wh_target {
-    dl_wh_role role;                  /* as whom */
-    const dl_config_warehouse *where; /* host, port, socket, database */
-    const dl_config_account *account; /* name */
-    const dl_secret *password;        /* NULL: none */
-};
-
 static pthread_once_t library_once = PTHREAD_ONCE_INIT;
 
 static void library_start(void)

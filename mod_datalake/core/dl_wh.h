@@ -75,6 +75,19 @@ DL_MUSTCHECK dl_status dl_wh_target_load(const dl_wh_target **target,
                                          dl_wh_role role, dl_error *err,
                                          apr_pool_t *pool);
 
+/* Set *TARGET to the server and account that the first line of FILE names, for
+ * role API (it has to be allowed to SELECT, no more):
+ *
+ *     mysql://USER:PASSWORD@HOST:PORT/DATABASE
+ *
+ * Password and port may be left out; an address of IPv6 stands in brackets; in
+ * user and password %40 stands for @ and so on.  DL_INVALID: it is no such line, or
+ * others may read it; DL_NOT_FOUND or DL_IO: it cannot be read.  Lives in
+ * POOL; the password is wiped with it. */
+DL_MUSTCHECK dl_status dl_wh_target_foreign(const dl_wh_target **target,
+                                            const char *file, dl_error *err,
+                                            apr_pool_t *pool);
+
 /* Connect to TARGET and set *WH to the connection; it is closed with POOL.
  * API waits 1 s for the connection, the others as long as the ini says.
  * INGEST gives a silent server up after 20 s, MIGRATE never, the others after

@@ -8,6 +8,18 @@
 
 #include <mysql.h>
 
+struct dl_secret;
+struct dl_config_warehouse;
+struct dl_config_account;
+
+/* Where and as whom to connect. */
+struct dl_wh_target {
+    dl_wh_role role;                         /* as whom */
+    const struct dl_config_warehouse *where; /* host, port, database */
+    const struct dl_config_account *account; /* name */
+    const struct dl_secret *password;        /* NULL: none */
+};
+
 /* One connection. */
 struct dl_wh {
     MYSQL *mysql;        /* NULL when closed */
