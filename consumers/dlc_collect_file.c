@@ -15,6 +15,8 @@
 
 #include <apr_strings.h>
 
+#include "dl_combined.h"
+#include "dl_encoding.h"
 #include "dl_split.h"
 #include "dl_time.h"
 #include "dlc_collect_files.h"
@@ -49,6 +51,10 @@ typedef struct file_reader {
     size_t at;                            /* the next row begins there */
     size_t end;                           /* bytes in BUFFER */
     bool ended;                           /* the end of the file was seen */
+    dl_encoding encoding;                 /* of the text */
+    dl_buf *decoded;                      /* a row in UTF-8, where it is not */
+    dl_buf *room;                         /* for fields of a log line */
+    dl_cell fields[DL_COMBINED_COLUMNS];  /* of a log line */
     header headers[2];                    /* columns */
     int which;                            /* of them */
     bool fresh;                           /* columns have to be read */
@@ -107,17 +113,41 @@ static dl_split_input input_of(const file_reader *r, bool whole)
 
 /* --- Columns -------------------------------------------------------------- */
 
-/* Take the fields of ROW as names. */
+/* Make room for a row of LEN bytes in UTF-8. */
+static void begin_decoding(file_reader *r, size_t len)
+{
+    r->decoded->len = 0;
+    /* It has room for the longest row. */
+    (void)!dl_buf_reserve(r->decoded, 3 * len + 1, NULL);
+}
+
+/* Set *TEXT and *LEN, a part of such a row, to the same in UTF-8. */
+static void decode(const char **text, size_t *len, file_reader *r)
+{
+    size_t from = r->decoded->len;
+
+    if (dl_encoding_decode(r->decoded, r->encoding, *text, *len, NULL) ==
+        DL_OK) {
+        *text = r->decoded->data + from;
+        *len = r->decoded->len - from;
+    }
+}
+
+/* Take the fields of the row at hand as names. */
 static void take_names(file_reader *r)
 {
     header *h = &r->headers[r->which ^ 1];
     const char **names;
 
     apr_pool_clear(h->pool);
-    names = apr_palloc(h->pool, (size_t)r->cells.n * sizeof *names);
+    names = apr_palloc(h->pool, ((size_t)r->cells.n + 1) * sizeof *names);
     for (int i = 0; i < r->cells.n; i++) {
-        const dl_cell *cell = &r->cells.cells[i];
+        dl_cell *cell = &r->cells.cells[i];
 
+        if (r->encoding != DL_ENCODING_UTF8) {
+            begin_decoding(r, cell->len);
+            decode(&cell->text, &cell->len, r);
+        }
         names[i] = apr_pstrmemdup(h->pool, cell->text, cell->len);
     }
     h->columns.names = names;
@@ -179,6 +209,36 @@ static void pass_mark(file_reader *r)
 
 /* --- Rows ----------------------------------------------------------------- */
 
+/* Give the fields of CSV. */
+static void give_cells(dlc_collect_row *out, file_reader *r)
+{
+    out->columns = &r->headers[r->which].columns;
+    out->cells = r->cells.cells;
+    if (out->broken == NULL && r->cells.n != out->columns->n) {
+        out->broken = "it has not as many fields as there are names";
+    }
+    if (out->broken == NULL && r->encoding != DL_ENCODING_UTF8) {
+        begin_decoding(r, out->raw_len);
+        for (int i = 0; i < r->cells.n; i++) {
+            decode(&r->cells.cells[i].text, &r->cells.cells[i].len, r);
+        }
+    }
+}
+
+/* Give the fields of the log line in OUT->object. */
+static void give_fields(dlc_collect_row *out, file_reader *r)
+{
+    static const dl_mapping_columns columns = {.names = dl_combined_names,
+                                               .n = DL_COMBINED_COLUMNS};
+
+    out->columns = &columns;
+    out->cells = r->fields;
+    if (out->broken == NULL &&
+        !dl_combined_parse(r->fields, r->room, out->object, out->object_len)) {
+        out->broken = "it is no line of Apache's common or combined format";
+    }
+}
+
 /* Give ROW, which begins behind the bytes that are read. */
 static void give(dlc_collect_row *out, file_reader *r, const dl_split_row *row)
 {
@@ -188,16 +248,19 @@ static void give(dlc_collect_row *out, file_reader *r, const dl_split_row *row)
     out->line = r->file->line + row->before;
     out->place = r->file->path;
     if (r->kind == DL_SPLIT_CSV) {
-        out->columns = &r->headers[r->which].columns;
-        out->cells = r->cells.cells;
-        if (out->broken == NULL && r->cells.n != out->columns->n) {
-            out->broken = "it has not as many fields as there are names";
-        }
+        give_cells(out, r);
     }
     else {
         out->columns = NULL;
         out->object = row->text;
         out->object_len = row->len;
+        if (r->encoding != DL_ENCODING_UTF8) {
+            begin_decoding(r, row->len);
+            decode(&out->object, &out->object_len, r);
+        }
+        if (r->source->format == DL_SOURCE_COMBINED) {
+            give_fields(out, r);
+        }
     }
     step(r, row->used, row->lines);
     r->file->skipping = row->cut;
@@ -446,14 +509,20 @@ dl_status dlc_collect_file_create(dlc_collect_reader **reader,
                                                    .progress = reader_progress};
     static const dl_split_kind kinds[] = {DL_SPLIT_CSV, DL_SPLIT_JSON,
                                           DL_SPLIT_LINES, DL_SPLIT_LINES};
+    static const dl_encoding encodings[] = {
+        DL_ENCODING_UTF8, DL_ENCODING_LATIN1, DL_ENCODING_WINDOWS_1252};
     file_reader *r = apr_pcalloc(pool, sizeof *r);
 
+    (void)err;
     r->seen.calls = &calls;
     r->seen.positions = true;
     r->source = plan->source;
     r->follow = plan->follow;
     r->resume = plan->memory->item;
     r->kind = kinds[plan->source->format];
+    r->encoding = encodings[plan->source->encoding];
+    r->decoded = dl_buf_create(3 * DL_SPLIT_MAX + 1, pool);
+    r->room = dl_buf_create(3 * DL_SPLIT_MAX + 64, pool);
     dlc_collect_files_create(&r->files, plan, pool);
     dl_split_cells_create(&r->cells, (char)plan->source->separator, pool);
     apr_pool_create(&r->headers[0].pool, pool);
@@ -464,11 +533,6 @@ dl_status dlc_collect_file_create(dlc_collect_reader **reader,
     }
     apr_pool_cleanup_register(pool, r->buffer, free_buffer,
                               apr_pool_cleanup_null);
-    if (plan->source->format == DL_SOURCE_COMBINED ||
-        plan->source->encoding != DL_SOURCE_UTF_8) {
-        return dl_fail(err, DL_UNSUPPORTED, 0,
-                       "format combined and other encodings come later");
-    }
     *reader = &r->seen;
     return DL_OK;
 }

@@ -311,11 +311,12 @@ static void watch_broker(session *s)
 static void pace(session *s)
 {
     int64_t rate = s->run->source->rate;
-    int64_t now = dl_time_monotonic_us();
+    int64_t now;
 
     if (rate == 0) {
         return;
     }
+    now = dl_time_monotonic_us();
     if (s->due_us < now - MARK_US) {
         s->due_us = now;
     }

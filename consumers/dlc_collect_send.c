@@ -15,7 +15,7 @@
 #define BLOCKS 64
 
 /* Bytes that wait at the producer, in KiB. */
-#define QUEUE_KIB 12288
+#define QUEUE_KIB 6144
 
 /* Room for a header: name of the source, two numbers. */
 #define POSITION_MAX (DL_SOURCE_NAME + 2 * 21 + 1)
@@ -39,8 +39,9 @@ struct dlc_collect_sender {
     dlc_collect_place safe;       /* see the header */
     bool fresh;                   /* SAFE has not been asked for */
     int64_t waiting;              /* records without report */
-    int64_t told_us;              /* monotonic time of the last report, or of
-                                   * the first record behind it */
+    bool told;                    /* a report came, or the first record went,
+                                   * since the silence was asked for */
+    int64_t told_us;              /* monotonic time when that was seen */
     dl_status failed;             /* see the header */
     char position[POSITION_MAX];  /* "NAME TURN " */
     size_t prefix;                /* bytes of it */
@@ -52,7 +53,7 @@ static void delivered(void *context, const dlc_delivery *delivery)
 
     s->blocks[delivery->tag % BLOCKS].reported++;
     s->waiting--;
-    s->told_us = dl_time_monotonic_us();
+    s->told = true;
     if (delivery->status == DL_OK) {
         dl_stats_add(s->plan.records, 1);
     }
@@ -140,9 +141,8 @@ dl_status dlc_collect_sender_send(dlc_collect_sender *sender,
             "dl-source-fault", record->fault, strlen(record->fault)};
     }
     DL_TRY(dlc_producer_send(sender->producer, &sent, err));
-    if (sender->waiting++ == 0) {
-        sender->told_us = dl_time_monotonic_us();
-    }
+    sender->told = sender->told || sender->waiting == 0;
+    sender->waiting++;
     sender->blocks[sender->last % BLOCKS].sent++;
     return DL_OK;
 }
@@ -199,9 +199,15 @@ bool dlc_collect_sender_idle(const dlc_collect_sender *sender)
     return sender->waiting == 0;
 }
 
-int64_t dlc_collect_sender_silence(const dlc_collect_sender *sender)
+int64_t dlc_collect_sender_silence(dlc_collect_sender *sender)
 {
-    return sender->waiting == 0 ? 0 : dl_time_monotonic_us() - sender->told_us;
+    int64_t now = dl_time_monotonic_us();
+
+    if (sender->told || sender->waiting == 0) {
+        sender->told = false;
+        sender->told_us = now;
+    }
+    return now - sender->told_us;
 }
 
 dl_status dlc_collect_sender_failed(const dlc_collect_sender *sender,

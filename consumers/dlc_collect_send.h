@@ -72,8 +72,8 @@ void dlc_collect_sender_again(dlc_collect_sender *sender);
 bool dlc_collect_sender_idle(const dlc_collect_sender *sender);
 
 /* Return for how long records have waited without any report, in
- * microseconds. */
-int64_t dlc_collect_sender_silence(const dlc_collect_sender *sender);
+ * microseconds, as far as it was called. */
+int64_t dlc_collect_sender_silence(dlc_collect_sender *sender);
 
 /* DL_OK, or what became of a record that was not stored though records behind
  * it may be: nothing more may be sent in this turn. */

@@ -30,11 +30,13 @@ typedef struct topic_counts {
 } topic_counts;
 
 struct dlc_producer {
-    rd_kafka_t *rk;               /* the client */
-    dlc_producer_options options; /* as given */
-    apr_hash_t *topics;           /* name -> topic_counts */
-    apr_pool_t *pool;             /* of these */
-    bool closing;                 /* nobody takes reports any more */
+    rd_kafka_t *rk;                     /* the client */
+    dlc_producer_options options;       /* as given */
+    apr_hash_t *topics;                 /* name -> topic_counts */
+    const rd_kafka_topic_t *last_topic; /* of the last report */
+    topic_counts *last_counts;          /* its counters */
+    apr_pool_t *pool;                   /* of these */
+    bool closing;                       /* nobody takes reports any more */
 };
 
 /* What CODE means for a record. */
@@ -57,13 +59,19 @@ static dl_status status_of(rd_kafka_resp_err_t code)
     }
 }
 
-/* The counters of TOPIC. */
-static topic_counts *counts_of(dlc_producer *producer, const char *topic)
+/* The counters of RKT; nearly always those of the record before. */
+static topic_counts *counts_of(dlc_producer *producer,
+                               const rd_kafka_topic_t *rkt)
 {
-    topic_counts *counts =
-        apr_hash_get(producer->topics, topic, APR_HASH_KEY_STRING);
+    const char *topic;
+    topic_counts *counts;
     const char *labels;
 
+    if (rkt == producer->last_topic) {
+        return producer->last_counts;
+    }
+    topic = rd_kafka_topic_name(rkt);
+    counts = apr_hash_get(producer->topics, topic, APR_HASH_KEY_STRING);
     if (counts == NULL) {
         counts = apr_palloc(producer->pool, sizeof *counts);
         labels = apr_psprintf(producer->pool, "topic=\"%s\",result=\"", topic);
@@ -78,6 +86,8 @@ static topic_counts *counts_of(dlc_producer *producer, const char *topic)
         apr_hash_set(producer->topics, apr_pstrdup(producer->pool, topic),
                      APR_HASH_KEY_STRING, counts);
     }
+    producer->last_topic = rkt;
+    producer->last_counts = counts;
     return counts;
 }
 
@@ -90,8 +100,7 @@ static void delivered(rd_kafka_t *rk, const rd_kafka_message_t *message,
                              .status = status_of(message->err),
                              .partition = message->partition,
                              .offset = message->offset};
-    topic_counts *counts =
-        counts_of(producer, rd_kafka_topic_name(message->rkt));
+    topic_counts *counts = counts_of(producer, message->rkt);
 
     (void)rk;
     if (producer->closing) {
@@ -201,20 +210,33 @@ static rd_kafka_resp_err_t enqueue(dlc_producer *producer,
         RD_KAFKA_V_OPAQUE((void *)(uintptr_t)record->tag), RD_KAFKA_V_END);
 }
 
-dl_status dlc_producer_send(dlc_producer *producer,
-                            const dlc_producer_record *record, dl_error *err)
+/* The queue is full: wait for room. */
+static rd_kafka_resp_err_t enqueue_later(dlc_producer *producer,
+                                         const dlc_producer_record *record,
+                                         rd_kafka_headers_t *headers)
 {
     int wait_ms = producer->options.timeout_ms < 0
                       ? ROOM_MS
                       : producer->options.timeout_ms;
     int64_t until_us = dl_time_monotonic_us() + wait_ms * INT64_C(1000);
-    rd_kafka_headers_t *headers = make_headers(record);
-    rd_kafka_resp_err_t code = enqueue(producer, record, headers);
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__QUEUE_FULL;
 
     while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL &&
            dl_time_monotonic_us() < until_us) {
         rd_kafka_poll(producer->rk, 10);
         code = enqueue(producer, record, headers);
+    }
+    return code;
+}
+
+dl_status dlc_producer_send(dlc_producer *producer,
+                            const dlc_producer_record *record, dl_error *err)
+{
+    rd_kafka_headers_t *headers = make_headers(record);
+    rd_kafka_resp_err_t code = enqueue(producer, record, headers);
+
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        code = enqueue_later(producer, record, headers);
     }
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return DL_OK;

@@ -339,7 +339,8 @@ static void pass_between(dl_split_row *row, finding *f)
  * END. */
 static const char *scrap_end(const char *at, const char *end)
 {
-    while (at < end && *at != ',' && *at != '\n' && *at != '{') {
+    while (at < end && *at != ',' && *at != '\n' && *at != '{' &&
+           *at != ']') {
         at++;
     }
     return at < end ? at : NULL;

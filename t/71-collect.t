@@ -1,0 +1,246 @@
+# 71-collect.t - files become records: CSV, JSON arrays, lines, logs; broken
+# rows with their place; followed files through renaming and cutting; each row
+# once, also after a kill.
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use JSON::PP;
+use DataLake::Ledger qw(lake_dump);
+use DataLake::Process qw(slurp spit wait_until);
+use DataLake::Stack;
+
+my $stack = DataLake::Stack->new(
+    name    => '71-collect',
+    kafka   => 1,
+    mariadb => 1,
+    durable => 0,
+    ini     => { warehouse => { accept_unsafe_flush => 'on' } },
+);
+my $in = "$stack->{dir}/in";
+mkdir $in or die "$in: $!\n" unless -d $in;
+my $json = JSON::PP->new->canonical;
+
+# Add the source NAME with KEYS to the settings.
+sub source {
+    my ($name, %keys) = @_;
+    open my $ini, '>>', $stack->ini_file or die "$!\n";
+    print $ini "[source $name]\n", map { "$_ = $keys{$_}\n" } sort keys %keys;
+    close $ini or die "$!\n";
+    return;
+}
+
+# (status, output) of datalake-collect with WORDS.
+sub collect {
+    my (@words) = @_;
+    return $stack->try_program('datalake-collect', '-c', $stack->ini_file,
+        @words);
+}
+
+# What a dry run of SOURCE prints.
+sub dry {
+    my ($source) = @_;
+    my ($status, $text) = collect('--dry-run', $source);
+    return $status ? "status $status\n$text" : join '',
+      grep { !/ datalake-collect\[\d+\] DL/ } map { "$_\n" } split /\n/, $text;
+}
+
+# Append TEXT to the file NAME.
+sub append {
+    my ($name, $text) = @_;
+    open my $out, '>>:raw', "$in/$name" or die "$in/$name: $!\n";
+    print $out $text;
+    close $out or die "$!\n";
+    return;
+}
+
+# What TOPIC has, and how many that is.
+sub sent    { return $stack->kafka->consume(shift) }
+sub records { return scalar(my @sent = sent(shift)) }
+
+# Wait until TOPIC has COUNT records.
+sub wait_sent {
+    my ($topic, $count) = @_;
+    my @sent;
+    wait_until(
+        "$topic has $count records",
+        sub { @sent = sent($topic); return @sent >= $count },
+        20
+    );
+    return @sent;
+}
+
+# The member NAME of records.
+sub members {
+    my ($name, @sent) = @_;
+    return join ' ', sort map { eval { $json->decode($_->{value})->{$name} } // '-' } @sent;
+}
+
+# The positions of a partition's records rise, in each of them.
+sub rising {
+    my (@sent) = @_;
+    my (%last, $bad);
+    for my $record (@sent) {
+        my (undef, $turn, $number) =
+          split / /, $record->{headers}{'dl-source-pos'} // '- -1 -1';
+        my $last = $last{ $record->{partition} } // [ 0, 0 ];
+        $bad++
+          unless $turn > $last->[0]
+          || $turn == $last->[0] && $number > $last->[1];
+        $last{ $record->{partition} } = [ $turn, $number ];
+    }
+    return !$bad;
+}
+
+subtest 'what a file is read as' => sub {
+    spit("$in/f.csv", "\xEF\xBB\xBFid;name;mail;since\r\n"
+          . "1;\"Dupont; \"\"J\"\"\r\n2\";A\@X.FR;01/02/2020\r\n"
+          . "2;x\r\n3;\"open;y;z\r\n4;\xE9;b;02/02/2020\r\n");
+    source(
+        'csv',
+        dataset             => 'clients',
+        path                => "$in/f.csv",
+        separator           => ';',
+        encoding            => 'windows-1252',
+        mapping             => 'client_id = id, nom = name, email = mail',
+        'transform.email'   => 'lower',
+    );
+    is(
+        dry('csv'),
+        "$in/f.csv:4: it has not as many fields as there are names\n"
+          . "$in/f.csv:5: a quotation mark is not closed\n"
+          . "1\t{\"client_id\":\"1\",\"nom\":\"Dupont; \\\"J\\\"\\r\\n2\",\"email\":\"a\@x.fr\"}\n"
+          . "csv\t2;x\ncsv\t3;\"open;y;z\n"
+          . "4\t{\"client_id\":\"4\",\"nom\":\"\xC3\xA9\",\"email\":\"b\"}\n",
+        'CSV: separator, quotes over lines, encoding, mapping; broken rows as they are'
+    );
+    spit("$in/f.json", qq([\n {"post_id":"p1","user":{"user_id":"u"},)
+          . qq("content":"}"},\n {"post_id":tru}, 7,\n{"post_id":"p2"}]\n));
+    source('json', dataset => 'social_posts', path => "$in/f.json",
+        format => 'json');
+    my $text = dry('json');
+    like($text, qr/^p1\t\{"post_id":"p1","user"/m, 'a JSON array: an object is a record');
+    like($text, qr/^\Q$in\E\/f.json:3: .*\n.*^json\t\{"post_id":tru\}$/ms,
+        'an element that is not JSON is sent as it is, its line told');
+    like($text, qr/^json\t7$/m, '... one that is no object, too');
+    like($text, qr/^p2\t/m,     '... and the next one is a record');
+    spit("$in/f.log",
+            '192.0.2.1 - - [20/Jan/2023:12:37:58 +0100] "GET /a?b HTTP/1.1"'
+          . ' 200 512 "-" "curl"' . "\nnonsense\n");
+    source('log', dataset => 'network_logs', path => "$in/f.log",
+        format => 'combined',
+        'transform.referer' => 'drop', 'transform.user_agent' => 'drop');
+    like(
+        dry('log'),
+        qr/^192\.0\.2\.1\t\{"IP_Address":"192\.0\.2\.1","Date":"20\/Jan\/2023","Time":"11:37:58","Method":"GET","URL":"\/a\?b","HTTP_Version":"HTTP\/1\.1","Status_Code":"200","Response_Size":"512"\}$/m,
+        "a log's line has the members of network_logs, in UTC"
+    );
+    is(join(' ', sort map { $_->{value} } map { sent($_) } qw(clients social_posts network_logs)),
+        '', 'a dry run sends nothing');
+};
+
+subtest 'settings are checked' => sub {
+    my ($status, $text) = collect('--check-config');
+    is($status, 0, 'good ones') or diag $text;
+    ($status, $text) = collect('--once', 'nobody');
+    is($status, 2, 'a source that is not declared is refused');
+    like($text, qr/nobody: .* has no section \[source nobody\]/, '... and named');
+    ($status, $text) = collect('--once', '--follow');
+    is($status, 2, '--once and --follow exclude each other');
+    my $ini = slurp($stack->ini_file);
+    source('wrong', dataset => 'clients', path => '/x', 'transform.nom' => 'sing');
+    ($status, $text) = collect('--check-config');
+    is($status, 2, 'an unknown transform is refused');
+    like($text, qr/\[source wrong\].*sing/, '... and named');
+    spit($stack->ini_file, $ini);
+};
+
+subtest 'once' => sub {
+    spit("$in/c1.csv", "client_id,nom\n" . join '', map { "$_,n$_\n" } 1 .. 500);
+    spit("$in/c2.csv", "nom,client_id\n" . join '', map { "m$_,$_\n" } 501 .. 600);
+    append('c2.csv', 'half,601');
+    source('c', dataset => 'clients', path => "$in/c?.csv");
+    my ($status, $text) = collect('--once', 'c');
+    is($status, 0, 'two files are collected') or diag $text;
+    my @sent = sent('clients');
+    is(members('client_id', @sent), join(' ', sort 1 .. 601),
+        'each row is a record, the last one too, which no line end ends');
+    ok(rising(@sent), 'positions rise in each partition');
+    is_deeply(
+        [ grep { $_->{headers}{'dl-origin'} ne 'collector' } @sent ],
+        [], 'each record says that a collector sent it');
+    is(scalar(grep { $_->{key} ne $json->decode($_->{value})->{client_id} } @sent),
+        0, 'the key is that of the dataset');
+    collect('--once', 'c');
+    is(records('clients'), 601, 'once more, nothing is sent');
+    append('c2.csv', "\nlast,602\n");
+    collect('--once', 'c');
+    is(records('clients'), 602, 'a row that was added is');
+    is($stack->mariadb->value('SELECT COUNT(*) FROM collector_state WHERE collector = ?', 'c'),
+        3, 'a position is stored for each file, and the turn');
+    unlink "$in/c1.csv";
+    collect('--once', 'c');
+    is($stack->mariadb->value('SELECT COUNT(*) FROM collector_state WHERE collector = ?', 'c'),
+        2, 'a file that is gone is forgotten');
+};
+
+subtest 'follow' => sub {
+    my $line = sub { join '', map { qq({"IP_Address":"h$_","Date":"20/Jan/2023","Time":"11:37:58"}\n) } @_ };
+    source('f', dataset => 'network_logs', path => "$in/app.log", format => 'ndjson');
+    my $daemon = $stack->start_daemon('datalake-collect', arguments => [ '--follow', 'f' ]);
+    append('app.log', $line->(1 .. 3) . '{"IP_Address":"h4","Da');
+    my @sent = wait_sent('network_logs', 3);
+    is(members('IP_Address', @sent), 'h1 h2 h3', 'lines are sent, half a one waits');
+    append('app.log', qq(te":"20/Jan/2023","Time":"11:37:58"}\n));
+    is(members('IP_Address', wait_sent('network_logs', 4)), 'h1 h2 h3 h4', '... until it is whole');
+    append('app.log', $line->(5));
+    rename "$in/app.log", "$in/app.log.1";
+    append('app.log',   $line->(6, 7));
+    append('app.log.1', $line->(8));
+    is(members('IP_Address', wait_sent('network_logs', 8)), 'h1 h2 h3 h4 h5 h6 h7 h8',
+        'a renamed file is read to its end, and its successor');
+    spit("$in/app.log", $line->(9));
+    is(scalar(@sent = wait_sent('network_logs', 9)), 9, 'a file that was cut off is read anew');
+    append('app.log', "not json\n" . $line->(10));
+    @sent = wait_sent('network_logs', 11);
+    my ($broken) = grep { $_->{value} eq 'not json' } @sent;
+    is($broken->{headers}{'dl-source-line'}, "$in/app.log:2", 'a broken line has its place in a header');
+    ok($broken->{headers}{'dl-source-fault'}, '... and what is wrong');
+    my ($other, $text) = collect('--once', 'f');
+    is($other, 1, 'a second collector of the source is refused');
+    like($text, qr/another process collects source f/, '... and says so');
+    $daemon->kill_now;
+    append('app.log', $line->(11));
+    rename "$in/app.log", "$in/app.log.2";
+    append('app.log', $line->(12));
+    $stack->start_daemon('datalake-collect', arguments => ['f']);
+    wait_until('all is sent', sub { members('IP_Address', sent('network_logs')) =~ /h11\b.*h12\b/ }, 20);
+    @sent = sent('network_logs');
+    my %marked = map { ("$_->{partition} $_->{headers}{'dl-source-pos'}" => $_->{value}) } @sent;
+    is(scalar keys %marked, 13,
+        'after a kill and a renaming each row has one position, however often it was sent');
+    cmp_ok($stack->daemon('datalake-collect')->stop, '<', 5, 'a stop is quick');
+    like($stack->daemon_log('datalake-collect'), qr/DL0742/, '... and clean');
+};
+
+subtest 'the lake and the warehouse' => sub {
+    $stack->start_daemon($_) for qw(datalake-lake datalake-warehouse);
+    my $db = $stack->mariadb;
+    wait_until('all rows are loaded',
+        sub { $db->value('SELECT COUNT(*) FROM client') == 602
+              && $db->value('SELECT COUNT(*) FROM network_log') == 12 }, 30);
+    is($db->value('SELECT nom FROM client WHERE client_id = 501'), 'm501', 'have each row');
+    wait_until(
+        'the lake has them',
+        sub {
+            my ($records) = eval { lake_dump("$stack->{dir}/lake", 'clients') };
+            return $records && @$records == 602;
+        },
+        20
+    );
+    pass('the lake has each row once');
+};
+
+done_testing;
