@@ -1,0 +1,133 @@
+# 74-collect-socket.t - lines over TCP and syslog datagrams become records,
+# however senders behave.
+#
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use DataLake::Process qw(free_port wait_until);
+use DataLake::Stack;
+use IO::Socket::INET;
+use JSON::PP;
+use Socket qw(SOL_SOCKET SO_LINGER);
+
+my ($tcp, $udp) = (free_port(), free_port());
+my $stack = DataLake::Stack->new(
+    name    => '74-collect-socket',
+    kafka   => 1,
+    mariadb => 1,
+    ini     => {
+        datasets           => { topics => 'machine_log' },
+        'source lines'     => {
+            dataset  => 'clients',
+            type     => 'socket',
+            listen   => "127.0.0.1:$tcp",
+            protocol => 'tcp',
+        },
+        'source syslog' => {
+            dataset  => 'machine_log',
+            type     => 'socket',
+            listen   => "127.0.0.1:$udp",
+            protocol => 'syslog-udp',
+        },
+    },
+);
+$stack->ctl('topics');
+$stack->kafka->create_topic('machine_log');
+$stack->start_daemon('datalake-collect');
+my $json = JSON::PP->new->utf8;
+
+# Values of TOPIC once there are COUNT, as JSON where they are some.
+sub values_of {
+    my ($topic, $count) = @_;
+    my @records;
+    wait_until("$topic has not $count records",
+        sub { (@records = $stack->kafka->consume($topic)) >= $count }, 20);
+    return map { eval { $json->decode($_->{value}) } // $_->{value} } @records;
+}
+
+# A connection, once somebody listens.
+sub connection {
+    my $socket;
+    wait_until('nobody listens', sub {
+        $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$tcp");
+    });
+    return $socket;
+}
+
+# --- TCP ----------------------------------------------------------------------
+
+my @senders = map { connection() } 1 .. 3;
+syswrite $senders[0], qq({"client_id": 1, "nom": "a"}\r\n{"client_id": 2, "n);
+syswrite $senders[1], qq({"client_id": 3}\n\n\n{"client_id": 4}\n);
+is_deeply([ sort map { $_->{client_id} } values_of('clients', 3) ],
+    [ 1, 3, 4 ], 'whole lines of several senders come in');
+syswrite $senders[0], qq(om": "b"}\n);
+is_deeply([ grep { $_->{client_id} == 2 } values_of('clients', 4) ],
+    [ { client_id => 2, nom => 'b' } ], 'a line may come in pieces');
+syswrite $senders[1], '{"client_id": 5}';
+close $senders[1];
+is(scalar(grep { $_->{client_id} == 5 } values_of('clients', 5)), 1,
+    'a last line needs no end when its sender says goodbye');
+
+my $long = 'x' x 700_000;
+my $sent = 0;
+$sent += syswrite($senders[2], $long, length($long) - $sent, $sent) // 0
+  while $sent < length $long;
+syswrite $senders[2], qq(\n{"client_id": 6}\n);
+my @got = values_of('clients', 7);
+is_deeply([ map { length } grep { !ref } @got ], [ 256 * 1024 ],
+    'a line that is too long is cut to 256 KiB, a dead letter');
+is(scalar(grep { ref && $_->{client_id} == 6 } @got), 1,
+    'the one behind it is read');
+
+# More than are taken: all of them in the end.
+my @many = map { connection() } 1 .. 80;
+syswrite $many[$_], qq({"client_id": @{[ 1000 + $_ ]}}\n) for 0 .. $#many;
+wait_until('those who were first are not read',
+    sub { my @now = $stack->kafka->consume('clients'); @now >= 7 + 60 }, 20);
+close $_ for @many, $senders[0], $senders[2];
+@got = values_of('clients', 7 + 80);
+my %seen = map { ($_->{client_id} => 1) } grep { ref } @got;
+is(scalar(grep { $seen{ 1000 + $_ } } 0 .. 79), 80,
+    'of 80 senders those past the bound wait, none is lost');
+
+# --- UDP ----------------------------------------------------------------------
+
+my $sender = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$udp", Proto => 'udp')
+  or die "udp: $!\n";
+$sender->send($_)
+  for '<34>1 2023-10-11T22:14:15.003Z host su 77 ID47 [ex@1 a="b"] text',
+  '<13>Oct 11 22:14:15 host su[12]: old', 'no syslog at all', "caf\xe9";
+@got = values_of('machine_log', 4);
+is_deeply(
+    [ grep { ref && ($_->{msgid} // '') eq 'ID47' } @got ],
+    [
+        {
+            facility        => 4,
+            severity        => 2,
+            timestamp       => '2023-10-11T22:14:15.003Z',
+            host            => 'host',
+            program         => 'su',
+            pid             => '77',
+            msgid           => 'ID47',
+            structured_data => { 'ex@1' => { a => 'b' } },
+            message         => 'text'
+        }
+    ],
+    'a message of RFC 5424 has its parts'
+);
+my ($old) = grep { ref && ($_->{message} // '') eq 'old' } @got;
+is("$old->{program} $old->{pid}", 'su 12', 'one of RFC 3164, too');
+like($old->{timestamp}, qr/^\d{4}-10-11T22:14:15$/, 'with a year');
+is(scalar(grep { ref && ($_->{message} // '') eq 'no syslog at all' } @got), 1,
+    'what is none is a message');
+is(scalar(grep { !ref && $_ eq "caf\xe9" } @got), 1,
+    'what is not UTF-8 goes as it is, to become a dead letter');
+
+$stack->daemon('datalake-collect')->stop;
+like($stack->daemon_log('datalake-collect'), qr/DL0742/,
+    'the collector ends as asked');
+done_testing;
