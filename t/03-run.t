@@ -64,7 +64,7 @@ subtest 'the first run ends with everything up' => sub {
     like($out, qr{API +http://127}, 'it prints the address');
     %env = environment($own);
     my @names = map { "DATALAKE_$_" } qw(URL KAFKA LAKE DSN ADMIN_DSN
-      ADMIN_USER ADMIN_PASSWORD_FILE TOKEN_FILE CTL);
+      ADMIN_USER ADMIN_PASSWORD_FILE TOKEN_FILE CTL INI COLLECT);
     is(join(' ', grep { !$env{$_} } @names), '', 'env names every part');
     is((stat "$own/env")[2] & 0777, 0600, 'env is for its owner alone');
     is(
@@ -77,7 +77,7 @@ subtest 'the first run ends with everything up' => sub {
         '', 'status says that no part is down'
     );
     for my $program (qw(kafka mariadb apache2 datalake-lake
-        datalake-warehouse datalake-jobs)) {
+        datalake-warehouse datalake-jobs datalake-collect)) {
         my ($pid) = (slurp("$own/run/$program.pid") // '') =~ /^(\d+)\s*$/;
         is($pid, $status{$program}[1], "run/$program.pid holds its pid");
         ok($pid && kill(0, $pid), "$program runs");
@@ -100,6 +100,22 @@ subtest 'the token opens the sample data' => sub {
         is($client->get($path, token => '')->{status},
             401, 'not without a token');
     }
+    my %count = (
+        'logs/count'         => { total_logs         => 2000 },
+        'social/count'       => { total_posts        => 300 },
+        'transactions/count' => { total_transactions => 1500 },
+    );
+    for my $path (sort keys %count) {
+        is_deeply($client->get("/v1/$path")->{json},
+            $count{$path}, "/v1/$path: what was collected is there");
+    }
+    for my $path ('logs/198.51.100.7', 'social/sample-1', 'social/user/greta',
+        'transactions/1042')
+    {
+        is($client->get("/v1/$path")->{status}, 200, "/v1/$path has something");
+    }
+    like($client->get('/v1/transactions/1042')->{body},
+        qr/"email":"\w+\@example\.org"/, 'a client is known with its payments');
     my $days = $client->get('/api/resources/')->{json};
     cmp_ok(scalar @{ $days->{resources} }, '>=', 3, 'the sample has several days');
     cmp_ok(

@@ -1,5 +1,5 @@
 # 48-walk.t - the commands of README.md, sections "Reading the lake", "Dead letters", "Who may
-# do what" and "The multi-source lake", do what stands below each.
+# do what", "The multi-source lake" and "Collecting", do what stands below each.
 #
 # A line "#> TEXT" tells what the command above prints, line by line; "..."
 # stands for anything.
@@ -24,7 +24,7 @@ my $dir = $stack->{dir};
 spit("$dir/token", $stack->token('admin') . "\n");
 spit("$dir/env",
     "DATALAKE_URL='@{[$stack->httpd->url]}'\nDATALAKE_TOKEN_FILE='$dir/token'\n"
-      . "DATALAKE_KAFKA='@{[$stack->brokers]}'\n"
+      . "DATALAKE_KAFKA='@{[$stack->brokers]}'\nDATALAKE_INI='@{[$stack->ini_file]}'\n"
       . "DATALAKE_CTL='$DataLake::Stack::BUILD/bin/datalakectl -c @{[$stack->ini_file]}'\n");
 
 my $readme = slurp("$stack->{top}/README.md");
@@ -63,6 +63,14 @@ settle_sources() {
     curl -s -H "$ADMIN" "$DATALAKE_URL/v1/transactions/42" | grep -q 'Durand.*"count":2' && n=$((n + 1))
     [ "$n" -lt 3 ] || return 0
     sleep 0.1
+  done
+}
+settle_collected() {
+  for _ in $(seq 300); do
+    n=$(curl -s -H "$ADMIN" "$DATALAKE_URL/v1/logs/203.0.113.5" | grep -o IP_Address | wc -l)
+    m=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/deadletters/?topic=network_logs" | grep -o '"reason"' | wc -l)
+    [ "$n" -lt 2 ] || [ "$m" -lt 1 ] || return 0
+    sleep 0.3
   done
 }
 settle_lake() {
@@ -123,5 +131,6 @@ walk('Reading the lake', 'settle_lake');
 walk('Who may do what', 'settle_audit');
 walk('Dead letters', 'settle_letters');
 walk('The multi-source lake', 'settle_sources');
+walk('Collecting', 'settle_collected');
 
 done_testing;

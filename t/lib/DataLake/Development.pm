@@ -15,11 +15,13 @@ use DataLake::Http;
 use DataLake::Kafka;
 use DataLake::MariaDB;
 use DataLake::Process qw(locked port_answers slurp spit wait_until);
+use DataLake::Sample ();
 use DataLake::Stack;
 
 my @SERVERS  = qw(kafka mariadb);
 my @DAEMONS  = qw(datalake-lake datalake-warehouse datalake-jobs);
-my @PROGRAMS = (@SERVERS, @DAEMONS, 'apache2');
+my $COLLECT  = 'datalake-collect';
+my @PROGRAMS = (@SERVERS, @DAEMONS, 'apache2', $COLLECT);
 
 # The administrator of the development stack.
 use constant ADMIN => 'admin';
@@ -46,6 +48,7 @@ sub new {
         keep  => 1,
         later => 1,
         quota => 1,
+        ini   => DataLake::Sample::sections("$dir/sample-files"),
         httpd => { port => $saved->{apache2} || undef },
     );
     return $self;
@@ -186,6 +189,7 @@ sub run {
     $self->write_token;
     $self->write_env;
     $self->feed_sample;
+    $self->collect_sample;
     $self->invite(time - $begin, scalar @before);
     return;
 }
@@ -234,6 +238,9 @@ sub write_env {
         DATALAKE_TOKEN_FILE          => "$dir/token",
         DATALAKE_CTL => "$DataLake::Stack::BUILD/bin/datalakectl -c "
           . $stack->ini_file,
+        DATALAKE_COLLECT => "$DataLake::Stack::BUILD/bin/$COLLECT -c "
+          . $stack->ini_file,
+        DATALAKE_INI => $stack->ini_file,
     );
     my $text = "# Where the development stack is; sh may read it.\n";
     for my $name (sort keys %env) {
@@ -281,6 +288,32 @@ sub feed_sample {
     return;
 }
 
+# Start the collector; the first time with files of its own, whose rows are
+# waited for: the routes show them.
+sub collect_sample {
+    my ($self) = @_;
+    my $stack = $self->{stack};
+    my $files = "$self->{dir}/sample-files";
+    my $fresh = !-e "$files/shop.db";
+    return if !$self->is_ours($COLLECT) || !$self->is_up('datalake-warehouse');
+    DataLake::Sample::make_files($files, time) if $fresh;
+    my $before = $self->numbers('kafka_messages_total')->{warehouse} // 0;
+    $stack->start_daemon($COLLECT) unless $self->is_up($COLLECT);
+    return if !$fresh;
+    my $expected = 0;
+    $expected += $_ for values %{ DataLake::Sample::counts() };
+    wait_until(
+        'the collected sample reaches the warehouse',
+        sub {
+            my $seen = $self->numbers('kafka_messages_total')->{warehouse} // 0;
+            my $lag  = $self->numbers('kafka_lag_records')->{warehouse} // 1;
+            return $seen - $before >= $expected && $lag == 0;
+        },
+        60
+    );
+    return;
+}
+
 # {sink => sum} of the metric NAME that the daemons count for each sink.
 sub numbers {
     my ($self, $name) = @_;
@@ -319,6 +352,9 @@ Try:
   curl -s -H "\$T" "\$DATALAKE_URL/api/metrics/top-products/?x=3"
   curl -s -H "\$T" "\$DATALAKE_URL/api/metrics/total-by-user/"
   curl -s -H "\$T" "\$DATALAKE_URL/api/resources/"
+  curl -s -H "\$T" "\$DATALAKE_URL/v1/logs/198.51.100.7"
+  curl -s -H "\$T" "\$DATALAKE_URL/v1/social/sample-1"
+  curl -s -H "\$T" "\$DATALAKE_URL/v1/transactions/1042"
 
   make status   make stop   make reset
 TEXT
