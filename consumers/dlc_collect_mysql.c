@@ -105,7 +105,8 @@ static dl_status open_server(mysql_backend *b, dl_error *err)
     apr_pool_clear(b->opened);
     DL_TRY(dl_wh_connect_target(&b->wh, b->target, err, b->opened));
     DL_TRY(read_columns(&columns, b, err));
-    return dlc_collect_page_text(&b->page, b->source, columns, err, b->opened);
+    return dlc_collect_page_text(&b->page, STMT_FOREIGN_PAGE, b->source,
+                                 columns, err, b->opened);
 }
 
 /* Return column I of the row ST stands on. */
@@ -181,7 +182,8 @@ dl_status dlc_collect_mysql_create(dlc_collect_reader **reader,
     b->source = plan->source;
     apr_pool_create(&b->opened, pool);
     DL_TRY(dl_wh_target_foreign(&b->target, plan->source->dsn_file, err, pool));
-    DL_TRY(dlc_collect_page_text(&ignored, plan->source, "", err, pool));
+    DL_TRY(dlc_collect_page_text(&ignored, STMT_FOREIGN_PAGE, plan->source, "",
+                                 err, pool));
     *reader = dlc_collect_table_create(&b->seen, plan, pool);
     return DL_OK;
 }

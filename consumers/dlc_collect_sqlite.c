@@ -83,10 +83,9 @@ static dl_status read_columns(const char **list, sqlite_backend *b,
 
     *list = "";
     b->key = -1;
-    (void)sqlite3_bind_text(st, 1, b->source->table, -1, SQLITE_STATIC);
     while ((code = sqlite3_step(st)) == SQLITE_ROW) {
         const char *name =
-            apr_pstrdup(b->opened, (const char *)sqlite3_column_text(st, 0));
+            apr_pstrdup(b->opened, (const char *)sqlite3_column_text(st, 1));
         const char *quoted = dlc_collect_quote(name, b->opened);
 
         if (quoted == NULL) {
@@ -144,14 +143,17 @@ static dl_status open_file(sqlite_backend *b, dl_error *err)
         return failed(b, code, err);
     }
     (void)sqlite3_busy_timeout(b->db, BUSY_MS);
-    code = sqlite3_prepare_v2(b->db, STMT_FOREIGN_COLUMNS, -1, &st, NULL);
+    DL_TRY(dlc_collect_page_text(&text, STMT_FOREIGN_COLUMNS, b->source, "",
+                                 err, b->opened));
+    code = sqlite3_prepare_v2(b->db, text, -1, &st, NULL);
     if (code != SQLITE_OK) {
         return failed(b, code, err);
     }
     status = read_columns(&columns, b, st, err);
     (void)sqlite3_finalize(st);
     DL_TRY(status);
-    DL_TRY(dlc_collect_page_text(&text, b->source, columns, err, b->opened));
+    DL_TRY(dlc_collect_page_text(&text, STMT_FOREIGN_PAGE, b->source, columns,
+                                 err, b->opened));
     code = sqlite3_prepare_v2(b->db, text, -1, &b->page, NULL);
     return code == SQLITE_OK ? DL_OK : failed(b, code, err);
 }
@@ -235,7 +237,8 @@ dl_status dlc_collect_sqlite_create(dlc_collect_reader **reader,
     b->source = plan->source;
     apr_pool_create(&b->opened, pool);
     apr_pool_cleanup_register(pool, b, close_cleanup, apr_pool_cleanup_null);
-    DL_TRY(dlc_collect_page_text(&ignored, plan->source, "", err, pool));
+    DL_TRY(dlc_collect_page_text(&ignored, STMT_FOREIGN_PAGE, plan->source, "",
+                                 err, pool));
     *reader = dlc_collect_table_create(&b->seen, plan, pool);
     return DL_OK;
 }

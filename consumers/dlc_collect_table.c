@@ -9,7 +9,6 @@
 #include <apr_strings.h>
 
 #include "dl_json_write.h"
-#include "dl_statements.h"
 #include "dlc_collect.h"
 
 /* Bytes of a page with a row that is much too long, at most. */
@@ -170,14 +169,14 @@ const char *dlc_collect_quote(const char *name, apr_pool_t *pool)
                                      : apr_pstrcat(pool, "`", name, "`", NULL);
 }
 
-dl_status dlc_collect_page_text(const char **text,
+dl_status dlc_collect_page_text(const char **text, const char *form,
                                 const dl_config_source *source,
                                 const char *columns, dl_error *err,
                                 apr_pool_t *pool)
 {
     const char *table = dlc_collect_quote(source->table, pool);
     const char *key = dlc_collect_quote(source->key, pool);
-    const char *rest = STMT_FOREIGN_PAGE;
+    const char *rest = form;
     const char *out = "";
 
     if (table == NULL || key == NULL) {

@@ -45,10 +45,11 @@ DL_MUSTCHECK dl_status dlc_collect_page_add(bool *full, dlc_collect_page *page,
                                             const dl_cell *cells,
                                             dl_error *err);
 
-/* Set *TEXT to STMT_FOREIGN_PAGE of TABLE and KEY with COLUMNS, which are
- * texts of SQL with commas, in POOL.  DL_INVALID: a name has a character that
- * cannot be quoted. */
+/* Set *TEXT to FORM (a STMT_FOREIGN_ constant) with the table and the key of
+ * SOURCE and with COLUMNS, which are SQL already, in POOL.  DL_INVALID: a name
+ * has a character that cannot be quoted. */
 DL_MUSTCHECK dl_status dlc_collect_page_text(const char **text,
+                                             const char *form,
                                              const dl_config_source *source,
                                              const char *columns, dl_error *err,
                                              apr_pool_t *pool);

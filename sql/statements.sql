@@ -1291,7 +1291,7 @@ SELECT {columns} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?;
 CAST({column} AS CHAR);
 
 -- STMT_FOREIGN_COLUMNS: the columns of a table of SQLite
-SELECT name FROM pragma_table_info(?);
+PRAGMA table_info({table});
 
 -- --- Backup (dl_wh_dump.c, dl_wh_fill.c) -----------------------------------
 
