@@ -481,13 +481,11 @@ ON DUPLICATE KEY UPDATE
 
 -- --- Changes of rows by requests (dl_outbox.c) -----------------------------
 
--- STMT_OUTBOX_NUMBER: the next id of a topic; its row stays locked until the
--- change is committed
+-- STMT_OUTBOX_NUMBER: the next id of a topic, which the server tells with the
+-- answer; its row stays locked until the change is committed
 INSERT INTO change_topic (topic, last_id) VALUES (?, ?)
-ON DUPLICATE KEY UPDATE last_id = GREATEST(last_id + 1, VALUES(last_id));
-
--- STMT_OUTBOX_NUMBERED: which it is
-SELECT last_id FROM change_topic WHERE topic = ?;
+ON DUPLICATE KEY UPDATE
+  last_id = LAST_INSERT_ID(GREATEST(last_id + 1, VALUES(last_id)));
 
 -- STMT_OUTBOX_ADD: an event, in the transaction of its change
 INSERT INTO change_outbox (id, topic, `key`, `value`, created_at)

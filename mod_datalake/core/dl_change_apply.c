@@ -181,7 +181,25 @@ dl_status dl_change_lock(uint64_t *rows, dl_change *change, dl_wh *wh,
         (*rows)++;
         DL_TRY(dl_wh_fetch(&more, st, err));
     }
+    change->locked = *rows;
     return DL_OK;
+}
+
+/* Whether the key names one row at most. */
+static bool is_one_row(const dl_change *c)
+{
+    int found = 0;
+
+    for (int i = 0; i < c->ds->n_unique; i++) {
+        for (int k = 0; k < c->ds->n_fields; k++) {
+            found +=
+                dl_change_has(c, &c->key, k) &&
+                        strcmp(c->ds->fields[k].column, c->ds->unique[i]) == 0
+                    ? 1
+                    : 0;
+        }
+    }
+    return found == c->ds->n_unique;
 }
 
 static dl_status count(uint64_t *rows, const dl_change *c, dl_wh *wh,
@@ -190,6 +208,10 @@ static dl_status count(uint64_t *rows, const dl_change *c, dl_wh *wh,
     dl_wh_stmt *st;
     bool more;
 
+    if (c->locked > 0 && is_one_row(c)) {
+        *rows = c->locked; /* nothing else can have come */
+        return DL_OK;
+    }
     DL_TRY(prepare(&st, c, wh, STMT_CHANGE_COUNT, NULL, err));
     bind_rows(st, 0, c);
     DL_TRY(dl_wh_run(st, err));

@@ -9,20 +9,16 @@ dl_status dl_outbox_number(int64_t *id, dl_wh *wh, const char *topic,
                            dl_time now, dl_error *err)
 {
     dl_wh_stmt *st;
-    bool more;
 
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NUMBER, err));
     dl_wh_bind_str(st, 0, topic);
     dl_wh_bind_int(st, 1, now);
     DL_TRY(dl_wh_run(st, err));
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NUMBERED, err));
-    dl_wh_bind_str(st, 0, topic);
-    DL_TRY(dl_wh_run(st, err));
-    DL_TRY(dl_wh_fetch(&more, st, err));
-    *id = more ? dl_wh_int(st, 0) : 0;
-    dl_wh_finish(st);
-    return *id > 0 ? DL_OK
-                   : dl_fail(err, DL_INTERNAL, 0, "topic %s has no ids", topic);
+    *id = dl_wh_insert_id(st);
+    if (*id == 0) {
+        *id = now; /* the first of its topic */
+    }
+    return DL_OK;
 }
 
 dl_status dl_outbox_add(dl_wh *wh, const dl_outbox_event *event, dl_error *err)
