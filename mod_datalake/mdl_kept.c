@@ -4,7 +4,6 @@
 #include "mdl_kept.h"
 
 #include <stdatomic.h>
-#include <stdint.h>
 #include <string.h>
 
 #include <httpd.h>
@@ -37,6 +36,11 @@ dl_status mdl_kept_open(const server_rec *server, dl_error *err)
 void mdl_kept_changed(void)
 {
     atomic_fetch_add(changes, 1);
+}
+
+uint64_t mdl_kept_changes(void)
+{
+    return atomic_load(changes);
 }
 
 int mdl_kept_begin(mdl_kept *kept, mdl_request *q,
@@ -81,7 +85,7 @@ bool mdl_kept_find(mdl_kept *kept)
     kept->key = apr_psprintf(
         pool,
         "%" PRIu64 SEPARATOR "%s" SEPARATOR "%s" SEPARATOR "%" PRId64 " %s",
-        atomic_load(changes), kept->binding.route, kept->binding.parameters,
+        mdl_kept_changes(), kept->binding.route, kept->binding.parameters,
         kept->before, kept->before_id);
     kept->stamp = apr_psprintf(pool, "%d %" PRId64, state.counted, state.value);
     found = mdl_cache_find(&kept->answer, q->site->cache, kept->key,

@@ -28,6 +28,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "mdl_answer.h"
 #include "mdl_cache.h"
@@ -53,6 +54,9 @@ DL_MUSTCHECK dl_status mdl_kept_open(const server_rec *server, dl_error *err);
 /* Something was changed and committed: answers from before are not given any
  * more.  Thread: any. */
 void mdl_kept_changed(void);
+
+/* Return how often something was changed.  Thread: any. */
+uint64_t mdl_kept_changes(void);
 
 /* Set KEPT to what Q asks: the object or list of BINDING, from the cursor at
  * place N of its parameters on; -1: it has no pages.  Returns OK, or the status

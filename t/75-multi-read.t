@@ -13,6 +13,8 @@ use DataLake::Process qw(wait_until);
 use DataLake::Sql qw(named);
 use DataLake::Stack;
 use JSON::PP;
+use POSIX ();
+use Time::HiRes qw(time);
 
 my $stack = DataLake::Stack->new(
     name    => '75-multi-read',
@@ -104,6 +106,9 @@ fill('client_transaction', {
     }) for 0 .. 59;
 fill('client_transaction',
     { transaction_id => '9007199254740993', client_id => 7, date_transaction => '2023-01-20 11:37:58.000001' });
+# All of that is loaded.
+$db->run("INSERT INTO sink_offset (sink, topic, `partition`, next_offset, generation, cluster_id)"
+      . " VALUES ('warehouse', 'social_posts', 0, 1000000, 0, '')");
 my %total = (logs => 73, posts => 26, transactions => 61);
 
 subtest 'the greeting is for everybody' => sub {
@@ -256,6 +261,34 @@ subtest 'validators' => sub {
         is($changed->{status}, 200, '... 200 after a change');
         isnt($changed->{headers}{etag}, $etag, '... with another');
     }
+};
+
+subtest 'a count that takes long is not made each time' => sub {
+    my $path = '/v1/social/count';
+    pipe my $reader, my $writer;
+    my $locker = fork() // die "fork: $!\n";
+    if (!$locker) {    # the count has to wait for this table
+        my $dbh = DataLake::MariaDB::connect_dsn($db->dsn(undef, undef, 'datalake'));
+        $dbh->do('LOCK TABLES social_post WRITE');
+        syswrite $writer, 'x';
+        select undef, undef, undef, 0.6;
+        $dbh->do('UNLOCK TABLES');
+        POSIX::_exit(0);
+    }
+    sysread $reader, my $ready, 1;
+    wait_until('what was kept before is forgotten', sub {
+        my $begin = time;
+        $admin->get($path);
+        return time - $begin > 0.2;
+    }, 5);
+    waitpid $locker, 0;
+    my $made = time;
+    fill('social_post', { post_id => 'late', user_id => 'late', timestamp => '2023-01-20' });
+    wait_until('kept answers are over', sub { time > $made + 2.2 }, 5);
+    is($admin->get($path)->{json}{total_posts}, $total{posts}, 'it stands after two seconds, too');
+    is($admin->request('DELETE', '/v1/social/p12')->{json}{deleted}, 1, 'a post goes');
+    is($admin->get($path)->{json}{total_posts}, $total{posts}, 'and posts are counted anew: one came, one went');
+    $db->run("DELETE FROM social_post WHERE post_id = 'late'");
 };
 
 subtest 'who may' => sub {
