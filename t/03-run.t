@@ -114,6 +114,11 @@ subtest 'the token opens the sample data' => sub {
     {
         is($client->get("/v1/$path")->{status}, 200, "/v1/$path has something");
     }
+    like(
+        $client->get('/metrics')->{body},
+        qr/^datalake_collector_records_total\{collector="sample_logs"\} 2000$/m,
+        '/metrics counts what a collector brought in'
+    );
     like($client->get('/v1/transactions/1042')->{body},
         qr/"email":"\w+\@example\.org"/, 'a client is known with its payments');
     my $days = $client->get('/api/resources/')->{json};
