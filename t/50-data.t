@@ -109,8 +109,16 @@ my %TYPE = (
     'location.city'    => 'text',
 );
 
-# What RECORD has at PATH as a value of its type, or undef.
+# What RECORD has at PATH as a value of its type, or undef; found once.
 sub value {
+    my ($record, $path) = @_;
+    my $values = $record->{value} //= {};
+    $values->{$path} = scalar read_value($record, $path)
+      if !exists $values->{$path};
+    return $values->{$path};
+}
+
+sub read_value {
     my ($record, $path) = @_;
     my $text = $record->{text}{$path};
     return if !defined $text || $text eq 'null';

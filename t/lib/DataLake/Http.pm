@@ -35,10 +35,16 @@ sub close_all {
     return;
 }
 
+# What reads answers: the same in C, fifty times as fast, where it is there.
+my $READER =
+  eval { require Cpanel::JSON::XS; 1 } ? 'Cpanel::JSON::XS' : 'JSON::PP';
+
 # A JSON reader that keeps the text of numbers too large or too exact for a
-# double.
+# double; of the class READER.
 sub json {
-    return JSON::PP->new->utf8->canonical->allow_nonref->allow_bignum;
+    my ($reader) = @_;
+    return ($reader // 'JSON::PP')->new->utf8->canonical->allow_nonref
+      ->allow_bignum;
 }
 
 sub get  { my ($self, $path, %more) = @_; return $self->request('GET', $path, %more); }
@@ -180,7 +186,7 @@ sub read_answer {
     }
     if (!$self->{plain} && ($answer{headers}{'content-type'} // '') =~
         m{^application/(?:\w+\+)?json}) {
-        $answer{json} = eval { json()->decode($answer{body}) };
+        $answer{json} = eval { json($READER)->decode($answer{body}) };
     }
     return \%answer;
 }
