@@ -43,6 +43,16 @@ sub records_in_lake {
     return scalar @lines;
 }
 
+# GET PATH; no answer is one of status 0 that says why.
+sub ask {
+    my ($path) = @_;
+    my $answer = eval { $client->get($path) };
+    return $answer if $answer;
+    my $why = $@;
+    $client->close;
+    return { status => 0, headers => {}, json => { type => "none: $why" } };
+}
+
 # Ask PATH again and again for SECONDS; [status, type, seconds] of each.
 sub probe {
     my ($path, $seconds) = @_;
@@ -50,7 +60,7 @@ sub probe {
     my $end = time + $seconds;
     while (time < $end) {
         my $begin  = time;
-        my $answer = $client->get($path);
+        my $answer = ask($path);
         my $type =
           ref $answer->{json} eq 'HASH' ? $answer->{json}{type} : undef;
         push @answers,
@@ -120,7 +130,7 @@ sub comes_back {
         sub { rows_in_table() >= @placed }, 40);
     diag sprintf '%s: caught up %.1f s after the end', $name, time - $begin;
     wait_until('the database routes answer again',
-        sub { $client->get(metric_path())->{status} == 200 }, 20);
+        sub { ask(metric_path())->{status} == 200 }, 20);
     pass("$name: routes and loader come back");
     return;
 }
