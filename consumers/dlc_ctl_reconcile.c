@@ -11,6 +11,7 @@
 #include "dlc_broker.h"
 #include "dlc_ctl.h"
 #include "dlc_deep.h"
+#include "dlc_deep_rows.h"
 #include "dlc_progress.h"
 #include "dlc_reconcile.h"
 
@@ -31,17 +32,23 @@ typedef struct comparison {
     bool is_deep;          /* with every record */
     dl_reconcile result;   /* by offsets */
     dlc_deep deep;         /* by records */
+    dlc_deep_rows rows;    /* by rows, when there is a table */
 } comparison;
 
-/* Compare the records, too. */
+/* Compare rows and records, too. */
 static dl_status compare_records(comparison *c, const dlc_reconcile_ask *ask,
                                  dlc_broker *client, dl_error *err,
                                  apr_pool_t *pool)
 {
+    const dlc_deep_table table = {ask->dataset, ask->lake, ask->wh};
     dl_lake_snapshot *snap;
-    dl_status status =
-        dl_lake_snapshot_open(&snap, ask->lake, ask->dataset->name, err, pool);
+    dl_status status;
 
+    if (ask->dataset->table != NULL) {
+        DL_TRY(dlc_deep_rows_compare(&c->rows, &table, err, pool));
+    }
+    status =
+        dl_lake_snapshot_open(&snap, ask->lake, ask->dataset->name, err, pool);
     if (status == DL_NOT_FOUND) {
         return DL_OK; /* the lake has nothing yet */
     }
@@ -71,7 +78,8 @@ static dl_status compare(comparison *c, dlc_ctl *ctl, dl_error *err)
 
 static bool is_ok(const comparison *c)
 {
-    return dl_reconcile_ok(&c->result) && c->deep.different == 0;
+    return dl_reconcile_ok(&c->result) && c->deep.different == 0 &&
+           dlc_deep_rows_ok(&c->rows);
 }
 
 /* --- Printing --------------------------------------------------------------- */
@@ -113,6 +121,26 @@ static void print_places(const dl_reconcile_place *places, int n,
     }
 }
 
+static void print_rows(const comparison *c)
+{
+    const dlc_deep_rows *rows = &c->rows;
+
+    print_sum("rows", rows->rows);
+    print_sum("rows wrong", rows->wrong);
+    print_sum("rows missing", rows->missing);
+    if (rows->beyond > 0) {
+        print_sum("before the lake", rows->beyond);
+    }
+    if (rows->changes > 0) {
+        print_sum("change events", rows->changes);
+    }
+    for (int i = 0; i < rows->n_named; i++) {
+        printf("%s: partition %d, offset %" PRId64 "\n",
+               rows->named[i].missing ? "row missing" : "row wrong",
+               (int)rows->named[i].partition, rows->named[i].offset);
+    }
+}
+
 static void print_sums(const comparison *c)
 {
     const dl_reconcile *r = &c->result;
@@ -135,9 +163,30 @@ static void print_sums(const comparison *c)
     }
     print_places(r->named, r->n_named, "duplicate");
     print_places(c->deep.named, c->deep.n_named, "different");
+    if (c->is_deep && r->ask.has_warehouse) {
+        print_rows(c);
+    }
     printf("%s%s%s\n",
            dlc_colour(stdout, is_ok(c) ? DLC_COLOUR_GREEN : DLC_COLOUR_RED),
            is_ok(c) ? "ok" : "not ok", dlc_colour(stdout, DLC_COLOUR_NONE));
+}
+
+static void write_rows(dl_json_writer *w, const dlc_deep_rows *rows)
+{
+    const struct {
+        const char *name; /* of the member */
+        uint64_t n;       /* its number */
+    } sums[] = {{"rows", rows->rows},     {"right", rows->right},
+                {"wrong", rows->wrong},   {"missing", rows->missing},
+                {"beyond", rows->beyond}, {"changes", rows->changes}};
+
+    dl_json_write_key(w, "warehouse");
+    dl_json_write_object_begin(w);
+    for (size_t i = 0; i < sizeof sums / sizeof sums[0]; i++) {
+        dl_json_write_key(w, sums[i].name);
+        dl_json_write_int(w, (int64_t)sums[i].n);
+    }
+    dl_json_write_object_end(w);
 }
 
 static void write_deep(dl_json_writer *w, const comparison *c)
@@ -151,6 +200,9 @@ static void write_deep(dl_json_writer *w, const comparison *c)
     dl_json_write_int(w, (int64_t)c->deep.compared);
     dl_json_write_key(w, "different");
     dl_json_write_int(w, (int64_t)c->deep.different);
+    if (c->result.ask.has_warehouse) {
+        write_rows(w, &c->rows);
+    }
     dl_json_write_key(w, "ok");
     dl_json_write_bool(w, is_ok(c));
     dl_json_write_object_end(w);
@@ -184,7 +236,7 @@ int dlc_ctl_reconcile(dlc_ctl *ctl, int argc, const char *const *argv)
         {"date", 0, DLC_OPTION_TEXT, &date, 0, 0, "DATE",
          "only what Kafka got on that day, UTC"},
         {"deep", 0, DLC_OPTION_FLAG, &c.is_deep, 0, 0, NULL,
-         "read every record of lake and broker and compare them"},
+         "read every record of lake, broker and table and compare them"},
         {.name = NULL}};
     dl_error err = {.status = DL_OK};
     dlc_positionals rest;

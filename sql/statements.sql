@@ -537,6 +537,13 @@ DROP TEMPORARY TABLE IF EXISTS {staging};
 -- STMT_STAGING_EMPTY: the next chunk
 DELETE FROM {staging};
 
+-- STMT_DEEP_ROWS: the offsets that rows of a partition are made of
+SELECT src_offset FROM {table}
+WHERE src_generation = ? AND src_partition = ? AND src_offset >= ?
+  AND src_offset < ?
+ORDER BY src_offset
+LIMIT 50000;
+
 -- STMT_TABLE_EMPTY: some rows of a table that is emptied before a rebuild
 DELETE FROM {table} LIMIT 20000;
 

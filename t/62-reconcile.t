@@ -143,6 +143,24 @@ subtest 'every record' => sub {
     is($status, 0, 'the records of lake and broker are the same') or diag $said;
     is_deeply([ @{$deep}{qw(lines compared different)} ], [ 1980, 1980, 0 ], '... all of them were compared');
     is_deeply($deep->{reconcile}, $all, '... and the rest is as without');
+    my $rows = $db->value('SELECT COUNT(*) FROM transaction_record');
+    is_deeply($deep->{warehouse}, { rows => $rows, right => $rows, wrong => 0, missing => 0, beyond => 0, changes => 0 },
+        'every row is made of the latest record of its key');
+    my ($gone, $moved) = $db->rows('SELECT transaction_id, src_partition, src_offset FROM transaction_record ORDER BY transaction_id LIMIT 2');
+    $db->run('CREATE TABLE kept_rows LIKE transaction_record');
+    $db->run('INSERT INTO kept_rows SELECT * FROM transaction_record WHERE transaction_id IN (?, ?)', $gone->[0], $moved->[0]);
+    $db->run('DELETE FROM transaction_record WHERE transaction_id = ?', $gone->[0]);
+    $db->run('UPDATE transaction_record SET src_partition = ?, src_offset = ? WHERE transaction_id = ?', @$gone[1, 2], $moved->[0]);
+    (my $code, $said) = $stack->try_ctl('reconcile', '--deep', 'transaction_log');
+    is($code, 1, 'a table without a row is found');
+    like($said, qr/^row missing: partition $moved->[1], offset $moved->[2]$/m, '... and the record named');
+    $db->run('UPDATE transaction_record SET src_offset = src_offset + 1000000 WHERE transaction_id = ?', $moved->[0]);
+    ($code, $said) = $stack->try_ctl('reconcile', '--deep', 'transaction_log');
+    like($said, qr/^rows missing +2$/m, 'two rows that are missing');
+    $db->run('DELETE FROM transaction_record WHERE transaction_id = ?', $moved->[0]);
+    $db->run('INSERT INTO transaction_record SELECT * FROM kept_rows');
+    $db->run('DROP TABLE kept_rows');
+    is(($stack->try_ctl('reconcile', '--deep', 'transaction_log'))[0], 0, 'mended, all is right again');
     ($status, $said) = $stack->try_ctl('reconcile', '--deep', 'planted');
     is($status, 1, 'lines that are not their messages are found');
     like($said, qr/^different: partition 0, offset 90$/m, '... and named');
