@@ -1,7 +1,9 @@
 # f19-kafka-away.t - the broker is killed, sleeps, and comes back with an older
 # copy of its log: the API goes on, a repush is 503 within a second, the
 # daemons go on by themselves, and nothing is stored twice.  The loader also
-# comes back when another member has taken its place in the group.
+# comes back when another member has taken its place in the group, when members
+# come and go each second, and when it slept for longer than its session while
+# another did its work; a lake that slept has a successor that waits.
 #
 # Times are printed; those of the contract are judged with room for a machine
 # that is shared.
@@ -13,7 +15,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Figure qw(figure run_number);
-use DataLake::Process qw(slurp wait_until);
+use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
 use File::Path qw(remove_tree);
 use JSON::PP ();
@@ -48,7 +50,7 @@ my $stack = DataLake::Stack->new(
     daemons => [qw(datalake-lake datalake-warehouse)],
     users   => { alice => 'user' },
     grants  => { alice => ['transaction_log'] },
-    ini     => { kafka => { group_instance => 'f19' } },
+    ini     => { kafka => { group_instance => 'f19', session_timeout => '6 s' } },
 );
 $stack->grant('alice', 'transaction_*', 'write');
 my $alice = $stack->client('alice');
@@ -172,6 +174,91 @@ wait_until('the loader notices', sub {
 kill 'TERM', $thief;
 waitpid $thief, 0;
 back('robbed of its place');
+
+# --- Members of the group come and go each second ---------------------------------
+
+# A member of the loader's group that stores nothing.
+sub visitor {
+    my $visitor = fork // die "fork: $!\n";
+    return $visitor if $visitor;
+    open STDOUT, '>', '/dev/null';
+    open STDERR, '>', '/dev/null';
+    exec 'timeout', '20', 'kcat', '-b', $kafka->brokers, '-G', $group, $TOPIC;
+}
+
+# How often the group has given the loader partitions.
+sub given {
+    my @all = (slurp("$stack->{dir}/log/$group.log") // '') =~ /DL0722 the group gives/g;
+    return scalar @all;
+}
+
+my $given = given();
+my @visitors;
+for (1 .. 6 * ($SECONDS / 4)) {
+    push @visitors, visitor();
+    feed(50);
+    sleep 1;
+    next if @visitors < 2;
+    kill 'TERM', my $oldest = shift @visitors;
+    waitpid $oldest, 0;
+}
+kill 'TERM', @visitors;
+waitpid $_, 0 for @visitors;
+back('a storm of members');
+$given = given() - $given;
+cmp_ok($given, '>=', 2, "the partitions changed hands $given times");
+is(rows(), $made, 'the warehouse has each transaction once');
+
+# --- Asleep for longer than the session, while another does the work ---------------
+
+# Start PROGRAM once more, as `second`.
+sub second {
+    my ($program) = @_;
+    my $ini = "$stack->{dir}/second.ini";
+    spit($ini, slurp($stack->ini_file) =~ s/^group_instance = f19$/group_instance = second/mr);
+    return DataLake::Process->new(
+        name    => "second $program",
+        command => [ "$DataLake::Stack::BUILD/bin/$program", '-c', $ini, '--name', "second-$program" ],
+        log     => "$stack->{dir}/log/second-$program.log",
+    )->start;
+}
+
+sub second_says {
+    my ($program, $what) = @_;
+    wait_until("second $program: $what", sub { (slurp("$stack->{dir}/log/second-$program.log") // '') =~ $what }, 30);
+    return;
+}
+
+my $loader    = $stack->daemon('datalake-warehouse');
+my $successor = second('datalake-warehouse');
+second_says('datalake-warehouse', qr/DL0722 the group gives [1-9]/);
+$loader->signal('STOP');
+my $asleep = time;
+feed(300);
+wait_until('the successor has all of the partitions', sub { rows() == $made }, 40);
+diag sprintf 'asleep: the successor has it after %.1f s', time - $asleep;
+cmp_ok(time - $asleep, '>', 5, 'the loader slept for longer than its session');
+$loader->signal('CONT');
+feed(300);
+back('awake beside its successor');
+is(rows(), $made, 'the warehouse has each transaction once');
+$successor->stop;
+back('alone again');
+
+my $writer = $stack->daemon('datalake-lake');
+$writer->signal('STOP');
+my $heir = second('datalake-lake');
+second_says('datalake-lake', qr/DL0702/);
+feed(100);
+sleep 1;
+(undef, $twice) = judge(\@placed, [ in_lake() ]);
+is($twice, 0, "while the writer sleeps its heir waits");
+$writer->signal('CONT');
+back('the writer awake');
+$heir->stop;
+($lost, $twice) = judge(\@placed, [ in_lake() ]);
+is($lost,  0, 'the lake has lost nothing');
+is($twice, 0, 'and has nothing twice');
 
 # --- Back to an older copy: offsets that were given before are given again --------
 
