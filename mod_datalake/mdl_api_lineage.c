@@ -73,7 +73,8 @@ typedef struct lineage {
     const char *key;          /* its key, NULL: none */
     mdl_copies copies;        /* all with this key, itself too */
     const char *table;        /* of its rows, NULL: none */
-    bool present;             /* there is a row with its key */
+    const char *row;          /* what makes its row there unique */
+    bool present;             /* there is such a row */
     bool current;             /* it came from this very message */
 } lineage;
 
@@ -105,7 +106,7 @@ static dl_status find_spot(dl_lake_spot *spot, lineage *l, dl_error *err)
 static dl_status find_record(lineage *l, dl_error *err)
 {
     dl_lake_line line;
-    dl_lake_spot spot;
+    dl_lake_spot spot = {.line = 0};
 
     DL_TRY(mdl_lake_snapshot(&l->snap, l->q->site->lake, l->name, err,
                              l->q->r->pool));
@@ -129,7 +130,7 @@ static dl_status find_row(struct dl_wh *wh, void *context, dl_error *err)
 {
     lineage *l = context;
     dl_wh_source source;
-    dl_status status = dl_wh_sink_row(&source, wh, l->table, l->key, err);
+    dl_status status = dl_wh_sink_row(&source, wh, l->table, l->row, err);
 
     l->present = status == DL_OK;
     l->current = l->present && source.offset == l->at.coord.offset &&
@@ -384,8 +385,11 @@ int mdl_api_lineage(mdl_request *q)
     if (status != DL_OK) {
         return mdl_http_fail(q, MDL_LAKE, &err);
     }
-    if (l.key != NULL && l.ds->table != NULL && dl_wh_sink_knows(l.ds->table)) {
+    if (l.ds != NULL && l.ds->table != NULL && dl_wh_sink_knows(l.ds->table)) {
         l.table = l.ds->table;
+        l.row = mdl_key_row(q, l.ds, l.at.text, l.at.len);
+    }
+    if (l.row != NULL) {
         if (mdl_wh_read(q->site->wh, find_row, &l, &err) != DL_OK) {
             return mdl_http_fail(q, MDL_WAREHOUSE, &err);
         }

@@ -6,8 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <apr_strings.h>
+
 #include "dl_query.h"
 #include "dl_query_hint.h"
+#include "dl_sha256.h"
 #include "mdl_client.h"
 #include "mdl_walk.h"
 
@@ -121,22 +124,23 @@ dl_status mdl_key_find(mdl_copies *found, mdl_request *q,
     return DL_OK;
 }
 
-const char *mdl_key_of(mdl_request *q, const dl_dataset *ds, const char *text,
-                       size_t len)
+/* Return the value of field FIELD of DS in the LEN bytes at TEXT, a string
+ * without its quotes and escapes, and set *IS_STRING; NULL: it is absent or
+ * null. */
+static const char *member_of(bool *is_string, mdl_request *q,
+                             const dl_dataset *ds, int field, const char *text,
+                             size_t len)
 {
     dl_query_fault fault;
     dl_json_slice slice;
     dl_query *query;
     dl_error err;
-    char *key;
+    char *value;
     int column;
 
-    if (ds->key_field < 0) {
-        return NULL;
-    }
     dl_query_create(&query, ds, q->r->pool);
-    if (dl_query_column(&column, query, ds->fields[ds->key_field].path,
-                        &fault) != DL_OK ||
+    if (dl_query_column(&column, query, ds->fields[field].path, &fault) !=
+            DL_OK ||
         dl_query_prepare(query, &err) != DL_OK ||
         !dl_query_match(query, text, len)) {
         return NULL;
@@ -145,13 +149,70 @@ const char *mdl_key_of(mdl_request *q, const dl_dataset *ds, const char *text,
     if (slice.kind == DL_JSON_ABSENT || slice.kind == DL_JSON_NULL) {
         return NULL;
     }
-    key = apr_palloc(q->r->pool, slice.len + 1);
-    if (slice.kind == DL_JSON_STRING) {
-        key[dl_json_unescape(key, slice)] = '\0';
+    *is_string = slice.kind == DL_JSON_STRING;
+    value = apr_palloc(q->r->pool, slice.len + 1);
+    if (*is_string) {
+        value[dl_json_unescape(value, slice)] = '\0';
     }
     else {
-        memcpy(key, slice.text, slice.len);
-        key[slice.len] = '\0';
+        memcpy(value, slice.text, slice.len);
+        value[slice.len] = '\0';
     }
-    return key;
+    return value;
+}
+
+const char *mdl_key_of(mdl_request *q, const dl_dataset *ds, const char *text,
+                       size_t len)
+{
+    bool is_string;
+
+    return ds->key_field < 0
+               ? NULL
+               : member_of(&is_string, q, ds, ds->key_field, text, len);
+}
+
+/* The hash that the row of the record at TEXT has, as the loader makes it:
+ * SHA-256 of, for each declared field, its length, ':', its text, ','; of one
+ * that is no string, '-', ','. */
+static const char *hash_of(mdl_request *q, const dl_dataset *ds,
+                           const char *text, size_t len)
+{
+    dl_sha256 *sum = dl_sha256_create(q->r->pool);
+    char *digest = apr_palloc(q->r->pool, DL_SHA256_TEXT);
+
+    for (int i = 0; i < ds->n_hash; i++) {
+        bool is_string = false;
+        const char *value =
+            member_of(&is_string, q, ds, ds->hash[i], text, len);
+        const char *item =
+            value != NULL && is_string
+                ? apr_psprintf(q->r->pool, "%" APR_SIZE_T_FMT ":%s,",
+                               strlen(value), value)
+                : "-,";
+
+        dl_sha256_add(sum, item, strlen(item));
+    }
+    dl_sha256_text(digest, sum);
+    return digest;
+}
+
+const char *mdl_key_row(mdl_request *q, const dl_dataset *ds, const char *text,
+                        size_t len)
+{
+    bool is_string;
+
+    if (ds->n_unique != 1) {
+        return NULL;
+    }
+    if (ds->hash_column != NULL &&
+        strcmp(ds->hash_column, ds->unique[0]) == 0) {
+        return hash_of(q, ds, text, len);
+    }
+    for (int i = 0; i < ds->n_fields; i++) {
+        if (ds->fields[i].column != NULL &&
+            strcmp(ds->fields[i].column, ds->unique[0]) == 0) {
+            return member_of(&is_string, q, ds, i, text, len);
+        }
+    }
+    return NULL;
 }

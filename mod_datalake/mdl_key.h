@@ -44,4 +44,10 @@ DL_MUSTCHECK dl_status mdl_key_find(mdl_copies *found, mdl_request *q,
 const char *mdl_key_of(mdl_request *q, const dl_dataset *ds, const char *text,
                        size_t len);
 
+/* Return what the one unique column of DS's table has in the row of the record
+ * of LEN bytes at TEXT, in the pool of Q; NULL: the record does not say it
+ * alone. */
+const char *mdl_key_row(mdl_request *q, const dl_dataset *ds, const char *text,
+                        size_t len);
+
 #endif

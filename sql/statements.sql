@@ -1227,6 +1227,22 @@ WHERE topic = ? AND generation = ? AND lake_id IS NULL AND state = 'open'
 SELECT src_generation, src_partition, src_offset FROM api_transaction
 WHERE transaction_id = ?;
 
+-- STMT_SINK_LOG: the same of a line of a web server, by its hash
+SELECT src_generation, src_partition, src_offset FROM network_log
+WHERE line_hash = ?;
+
+-- STMT_SINK_POST: the same of a post
+SELECT src_generation, src_partition, src_offset FROM social_post
+WHERE post_id = ?;
+
+-- STMT_SINK_PAYMENT: the same of a client's transaction
+SELECT src_generation, src_partition, src_offset FROM client_transaction
+WHERE transaction_id = ?;
+
+-- STMT_SINK_CLIENT: the same of a client
+SELECT src_generation, src_partition, src_offset FROM client
+WHERE client_id = ?;
+
 -- --- The multi-source lake (dl_wh_logs.c, dl_wh_posts.c, dl_wh_clients.c) --
 
 -- STMT_LOG_PAGE: lines of logs of an address, newest first

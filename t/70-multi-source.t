@@ -297,6 +297,23 @@ subtest 'posts and their comments' => sub {
         8, 'the lake has them all');
 };
 
+subtest 'lineage knows the row of each' => sub {
+    my $row = sub {
+        my ($dataset, $partition, $offset) = @_;
+        my $answer = $client->get("/api/lineage/record/?dataset=$dataset&partition=$partition&offset=$offset");
+        return join ' ', map { $_ // 'none' } @{ $answer->{json}{warehouse} // {} }{qw(table present current)};
+    };
+    is($row->('network_logs', 0, 0), 'network_log 1 1', 'a line of a log');
+    is($row->('network_logs', 0, 2), 'network_log 1 0', 'the row of a repeated one is made of the first');
+    is($row->('clients', 1, 0), 'client 1 0', 'a client that was replaced');
+    is($row->('clients', 1, 1), 'client 1 1', '... by this one');
+    is($row->('transactions', 1, 0), 'client_transaction 1 0', 'a payment that was replaced');
+    is($row->('transactions', 1, 1), 'client_transaction 1 1', 'one past 2^53');
+    is($row->('social_posts', 0, 0), 'social_post 1 0', 'a post that was replaced');
+    $stack->mariadb->run(q{DELETE FROM social_post WHERE post_id = 'p3'});
+    is($row->('social_posts', 0, 2), 'social_post 0 0', 'one whose row is gone');
+};
+
 subtest 'where LOAD DATA LOCAL is off' => sub {
     $stack->mariadb->run('SET GLOBAL local_infile = 0');
     $stack->daemon('datalake-warehouse')->stop;

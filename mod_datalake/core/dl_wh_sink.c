@@ -58,7 +58,11 @@ static const char *statement_of(const char *table)
     static const struct {
         const char *table;
         const char *sql;
-    } known[] = {{"transaction_record", STMT_SINK_TRANSACTION}};
+    } known[] = {{"transaction_record", STMT_SINK_TRANSACTION},
+                 {"network_log", STMT_SINK_LOG},
+                 {"social_post", STMT_SINK_POST},
+                 {"client_transaction", STMT_SINK_PAYMENT},
+                 {"client", STMT_SINK_CLIENT}};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(known[i].table, table) == 0) {

@@ -57,7 +57,8 @@ typedef struct dl_wh_source {
 /* Whether dl_wh_sink_row knows TABLE.  Thread: any. */
 bool dl_wh_sink_knows(const char *table);
 
-/* Set *SOURCE to the message that the row KEY of TABLE came from.
+/* Set *SOURCE to the message that the row of TABLE came from whose unique
+ * column has KEY.
  * DL_NOT_FOUND: there is no such row; DL_UNSUPPORTED: dl_wh_sink_knows says
  * no. */
 DL_MUSTCHECK dl_status dl_wh_sink_row(dl_wh_source *source, struct dl_wh *wh,
