@@ -136,31 +136,32 @@ static dl_lake_mark *insert(dl_lake_marks *marks, int place, int32_t partition,
     return mark;
 }
 
-void dl_lake_marks_raise(dl_lake_marks *marks, int32_t partition,
+bool dl_lake_marks_raise(dl_lake_marks *marks, int32_t partition,
                          const dl_lake_position *position)
 {
     dl_lake_mark *mark;
     int place;
 
     if (position == NULL) {
-        return;
+        return true;
     }
     if (find(&place, marks, partition, position)) {
         mark = &marks->items[place];
         if (!is_above(position, mark)) {
-            return;
+            return true;
         }
     }
     else if (marks->n < DL_LAKE_MARKS_MAX) {
         mark = insert(marks, place, partition, position);
     }
     else {
-        return;
+        return false;
     }
     mark->epoch = position->epoch;
     mark->position = position->position;
     marks->n_moved += mark->moved ? 0 : 1;
     mark->moved = true;
+    return true;
 }
 
 void dl_lake_marks_commit(dl_lake_marks *marks)
@@ -246,7 +247,7 @@ static void get_mark(dl_lake_marks *marks, dl_lake_in *in)
         in->bad = true;
         return;
     }
-    dl_lake_marks_raise(marks, partition, &position);
+    (void)dl_lake_marks_raise(marks, partition, &position);
 }
 
 void dl_lake_marks_get(dl_lake_marks *marks, dl_lake_in *in)

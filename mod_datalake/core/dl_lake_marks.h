@@ -54,8 +54,9 @@ bool dl_lake_marks_has(const dl_lake_marks *marks, int32_t partition,
                        const dl_lake_position *position);
 
 /* Let MARKS have POSITION (NULL: nothing to do) of PARTITION, uncommitted.
- * When they are full a new source is left out. */
-void dl_lake_marks_raise(dl_lake_marks *marks, int32_t partition,
+ * When they are full a new source is left out; then, and only then, return
+ * false. */
+bool dl_lake_marks_raise(dl_lake_marks *marks, int32_t partition,
                          const dl_lake_position *position);
 
 /* What was uncommitted in MARKS is committed. */

@@ -260,6 +260,21 @@ dl_status dl_lake_writer_append(dl_lake_writer *w, dl_time event_time,
     return dl_lake_writer_append_message(w, event_time, line, len, &plain, err);
 }
 
+/* Remember POSITION of the message at C; when there is no room for its source,
+ * say so, once. */
+static void raise_mark(dl_lake_writer *w, const dl_coord *c,
+                       const dl_lake_position *position)
+{
+    if (!dl_lake_marks_raise(&w->state.marks, c->partition, position) &&
+        position != NULL && !w->marks_full) {
+        w->marks_full = true;
+        dl_log(DL_LOG_WARNING,
+               "DL0320 %s: source %.*s is one too many: what it sends again is "
+               "stored again",
+               w->dataset, (int)position->source_len, position->source);
+    }
+}
+
 dl_status dl_lake_writer_append_message(dl_lake_writer *w, dl_time event_time,
                                         const char *line, uint32_t len,
                                         const dl_lake_message *m, dl_error *err)
@@ -281,7 +296,7 @@ dl_status dl_lake_writer_append_message(dl_lake_writer *w, dl_time event_time,
     }
     put_line(w, w->last, line, len, m);
     if (m->position != NULL) {
-        dl_lake_marks_raise(&w->state.marks, c->partition, m->position);
+        raise_mark(w, c, m->position);
     }
     done_with(w, c);
     return DL_OK;
@@ -297,7 +312,7 @@ dl_status dl_lake_writer_reject(dl_lake_writer *w, const dl_lake_reject *q,
     if (status != DL_OK) {
         return dl_lake_forget(w, status);
     }
-    dl_lake_marks_raise(&w->state.marks, c->partition, q->position);
+    raise_mark(w, c, q->position);
     done_with(w, c);
     return DL_OK;
 }

@@ -100,6 +100,7 @@ struct dl_lake_writer {
     bool cached;                /* no descriptors past the page cache */
     size_t buffer_size;         /* options */
     dl_lake_behind *behind;     /* writes full buffers */
+    bool marks_full;            /* DL0320 was logged */
     dl_lake_writer_stats stats; /* numbers */
 };
 
