@@ -63,7 +63,9 @@ my $stack  = DataLake::Stack->new(
     },
 );
 make_path("$stack->{dir}/datasets", $source);
-copy("$TOP/conf/datasets/$TOPIC.json", "$stack->{dir}/datasets") or die $!;
+for my $name ($TOPIC, 'social_posts') {
+    copy("$TOP/conf/datasets/$name.json", "$stack->{dir}/datasets") or die $!;
+}
 spit("$stack->{dir}/datasets/doors.json", $DOORS);
 
 my %length;    # lines of a file of the source
@@ -106,6 +108,24 @@ sub door {
 }
 
 put('doors', map { door($_, 100 + $_, qq(,"kg":$_.5,"who":{"name":"w$_"})) } 0 .. 9);
+
+# A post of its LIKES, at TIME, with comments called COMMENTS.
+sub post {
+    my ($id, $time, $likes, @comments) = @_;
+    my $list = join ',', map { qq({"comment_id":"$_","user":"Bob","text":"of $id, $likes"}) } @comments;
+    return {
+        partition => $id % 3,
+        timestamp => ($DAY + $time) * 1000,
+        key       => "P$id",
+        value     => qq({"post_id":"P$id","user":{"user_id":"u$id"},"timestamp":"2026-05-18T01:00:00Z",)
+          . qq("likes":$likes,"comments":[$list]})
+    };
+}
+
+# Half of them come again with other comments, some of these too late to count.
+put('social_posts', map { post($_, 100 + $_, 1, 'a', 'b', "c$_") } 0 .. 29);
+put('social_posts', map { post($_, $_ % 4 == 0 ? 50 : 900, 2, 'b', 'd') } grep { $_ % 2 == 0 } 0 .. 29);
+put('social_posts', post(1, 1000, 3), post(3, 1000, 3, ('e') x 2, 'f'));
 $stack->start_all;
 $stack->mariadb->run($DOOR_TABLE);
 $stack->ctl('migrate');
@@ -176,7 +196,8 @@ sub wait_stored {
 }
 
 my @TABLES = qw(transaction_record door_opening spend_user spend_second
-  product_sale product_total product rollup_adjust sink_offset dead_letter);
+  product_sale product_total product rollup_adjust social_post social_comment
+  sink_offset dead_letter);
 
 # All rows of all tables, sorted.
 sub everything {
@@ -231,7 +252,7 @@ sub run_and_compare {
 }
 
 start();
-wait_loaded(0, $TOPIC, 'doors');
+wait_loaded(0, $TOPIC, 'doors', 'social_posts');
 subtest 'while the loader runs' => sub {
     my ($status, $said) = $stack->try_ctl('rebuild-warehouse');
     isnt($status, 0, 'a rebuild is refused');
@@ -254,6 +275,7 @@ restart();
 wait_loaded(0, $TOPIC, 'doors');
 wait_stored($TOPIC, 3000);
 wait_stored('doors', 17);
+wait_stored('social_posts', 47);
 
 my $before = run_and_compare('one life of the topics');
 subtest 'what was there to be rebuilt' => sub {
@@ -265,6 +287,9 @@ subtest 'what was there to be rebuilt' => sub {
         qr/NULL\t7\.0/, 'one that a later record undid');
     is(scalar(grep { /^D5\t/ } @{ $before->{door_opening} }), 0,
         'a row that was deleted');
+    my @comments = map { join ' ', (split /\t/)[ 0, 1 ] } @{ $before->{social_comment} };
+    is_deeply([ grep { /^P(?:1|2|3|4) / } @comments ], [ 'P2 b', 'P2 d', 'P3 e', 'P3 f', 'P4 a', 'P4 b', 'P4 c4' ],
+        'comments of the later post alone');
     is(scalar(grep { /^D6\t/ } @{ $before->{door_opening} }), 1,
         'one that came again');
 };
