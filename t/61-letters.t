@@ -288,6 +288,18 @@ subtest 'each is listed once' => sub {
     $stack->daemon('datalake-jobs')->start;
     wait_until('a new position', sub { $db->value('SELECT COUNT(*) FROM dead_letter_position') > 0 }, 20);
     is(listed(), $before + 1200, 'nor one that begins anew');
+    my $second = DataLake::Process->new(
+        name    => 'second',
+        command => [ "$DataLake::Stack::BUILD/bin/datalake-jobs", '-c', $stack->ini_file, '--name', 'second' ],
+        log     => "$stack->{dir}/log/second.log",
+    )->start;
+    wait_until('the second one runs', sub { -e "$stack->{dir}/run/second.stats" }, 20);
+    $db->run('DELETE FROM dead_letter_position');
+    $kafka->produce($TOPIC, [ map { { partition => $_ % 6, value => "for two $_" } } 1 .. 3000 ]);
+    wait_until('all of them', sub { listed() >= $before + 4200 }, 40);
+    wait_until('a new position', sub { $db->value('SELECT COUNT(*) FROM dead_letter_position') > 0 }, 20);
+    is(listed(), $before + 4200, 'nor two programs that list at once');
+    $second->stop;
 };
 
 # The message of topic dlq.TOPIC that tells of the row LETTER, and whether it is
