@@ -1,5 +1,5 @@
 # 48-walk.t - the commands of README.md, sections "Reading the lake", "Dead letters", "Who may
-# do what", "The multi-source lake" and "Collecting", do what stands below each.
+# do what", "The multi-source lake", "Collecting" and "Models", do what stands below each.
 #
 # A line "#> TEXT" tells what the command above prints, line by line; "..."
 # stands for anything.
@@ -9,7 +9,7 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use DataLake::Process qw(slurp spit);
+use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
 
 my $stack = DataLake::Stack->new(
@@ -73,6 +73,12 @@ settle_collected() {
     sleep 0.3
   done
 }
+settle_models() {
+  for _ in $(seq 300); do
+    $DATALAKE_CTL model list | grep -q current && return 0
+    sleep 0.1
+  done
+}
 settle_lake() {
   for _ in $(seq 300); do
     n=$(curl -s -H "$T" "$DATALAKE_URL/api/data/?resource=transaction_log/2026-05-18.json&format=ndjson" | wc -l)
@@ -106,7 +112,7 @@ chdir $stack->{top} or die "$!\n";
 # stands between their outputs.
 sub walk {
     my ($heading, $wait) = @_;
-    my @steps = steps_of(block_of($heading) =~ s{^sleep 2;}{$wait;}mgr);
+    my @steps = steps_of(block_of($heading) =~ s{^sleep \d;}{$wait;}mgr);
     cmp_ok(scalar @steps, '>=', 3, 'there are steps');
     my $mark = '--- next ---';
     spit("$dir/walk.sh", join '', $settle,
@@ -132,5 +138,19 @@ walk('Who may do what', 'settle_audit');
 walk('Dead letters', 'settle_letters');
 walk('The multi-source lake', 'settle_sources');
 walk('Collecting', 'settle_collected');
+
+# A model is made of transactions, as `make run` has them.
+system("$DataLake::Stack::BUILD/bin/datalake-simulate", '--brokers', $stack->brokers,
+    qw(--topic transaction_log --seed 7 --count 2000 --quiet)) == 0
+  or die "datalake-simulate failed\n";
+wait_until('the sample is in the warehouse', sub {
+    $stack->mariadb->value('SELECT COUNT(*) FROM transaction_record') > 1000;
+}, 30);
+wait_until('and in the lake', sub {
+    my $text = qx($stack->{top}/build/tools/stats_text $dir/run);
+    my ($n) = $text =~ /^datalake_lake_records\{dataset="transaction_log"\} (\d+)$/m;
+    return ($n // 0) > 2000;
+}, 30);
+walk('Models', 'settle_models');
 
 done_testing;
