@@ -79,6 +79,27 @@ static dl_status lake_days(const dlc_retention *run, const char *dataset,
     return status;
 }
 
+/* Files of quarantine that are as old as dead letters may be. */
+static dl_status lake_letters(const dlc_retention *run, dl_lake *lake,
+                              const char *dataset, dl_error *err,
+                              apr_pool_t *pool)
+{
+    dl_lake_gone_aside gone = {.before = run->now - LETTERS_KEPT_US,
+                               .dry_run = run->dry_run};
+    dl_status status = dl_lake_retire_aside(&gone, lake, dataset, err, pool);
+
+    if (status == DL_OK && gone.files > 0) {
+        if (!run->dry_run) {
+            dl_log(DL_LOG_INFO,
+                   "DL0899 %s: %llu files of quarantine removed, %llu records",
+                   dataset, (unsigned long long)gone.files,
+                   (unsigned long long)gone.records);
+        }
+        tell(run, "quarantine", dataset, gone.records);
+    }
+    return status == DL_NOT_FOUND ? DL_OK : status;
+}
+
 static dl_status lake_remove(const dlc_retention *run, dl_error *err,
                              apr_pool_t *pool)
 {
@@ -95,6 +116,9 @@ static dl_status lake_remove(const dlc_retention *run, dl_error *err,
         dl_status status =
             days > 0 ? lake_days(run, names[i], days, &other, pool) : DL_OK;
 
+        if (status == DL_OK) {
+            status = lake_letters(run, lake, names[i], &other, pool);
+        }
         if (status != DL_OK) {
             dl_log(DL_LOG_WARNING, "DL0891 %s: retention: %s", names[i],
                    other.text);

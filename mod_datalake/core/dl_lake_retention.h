@@ -1,4 +1,5 @@
-/* dl_lake_retention.h - Removing days that were kept for long enough.
+/* dl_lake_retention.h - Removing days, and files of quarantine, that were kept
+ * for long enough.
  *
  * A day goes as a whole, by the date in its name (FORMAT.md, Removing a day):
  * its folder, trails, indexes.  Whoever reads it then gets DL_NOT_FOUND.  What
@@ -36,5 +37,21 @@ typedef struct dl_lake_retiring {
  * Thread: any. */
 DL_MUSTCHECK dl_status dl_lake_retire(const dl_lake_retiring *job,
                                       dl_error *err, apr_pool_t *scratch_pool);
+
+/* Files of quarantine: which are to go, and what has gone. */
+typedef struct dl_lake_gone_aside {
+    dl_time before;   /* all their records have a Kafka time before this */
+    bool dry_run;     /* tell, but change nothing */
+    uint64_t files;   /* set by the call: how many */
+    uint64_t records; /* set by the call: what was set aside in them */
+} dl_lake_gone_aside;
+
+/* Remove the first files of DATASET's quarantine as GONE says, up to one with a
+ * record that is not old; the current one stays.  DL_NOT_FOUND: LAKE has no
+ * such dataset; DL_CORRUPT, DL_IO.  Thread: the owner of LAKE. */
+DL_MUSTCHECK dl_status dl_lake_retire_aside(dl_lake_gone_aside *gone,
+                                            dl_lake *lake, const char *dataset,
+                                            dl_error *err,
+                                            apr_pool_t *scratch_pool);
 
 #endif

@@ -182,9 +182,83 @@ static void test_removal(void)
     fixture_end();
 }
 
+/* --- Quarantine ----------------------------------------------------------- */
+
+#define MANY 66 /* records of a MiB: more than a file takes */
+
+/* Set MANY large records aside, received at TIME, from OFFSET on. */
+static bool set_aside(dl_lake_writer *w, dl_time time, int64_t offset)
+{
+    static char payload[1 << 20];
+    dl_error err = {.status = DL_OK};
+
+    memset(payload, 'x', sizeof payload);
+    for (int i = 0; i < MANY; i++) {
+        const dl_lake_reject q = {.reason = "not-json",
+                                  .detail = "no JSON",
+                                  .payload = payload,
+                                  .len = sizeof payload};
+        const dl_coord c = {.offset = offset + i, .time = time};
+
+        if (dl_lake_writer_reject(w, &q, &c, &err) != DL_OK) {
+            return false;
+        }
+    }
+    return dl_lake_writer_commit(w, time, &err) == DL_OK;
+}
+
+/* Remove files whose records are before BEFORE; return how many records were in
+ * them, -1 when it fails. */
+static int64_t retire_aside(dl_time before, bool dry_run)
+{
+    dl_lake_gone_aside gone = {.before = before, .dry_run = dry_run};
+    dl_error err = {.status = DL_OK};
+    apr_pool_t *own;
+    dl_lake *lake;
+    bool good;
+
+    apr_pool_create(&own, NULL);
+    good = dl_lake_open(&lake, fixture_root, &err, own) == DL_OK &&
+           dl_lake_retire_aside(&gone, lake, "d", &err, own) == DL_OK;
+    apr_pool_destroy(own);
+    return good ? (int64_t)gone.records : -1;
+}
+
+static void test_quarantine(void)
+{
+    dl_error err = {.status = DL_OK};
+    dl_lake_writer *w = NULL;
+    apr_pool_t *own;
+
+    fixture_begin();
+    ok(fixture_writer(&w, &own, &err) == DL_OK && set_aside(w, TIME_A, 0) &&
+           set_aside(w, TIME_A + 1000, MANY) &&
+           set_aside(w, TIME_B, 2 * (int64_t)MANY),
+       "three files of quarantine");
+    is_int(parts_of_uid("_lake/d/quarantine/*"), 4, "... and a fourth");
+    is_int(retire_aside(TIME_A, false), 0, "nothing is old enough");
+    is_int(retire_aside(TIME_B, true), 128,
+           "a dry run tells of the two that would go");
+    is_int(parts_of_uid("_lake/d/quarantine/*"), 4, "... and removes none");
+    is_int(retire_aside(TIME_A + 1, false), 64, "the first goes");
+    is_int(parts_of_uid("_lake/d/quarantine/0000000001"), 0, "... alone");
+    is_int(parts_of_uid("_lake/d/quarantine/*"), 3, "... the others stay");
+    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(retire_aside(TIME_B + 1, false) > 0, 1, "all that is old");
+    is_int(parts_of_uid("_lake/d/quarantine/*"), 1, "... but the current one");
+    is_int(problems(), 0, "... fsck finds nothing");
+    apr_pool_destroy(own);
+    ok(fixture_writer(&w, &own, &err) == DL_OK && set_aside(w, TIME_B, 500),
+       "a recovery, and more is set aside");
+    is_int(problems(), 0, "... fsck finds nothing");
+    apr_pool_destroy(own);
+    fixture_end();
+}
+
 int main(void)
 {
     apr_initialize();
     test_removal();
+    test_quarantine();
     return done();
 }
