@@ -170,7 +170,7 @@ sub wait_for_sinks {
                 grep { ($at->{$_} // 0) < $high{$_} } keys %high
             } @next;
         },
-        90
+        90 + $MESSAGES / 2000
     );
     wait_until(
         'the lake does not catch up',
@@ -234,7 +234,7 @@ sub run_drill {
     my $in  = produce_slowly($stack, \@messages, $FULL ? 60 : 14);
     wait_until('a third is stored', sub {
             ($stack->mariadb->value('SELECT COUNT(*) FROM transaction_record') // 0)
-              > $MESSAGES / 3 }, 60);
+              > $MESSAGES / 3 }, 60 + $MESSAGES / 2000);
     my $begin  = time;
     my $said   = $stack->ctl('backup', $dir);
     my $backup = time - $begin;
