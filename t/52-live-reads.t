@@ -6,7 +6,8 @@
 # Of ten requests two are about another dataset with the same records, which has
 # no declaration.
 #
-# DL_REQUESTS says how many requests (2000; S: the same over 300 MB).
+# DL_REQUESTS says how many requests (2000; S: the same over 300 MB, where lists
+# of more than LARGE bytes are asked for without the long members).
 # --self-test: the judge finds every kind of planted damage.
 # SPDX-License-Identifier: Apache-2.0
 use strict;
@@ -26,7 +27,8 @@ use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
 
 my $REQUESTS = $ENV{DL_REQUESTS} // 2000;
-my $FIRST    = full_size() ? 55_000 : 1500;    # records before the first request
+my $FIRST    = full_size() ? 12_000 : 1500;    # records before the first request
+my $LARGE    = 6e6;                            # bytes of an answer; S alone
 my $EACH     = 1.3;                            # records produced a request
 my $TOP      = $DataLake::Stack::TOP;
 my %TYPE     = %DataLake::LiveRecords::TYPE;
@@ -245,11 +247,20 @@ sub pages {
 
 # --- Kinds of requests; each returns what is wrong, or '' ------------------------------
 
-# A size of pages that needs no more than some twelve of them.
-sub page_size {
+# About how many records match.
+sub estimate {
     my ($of) = @_;
-    my $n = 8 * grep { $of->($records->at(8 * $_)) } 0 .. $known{$dataset} / 8 - 1;
-    return min(1000, max(int($n / 12) + 1, any(3, 7, 50, 1000)));
+    return 8 * grep { $of->($records->at(8 * $_)) } 0 .. $known{$dataset} / 8 - 1;
+}
+
+# A size of pages that needs no more than some twelve of them for N records.
+sub page_size { my ($n) = @_; return min(1000, max(int($n / 12) + 1, any(3, 7, 50, 1000))); }
+
+# Whether N whole records are more than is asked for at once; one time in
+# fifty they are.
+sub too_large {
+    my ($n) = @_;
+    return full_size() && $n / $FIRST * $ends[ $FIRST - 1 ] > $LARGE && rand() > 0.02;
 }
 
 # Some filters: (text of the query, which records match).
@@ -271,10 +282,11 @@ sub meta_of {
 }
 
 # How a list is asked for and what a record becomes: (query, form of a record,
-# reader of an answer).
+# reader of an answer); N are expected.
 sub shape {
+    my ($n) = @_;
     my $results = sub { elements($_[0]{body}, qr/^\{.*?"results":/s) };
-    my $kind    = int rand 6;
+    my $kind    = too_large($n) ? any(0, 3) : int rand 6;
     if ($kind == 0) {
         my %want = map { $_ => 1 } map { any(sort keys %TYPE) } 1 .. 3;
         my $fields = join ',', sort { $want{$a} <=> $want{$b} || $a cmp $b } keys %want;
@@ -296,14 +308,15 @@ sub shape {
 }
 
 sub ask_data {
-    my ($query, $of)   = filters();
-    my ($more, $form, $read) = shape();
+    my ($query, $of) = filters();
     my $sort = declared() && rand() < 0.2 ? [ any(grep { $_ ne 'discount_code' } sort keys %TYPE), any(1, -1) ] : undef;
     my $day  = rand() < 0.2 ? any(sort keys %{ $records->{day} }) : undef;
     my $in   = defined $day ? sub { $_[0]{day} eq $day && $of->($_[0]) } : $of;
+    my $n    = estimate($in);
+    my ($more, $form, $read) = shape($n);
     my @parts = grep { $_ ne '' } $query, $more, any('count=exact', 'count=auto', 'count=none', 'count=exact'),
       $sort ? 'sort=' . ($sort->[1] < 0 ? '-' : '') . $sort->[0] : '',
-      defined $day ? "resource=$dataset/$day.json" : declared() ? '' : "resource=$dataset", 'page_size=' . page_size($in);
+      defined $day ? "resource=$dataset/$day.json" : declared() ? '' : "resource=$dataset", 'page_size=' . page_size($n);
     my $url = '/api/data/?' . join '&', @parts;
     my $least = $known{$dataset};
     my ($items, $count, $most) = pages($url, $read);
@@ -330,7 +343,7 @@ sub ask_text {
     my $text   = wanted();
     my $folded = fold($text);
     my $of     = sub { index($_[0]{folded}, $folded) >= 0 };
-    my $url    = '/api/fulltext_search/' . escaped($text) . '?limit=' . page_size($of) . about('dataset');
+    my $url    = '/api/fulltext_search/' . escaped($text) . '?limit=' . page_size(estimate($of)) . about('dataset');
     my $least  = $known{$dataset};
     my ($items, undef, $most) = pages($url,
         sub { map { join ':', map { plain_text($_) } (members($_))[ 1, 3, 5 ] } elements($_[0]{body}, qr/^/) });
@@ -340,11 +353,15 @@ sub ask_text {
 }
 
 sub ask_values {
-    my $text   = wanted();
-    my $folded = fold($text);
-    my $from   = rand() < 0.2 ? any(sort keys %{ $records->{day} }) : '';
-    my $of     = sub { $_[0]{day} ge $from && index($_[0]{values}, $folded) >= 0 };
-    my $url    = '/api/search/?q=' . escaped($text) . '&limit=' . page_size($of) . ($from ne '' ? "&date=$from" : '');
+    my ($text, $folded, $of, $n);
+    my $from = rand() < 0.2 ? any(sort keys %{ $records->{day} }) : '';
+    do {
+        $text   = wanted();
+        $folded = fold($text);
+        $of     = sub { $_[0]{day} ge $from && index($_[0]{values}, $folded) >= 0 };
+        $n      = estimate($of);
+    } while too_large($n);
+    my $url = '/api/search/?q=' . escaped($text) . '&limit=' . page_size($n) . ($from ne '' ? "&date=$from" : '');
     my $least  = $known{$dataset};
     my ($items, undef, $most) = pages($url, sub { elements($_[0]{body}, qr/^\{.*?"results":/s) });
     my $wrong = $judge->list(items => $items, of => $of, form => sub { $_[0]{line} }, least => $least, most => $most);
@@ -355,13 +372,14 @@ my $begin = time;
 
 sub ask_version {
     my $day   = any(sort keys %{ $records->{day} });
+    my $short = !too_large(scalar @{ $records->{day}{$day} });
     my $known_versions = $judge->{version}{$day} // {};
     my $newest = max(0, keys %$known_versions);
     my $kind  = $newest > 0 ? any('', '', 'version', 'version', 'as_of') : '';
     my $at    = $begin + rand(time - $begin);
     my %asked = ('' => '', version => '&version=' . (1 + int rand($newest || 1)),
         as_of => '&as_of=' . strftime('%Y-%m-%dT%H:%M:%S', gmtime $at) . sprintf('.%06dZ', 1e6 * ($at - int $at)));
-    my $array = rand() < 0.3;
+    my $array = rand() < 0.3 && $short;
     my $url   = "/api/audit/version/?date=$day$asked{$kind}" . ($array ? '' : '&format=ndjson') . about('dataset');
     my ($least, $sent) = ($known{$dataset}, time);
     my $answer = $asker->get($url);
@@ -474,6 +492,8 @@ sub start {
         grants  => { alice => ['transaction_log'], bob => ['plain_log'] },
         ini     => { kafka => { brokers => "file:$source" }, datasets => { topics => 'plain_log' }, lake => { zstd_after => '1d' } },
     );
+    # A run of full size outlives a token.
+    ($stack->{tokens}{$_}) = $stack->ctl('token', $_, '--ttl', '12h') =~ /^(\S+)\s*$/m for qw(alice bob);
     %asker = (transaction_log => $stack->client('alice', plain => 1), plain_log => $stack->client('bob', plain => 1));
     turn_to('transaction_log');
     my ($status, $help) = $stack->try_ctl('--help');
