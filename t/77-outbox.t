@@ -3,7 +3,7 @@
 # change that was answered is one event in the lake, in the order of the ids,
 # and a warehouse made of the lake has the rows that there were.
 #
-# Q: 14 kills; S (DL_SIZE=S): 50.  DL_RUN repeats the random choices.
+# Q: 10 kills; S (DL_SIZE=S): 50.  DL_RUN repeats the random choices.
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
@@ -20,8 +20,8 @@ use Time::HiRes qw(sleep time);
 
 my $big    = ($ENV{DL_SIZE} // 'Q') eq 'S';
 my @PLAN   = (
-    ('datalake-jobs') x ($big ? 22 : 6), ('httpd') x ($big ? 8 : 2),
-    ('datalake-warehouse') x ($big ? 8 : 2), ('datalake-lake') x ($big ? 6 : 2),
+    ('datalake-jobs') x ($big ? 22 : 5), ('httpd') x ($big ? 8 : 1),
+    ('datalake-warehouse') x ($big ? 8 : 1), ('datalake-lake') x ($big ? 6 : 1),
     ('broker') x ($big ? 3 : 1), ('mariadb') x ($big ? 3 : 1)
 );
 my $RATE    = 60;    # records a second of each topic
