@@ -111,6 +111,13 @@ typedef struct dlc_collect_reader_calls {
     bool (*left)(char item[DLC_COLLECT_ITEM], char text[DLC_COLLECT_POSITION],
                  const dlc_collect_reader *reader);
 
+    /* Copy the name of an item that was seen for the first time, and the
+     * position at its beginning, which is stored at once: it may be renamed
+     * before it is read; false: there is none.  NULL: items are not seen
+     * before they are read. */
+    bool (*fresh)(char item[DLC_COLLECT_ITEM], char text[DLC_COLLECT_POSITION],
+                  dlc_collect_reader *reader);
+
     /* Copy the name of an item that is gone for good, so that its position
      * can be forgotten, to ITEM; false: there is none.  NULL: items stay. */
     bool (*gone)(char item[DLC_COLLECT_ITEM], dlc_collect_reader *reader);

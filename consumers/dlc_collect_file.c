@@ -477,6 +477,15 @@ static bool reader_left(char item[DLC_COLLECT_ITEM],
     return *item != '\0';
 }
 
+static bool reader_fresh(char item[DLC_COLLECT_ITEM],
+                         char text[DLC_COLLECT_POSITION],
+                         dlc_collect_reader *reader)
+{
+    file_reader *r = (file_reader *)(void *)reader;
+
+    return r->follow && dlc_collect_files_fresh(item, text, r->files);
+}
+
 static bool reader_gone(char item[DLC_COLLECT_ITEM], dlc_collect_reader *reader)
 {
     file_reader *r = (file_reader *)(void *)reader;
@@ -505,6 +514,7 @@ dl_status dlc_collect_file_create(dlc_collect_reader **reader,
     static const dlc_collect_reader_calls calls = {.next = reader_next,
                                                    .tell = reader_tell,
                                                    .left = reader_left,
+                                                   .fresh = reader_fresh,
                                                    .gone = reader_gone,
                                                    .progress = reader_progress};
     static const dl_split_kind kinds[] = {DL_SPLIT_CSV, DL_SPLIT_JSON,

@@ -110,6 +110,7 @@ static void remember(dlc_collect_files *files,
     }
     /* NOLINTEND(cert-err34-c) */
     file = get_tracked(files, (dev_t)dev, (ino_t)ino);
+    file->noted = true;
     file->offset = offset;
     file->line = line;
     file->skipping = skipping != 0;
@@ -376,6 +377,25 @@ void dlc_collect_files_tell(char item[DLC_COLLECT_ITEM],
     snprintf(text, DLC_COLLECT_POSITION,
              "%" PRIu64 " %" PRIu64 " %d %" PRIu32 " %" PRIu32, file->offset,
              file->line, file->skipping ? 1 : 0, file->checked, file->sum);
+}
+
+bool dlc_collect_files_fresh(char item[DLC_COLLECT_ITEM],
+                             char text[DLC_COLLECT_POSITION],
+                             dlc_collect_files *files)
+{
+    for (int i = 0; i < files->n; i++) {
+        dlc_collect_tracked *file = files->order[i];
+
+        if (file->noted) {
+            continue;
+        }
+        file->noted = true;
+        if (file->offset == 0) {
+            dlc_collect_files_tell(item, text, file);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool dlc_collect_files_gone(char item[DLC_COLLECT_ITEM],

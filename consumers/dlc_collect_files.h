@@ -41,6 +41,7 @@ typedef struct dlc_collect_tracked {
     uint32_t sum;     /* CRC-32C of them */
     uint64_t size;    /* bytes it had when it was looked at last */
     uint64_t waited;  /* of that size, no row was in the rest of it */
+    bool noted;       /* it was told by dlc_collect_files_fresh, or stored */
     bool listed;      /* the path names it, as of the last look */
     bool found;       /* the path names it, or it is in the path's folder */
     bool left;        /* it is renamed or removed: nobody adds to it soon */
@@ -91,6 +92,11 @@ void dlc_collect_files_mark(dlc_collect_tracked *file);
 void dlc_collect_files_tell(char item[DLC_COLLECT_ITEM],
                             char text[DLC_COLLECT_POSITION],
                             const dlc_collect_tracked *file);
+
+/* As dlc_collect_reader_calls.fresh. */
+bool dlc_collect_files_fresh(char item[DLC_COLLECT_ITEM],
+                             char text[DLC_COLLECT_POSITION],
+                             dlc_collect_files *files);
 
 /* As dlc_collect_reader_calls.gone; never CURRENT. */
 bool dlc_collect_files_gone(char item[DLC_COLLECT_ITEM],

@@ -193,6 +193,21 @@ static void save(session *s)
     dlc_collect_sender_again(s->sender);
 }
 
+/* Remember items that nobody knows yet. */
+static void note_fresh(session *s)
+{
+    dlc_collect_place place;
+    dl_error err = {0};
+
+    while (s->reader->calls->fresh != NULL &&
+           s->reader->calls->fresh(place.item, place.text, s->reader)) {
+        if (dlc_collect_state_save(s->state, &place, &err) != DL_OK) {
+            database_away(s, &err);
+            return;
+        }
+    }
+}
+
 /* Forget items that are gone for good. */
 static void forget(session *s)
 {
@@ -423,6 +438,7 @@ static void duties(session *s, bool waits)
         s->reader->calls->progress(&done, &total, s->reader);
         s->run->done = done;
         s->run->total = total;
+        note_fresh(s);
         watch_broker(s);
     }
     if (now >= s->save_us && s->reader->positions) {
@@ -578,37 +594,4 @@ dl_status dlc_collect_run_go(dlc_collect_run *run, dl_error *err,
         postpone(&s, &s.source);
         wait_out(&s, &s.source);
     }
-}
-
-dl_status dlc_collect_run_print(dlc_collect_run *run, dl_error *err,
-                                apr_pool_t *pool)
-{
-    const dlc_collect_memory memory = {.n = 0};
-    const dlc_collect_plan plan = {.source = run->source, .memory = &memory};
-    dlc_collect_reader *reader;
-    dlc_collect_maker *maker;
-
-    DL_TRY(dlc_collect_maker_create(&maker, run->source, run->ds, err, pool));
-    DL_TRY(dlc_collect_reader_create(&reader, &plan, err, pool));
-    while (!stopping(run)) {
-        dlc_collect_got got;
-        dlc_collect_row row = {.raw = NULL};
-        dlc_collect_record record;
-
-        DL_TRY(reader->calls->next(&got, &row, reader, err));
-        if (got == DLC_COLLECT_END) {
-            break;
-        }
-        if (got != DLC_COLLECT_ROW) {
-            continue;
-        }
-        DL_TRY(dlc_collect_maker_make(&record, maker, &row, err));
-        if (record.fault != NULL) {
-            fprintf(stderr, "%s:%" PRIu64 ": %s\n", row.place, row.line,
-                    record.fault);
-        }
-        printf("%.*s\t%.*s\n", (int)record.key_len, record.key, (int)record.len,
-               record.value);
-    }
-    return DL_OK;
 }

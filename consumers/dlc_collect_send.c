@@ -93,6 +93,10 @@ void dlc_collect_sender_turn(dlc_collect_sender *sender, int64_t turn)
     sender->prefix =
         (size_t)snprintf(sender->position, sizeof sender->position,
                          "%s %" PRId64 " ", sender->plan.source, turn);
+    /* What was safe of the turn before is stored with its end. */
+    sender->fresh = false;
+    sender->first = sender->last;
+    memset(&sender->blocks[sender->last % BLOCKS], 0, sizeof(block));
 }
 
 /* Write NUMBER behind the prefix; return the bytes of all. */

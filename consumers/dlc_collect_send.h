@@ -43,7 +43,8 @@ DL_MUSTCHECK dl_status dlc_collect_sender_create(
     dlc_collect_sender **sender, const dlc_collect_sender_plan *plan,
     dl_error *err, apr_pool_t *pool);
 
-/* Records that follow are of TURN. */
+/* Records that follow are of TURN; all before them are with the broker, and how
+ * far they came is stored. */
 void dlc_collect_sender_turn(dlc_collect_sender *sender, int64_t turn);
 
 /* Send RECORD, made of ROW.  DL_UNAVAILABLE: there is no room now, send it

@@ -121,6 +121,8 @@ subtest '/metrics' => sub {
       token_failures_total tokens_issued_total audit_entries_total
       audit_lag_seconds jobs job_duration_seconds
       schedule_last_success_timestamp_seconds
+      collector_records_total collector_errors_total
+      collector_last_success_timestamp_seconds
       streams stream_frames_total stream_closes_total
       build_info process_cpu_seconds_total process_resident_memory_bytes
       process_open_fds);
