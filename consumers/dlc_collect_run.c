@@ -139,7 +139,7 @@ static void wait_out(session *s, const outage *out)
             dlc_collect_sender_poll(s->sender, IDLE_MS);
         }
         else {
-            dl_thread_sleep(IDLE_MS * 1000);
+            dl_thread_sleep(INT64_C(1000) * IDLE_MS);
         }
     }
 }

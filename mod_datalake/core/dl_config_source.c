@@ -154,7 +154,7 @@ static bool parse_separator(int64_t *separator, const char *text)
     int64_t index;
 
     if (parse_word(&index, names, text)) {
-        *separator = ",;\t "[index];
+        *separator = (unsigned char)",;\t "[index];
         return true;
     }
     *separator = (unsigned char)*text;
@@ -215,11 +215,12 @@ static dl_status get_source(dl_config_source **source, dl_config *cfg,
     made->name = name;
     made->line = entry->line;
     for (int i = 0; i < N_ROWS; i++) {
-        if (rows[i].type == DL_SETTING_WORD && rows[i].words == NULL &&
-            *rows[i].seen.default_text == '\0') {
-            *(const char **)(void *)((char *)made + rows[i].offset) = "";
-        }
-        else if (rows[i].type == DL_SETTING_PATH) {
+        bool empty =
+            rows[i].type == DL_SETTING_PATH ||
+            (rows[i].type == DL_SETTING_WORD && rows[i].words == NULL &&
+             *rows[i].seen.default_text == '\0');
+
+        if (empty) {
             *(const char **)(void *)((char *)made + rows[i].offset) = "";
         }
         else if (!set_member(made, &rows[i], rows[i].seen.default_text, "",

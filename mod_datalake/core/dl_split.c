@@ -339,8 +339,7 @@ static void pass_between(dl_split_row *row, finding *f)
  * END. */
 static const char *scrap_end(const char *at, const char *end)
 {
-    while (at < end && *at != ',' && *at != '\n' && *at != '{' &&
-           *at != ']') {
+    while (at < end && *at != ',' && *at != '\n' && *at != '{' && *at != ']') {
         at++;
     }
     return at < end ? at : NULL;
@@ -355,7 +354,8 @@ static bool next_element(dl_split_row *row, finding *f,
 
     pass_between(row, f);
     from = f->at;
-    limit = f->end - from > DL_SPLIT_MAX ? from + DL_SPLIT_MAX : f->end;
+    limit =
+        (size_t)(f->end - from) > DL_SPLIT_MAX ? from + DL_SPLIT_MAX : f->end;
     if (from == f->end) {
         return no_row(row, from, input);
     }

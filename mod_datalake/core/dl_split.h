@@ -33,7 +33,7 @@
 #include "dl_cell.h"
 
 /* Most bytes of a row. */
-#define DL_SPLIT_MAX (1280 * 1024)
+#define DL_SPLIT_MAX ((size_t)1280 * 1024)
 
 /* Most fields of a row of CSV. */
 #define DL_SPLIT_FIELDS 1000
