@@ -136,7 +136,6 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
     const dlc_kafka_setting settings[] = {
         {"enable.idempotence", "true", 0},
         {"acks", "all", 0},
-        {"enable.gapless.guarantee", options->ordered ? "true" : "false", 0},
         {"compression.codec", "lz4", 0},
         {"linger.ms", "5", 0},
         {"message.max.bytes", "10485760", 0},
@@ -145,6 +144,8 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
         {"queue.buffering.max.kbytes", kib, 0},
         {"partitioner", "murmur2_random", 0},
         {"topic.metadata.propagation.max.ms", "2000", 1},
+        /* The library warns of it even where it is off. */
+        {options->ordered ? "enable.gapless.guarantee" : NULL, "true", 0},
         {NULL, NULL, 0}};
     rd_kafka_conf_t *conf;
 
