@@ -209,7 +209,8 @@ static field_end read_bare(dl_cell *cell, finding *f, char separator)
         f->at++;
     }
     to = f->at;
-    if (f->at < f->end && *f->at == '\n' && to > from && to[-1] == '\r') {
+    if ((f->at < f->end ? *f->at == '\n' : f->whole) && to > from &&
+        to[-1] == '\r') {
         to--;
     }
     *cell = dl_cell_text(from, (size_t)(to - from));

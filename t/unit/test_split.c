@@ -118,6 +118,8 @@ static void test_csv(void)
     is_str(rows_of(DL_SPLIT_CSV, "1,\"a\n2,3\n", true), "!1,\"a![2|3]",
            "... and breaks its line alone when the text ends");
     is_str(rows_of(DL_SPLIT_CSV, "a,b", false), "", "half a row waits");
+    is_str(rows_of(DL_SPLIT_CSV, "\"a\",b\r", true), "[a|b]",
+           "a carriage return ends the last row, too");
     is_str(rows_of(DL_SPLIT_CSV, "\"a\",\"b\"", true), "[a|b]",
            "a last row needs no line end");
     cells.separator = '\t';
