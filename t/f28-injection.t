@@ -125,13 +125,15 @@ sub log_faults {
 # Functions that run a template, filled with names of declarations and never
 # with a value; none of them is on the request side's path but the first, whose
 # word is repeated as often as there are partitions, and dl_wh_sink, which has a
-# constant for each table it knows.  dl_wh_fill puts the rows of a backup back,
+# constant for each table it knows; a collector reads the table that its section
+# of the ini names.  dl_wh_fill puts the rows of a backup back,
 # each value escaped by the client library.
 my %TEMPLATE = map { ($_ => 0) } qw(
   dl_wh_metrics.c:prepare
   dl_wh.c:dl_wh_load
   dl_wh_migrate.c:migration_apply
   dl_wh_migrate.c:line_run
+  dlc_collect_mysql.c:read_rows
   dlc_wh_advance.c:*
   dlc_wh_fact.c:*
   dlc_wh_split.c:*
