@@ -3,7 +3,6 @@
  * A page ends early when its texts are large, so that no answer is.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
 #include <string.h>
 
 #include <httpd.h>
@@ -33,10 +32,8 @@ enum {
 
 const mdl_param mdl_api_log_params[] = {
     [IP] = {.name = "ip",
-            .type = MDL_PARAM_TEXT,
+            .type = MDL_PARAM_ADDRESS,
             .in_path = true,
-            .min = 1,
-            .max = 255,
             .summary = "IPv4 or IPv6 address"},
     MDL_PAGE_LIMIT(LIMIT, MDL_MULTI_LIMIT_TEXT),
     MDL_PAGE_CURSOR(CURSOR),
@@ -53,25 +50,6 @@ typedef struct log_list {
     int64_t last_id;       /* and its id */
     bool more;             /* there is another page */
 } log_list;
-
-bool mdl_multi_address(const char **canonical, const char *text,
-                       apr_pool_t *pool)
-{
-    struct in6_addr six;
-    struct in_addr four;
-    char out[INET6_ADDRSTRLEN];
-
-    if (inet_pton(AF_INET, text, &four) == 1) {
-        *canonical = text;
-        return true;
-    }
-    if (inet_pton(AF_INET6, text, &six) != 1 ||
-        inet_ntop(AF_INET6, &six, out, sizeof out) == NULL) {
-        return false;
-    }
-    *canonical = apr_pstrdup(pool, out);
-    return true;
-}
 
 static dl_status write_line(void *context, const dl_log_line *line,
                             dl_error *err)
@@ -139,6 +117,7 @@ int mdl_api_logs(mdl_request *q)
 {
     const mdl_value *v = q->values;
     log_list list = {
+        .canonical = v[IP].canonical,
         .page = {.address = v[IP].text, .max = (int)v[LIMIT].number + 1}};
     mdl_cursor_binding binding = {
         "/v1/logs/{ip}",
@@ -147,10 +126,6 @@ int mdl_api_logs(mdl_request *q)
     dl_error err;
     int status;
 
-    if (!mdl_multi_address(&list.canonical, v[IP].text, q->r->pool)) {
-        return mdl_param_refuse(q, &q->route->params[IP], "not-an-address",
-                                "it is neither an IPv4 nor an IPv6 address");
-    }
     status = mdl_kept_begin(&kept, q, &binding, CURSOR);
     if (status != OK) {
         return status;

@@ -4,11 +4,14 @@
  * again after a change is no new row.
  *
  * SPDX-License-Identifier: Apache-2.0 */
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <httpd.h>
 
+#include <apr_strings.h>
+
+#include "dl_json_values.h"
 #include "dl_time.h"
 #include "mdl_api.h"
 #include "mdl_body.h"
@@ -76,10 +79,8 @@ const mdl_body mdl_api_log_body = {.members = log_members,
 
 const mdl_param mdl_api_log_change_params[] = {
     {.name = "ip",
-     .type = MDL_PARAM_TEXT,
+     .type = MDL_PARAM_ADDRESS,
      .in_path = true,
-     .min = 1,
-     .max = 255,
      .summary = "IPv4 or IPv6 address"},
     {.name = NULL}};
 
@@ -119,22 +120,21 @@ static const mdl_change_kind log_kind = {.dataset = "network_logs",
 
 /* --- Members -------------------------------------------------------------- */
 
-/* Whether the LEN digits of TEXT are a number from MIN to MAX; not a fraction,
- * not an exponent. */
-static bool is_number(const char *text, size_t len, int64_t min, int64_t max)
+/* Set *NUMBER to that of the LEN digits of TEXT; false: they are none, or
+ * more than a size has, or begin with a zero too many. */
+static bool read_digits(int64_t *number, const char *text, size_t len)
 {
-    int64_t value = 0;
-
     if (len == 0 || len > SIZE_MAX_DIGITS || (len > 1 && text[0] == '0')) {
         return false;
     }
+    *number = 0;
     for (size_t i = 0; i < len; i++) {
         if (text[i] < '0' || text[i] > '9') {
             return false;
         }
-        value = value * 10 + (text[i] - '0');
+        *number = *number * 10 + (text[i] - '0');
     }
-    return value >= min && value <= max;
+    return true;
 }
 
 /* Write member I, digits as a number or as text, when it lies in MIN to MAX;
@@ -143,30 +143,36 @@ static int write_digits(dl_json_writer *w, mdl_request *q, int i, int64_t min,
                         int64_t max)
 {
     const mdl_member_value *value = &q->members[i];
-    const char *text = value->text;
-    size_t len = value->len;
+    const dl_json_value json = {.text = value->text,
+                                .len = (uint32_t)value->len,
+                                .kind = DL_JSON_NUMBER};
+    char digits[24];
+    bool text = value->given && value->text[0] == '"';
+    int64_t number;
 
     if (!value->given) {
         return OK;
     }
-    if (text[0] != '"' && text[0] != '-' && (text[0] < '0' || text[0] > '9')) {
+    if (!text && strchr("-0123456789", value->text[0]) == NULL) {
         return mdl_body_refuse(q, &log_members[i], "wrong-type",
                                "It must be a whole number, or its digits as "
                                "text.");
     }
-    if (text[0] == '"') {
-        text++;
-        len -= 2;
+    dl_json_write_key(w, log_members[i].name);
+    if (i == SIZE && strncmp(value->text, "\"-\"", value->len) == 0) {
+        dl_json_write_text(w, "-");
+        return OK;
     }
-    if (!is_number(text, len, min, max) &&
-        !(i == SIZE && value->text[0] == '"' && len == 1 && text[0] == '-')) {
+    if (!(text ? read_digits(&number, value->text + 1, value->len - 2)
+               : mdl_body_whole(&number, &json)) ||
+        number < min || number > max) {
         return mdl_body_refuse(
             q, &log_members[i], "out-of-range",
             i == STATUS ? "It must be a whole number from 100 to 599."
                         : "It must be a whole number, 0 or more.");
     }
-    dl_json_write_key(w, log_members[i].name);
-    dl_json_write_string(w, text, len);
+    apr_snprintf(digits, sizeof digits, "%" PRId64, number);
+    dl_json_write_text(w, digits);
     return OK;
 }
 
@@ -216,15 +222,9 @@ static int run(mdl_request *q, const dl_buf *changes)
                                .context = &a,
                                .record_key = q->values[0].text,
                                .changes = changes};
-    const char *canonical;
 
-    if (!mdl_multi_address(&canonical, a.forms[0], q->r->pool)) {
-        return mdl_param_refuse(q, &mdl_api_log_change_params[0],
-                                "not-an-address",
-                                "it is neither an IPv4 nor an IPv6 address");
-    }
-    if (strcmp(canonical, a.forms[0]) != 0) {
-        a.forms[1] = canonical;
+    if (strcmp(q->values[0].canonical, a.forms[0]) != 0) {
+        a.forms[1] = q->values[0].canonical;
     }
     return mdl_change_run(&change);
 }

@@ -127,7 +127,8 @@ static dl_status apply_event(changing *c, dl_wh *wh, dl_error *err)
 
 /* --- The transaction ------------------------------------------------------ */
 
-/* Lock the rows of C, by the first of its keys that has any. */
+/* Lock the rows of C, by the first of its keys that has any.  A key that fits
+ * no column is that of no row. */
 static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
 {
     uint64_t rows = 0;
@@ -141,7 +142,9 @@ static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
         DL_TRY(c->change->kind->key(&w, c->change, wh, *try, err));
         dl_json_write_object_end(&w);
         DL_TRY(dl_json_writer_finish(&w, err));
-        DL_TRY(dl_change_key(c->main, c->key->data, c->key->len, err));
+        if (dl_change_key(c->main, c->key->data, c->key->len, err) != DL_OK) {
+            return dl_fail(err, DL_NOT_FOUND, 0, "no such key");
+        }
         DL_TRY(dl_change_lock(&rows, c->main, wh, err));
     }
     (*try)--;

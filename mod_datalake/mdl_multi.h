@@ -12,7 +12,6 @@
 #ifndef MDL_MULTI_H
 #define MDL_MULTI_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include <apr_pools.h>
@@ -27,12 +26,6 @@ struct dl_wh;
 
 /* The same as the text of a parameter table. */
 #define MDL_MULTI_LIMIT_TEXT "50"
-
-/* Return whether TEXT is an IPv4 or IPv6 address, and set *CANONICAL to its
- * shortest lower-case form, in POOL.  Rows are looked up by TEXT as it came
- * and, when there are none, by that form.  Thread: any. */
-bool mdl_multi_address(const char **canonical, const char *text,
-                       apr_pool_t *pool);
 
 /* Set ETAG to the validator of the log of ADDRESS as it is stored.
  * DL_NOT_FOUND: it has no line.  POOL holds what is made on the way.

@@ -31,6 +31,18 @@
 #define RESOURCE_FORM "^[a-z][a-z0-9_-]*(/[0-9]{4}-[0-9]{2}-[0-9]{2}\\.json)?$"
 #define COMMA_LIST    "^(\\*|" LIST_ITEM "(," LIST_ITEM ")*)$"
 
+/* IPv4 and IPv6 as inet_pton(3) takes them, but for IPv6 that ends in IPv4
+ * behind more than "::" and "::ffff:". */
+#define BYTE4 "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+#define IPV4  "(?:" BYTE4 "\\.){3}" BYTE4
+#define HEX4  "[0-9A-Fa-f]{1,4}"
+#define ADDRESS_FORM                                                           \
+    "^(?:" IPV4 "|(?:" HEX4 ":){7}" HEX4 "|(?:" HEX4 ":){1,7}:|(?:" HEX4       \
+    ":){1,6}(?::" HEX4 "){1,1}|(?:" HEX4 ":){1,5}(?::" HEX4 "){1,2}|(?:" HEX4  \
+    ":){1,4}(?::" HEX4 "){1,3}|(?:" HEX4 ":){1,3}(?::" HEX4 "){1,4}|(?:" HEX4  \
+    ":){1,2}(?::" HEX4 "){1,5}|(?:" HEX4 ":){1,1}(?::" HEX4                    \
+    "){1,6}|:(?::" HEX4 "){1,7}|::|::(?:[Ff]{4}:)?" IPV4 ")$"
+
 void mdl_openapi_text(dl_json_writer *w, const char *name, const char *text)
 {
     dl_json_write_key(w, name);
@@ -167,6 +179,10 @@ static void write_param_type(dl_json_writer *w, const mdl_param *row,
         mdl_openapi_text(w, "type", "object");
         mdl_openapi_raw(w, "additionalProperties",
                         "{\"type\":\"string\",\"minLength\":1}");
+        break;
+    case MDL_PARAM_ADDRESS:
+        mdl_openapi_text(w, "type", "string");
+        mdl_openapi_text(w, "pattern", ADDRESS_FORM);
         break;
     case MDL_PARAM_CURSOR:
         mdl_openapi_text(w, "type", "string");

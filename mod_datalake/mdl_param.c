@@ -38,10 +38,12 @@ static int find_row(const mdl_param *params, const char *name)
 }
 
 /* Whether ROW is parsed before the access check: what may name a resource, as
- * a number cannot. */
+ * a number or an address cannot. */
 static bool is_early(const mdl_param *row)
 {
-    return (row->in_path && row->type != MDL_PARAM_INT) || row->resource;
+    return (row->in_path && row->type != MDL_PARAM_INT &&
+            row->type != MDL_PARAM_ADDRESS) ||
+           row->resource;
 }
 
 /* VALUE as it may be told back: cut, and only when it is clean text. */

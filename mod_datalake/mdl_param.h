@@ -8,6 +8,7 @@
  *
  *   unknown  repeated  empty  required  not-a-number  not-a-boolean
  *   not-a-date  not-a-time  time-zone-missing  not-a-choice  out-of-range
+ *   not-an-address
  *   too-long  not-utf-8  cursor-invalid (the handler's word)
  *
  * "Prefer: handling=lenient" lets unknown query parameters pass; nothing else.
@@ -50,6 +51,7 @@ typedef enum mdl_param_type {
     MDL_PARAM_RESOURCE, /* dataset, or dataset/YYYY-MM-DD.json */
     MDL_PARAM_FILTERS,  /* every parameter no other row names: the handler
                           knows them; at most MDL_PARAM_PAIRS, each once */
+    MDL_PARAM_ADDRESS,  /* IPv4 or IPv6 */
     MDL_PARAM_CURSOR    /* opaque text; the handler decodes it */
 } mdl_param_type;
 
@@ -104,6 +106,7 @@ typedef struct mdl_value {
     dl_time time;             /* TIME */
     int n_items;              /* LIST: items, 0 with "*" */
     const char *const *items; /* LIST: the items */
+    const char *canonical;    /* ADDRESS: its shortest lower-case form */
     bool all;                 /* LIST: it was "*" */
     int n_pairs;              /* FILTERS: entries of pairs */
     mdl_param_pair *pairs;    /* FILTERS: what was sent, in that order */

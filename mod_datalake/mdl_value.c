@@ -3,8 +3,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_value.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -170,6 +172,26 @@ static const char *parse_resource(mdl_value *value, const mdl_param *param,
     return NULL;
 }
 
+static const char *parse_address(mdl_value *value, const mdl_param *param,
+                                 apr_pool_t *pool)
+{
+    struct in6_addr six;
+    struct in_addr four;
+    char out[INET6_ADDRSTRLEN];
+
+    (void)param;
+    if (inet_pton(AF_INET, value->text, &four) == 1) {
+        value->canonical = value->text;
+        return NULL;
+    }
+    if (inet_pton(AF_INET6, value->text, &six) != 1 ||
+        inet_ntop(AF_INET6, &six, out, sizeof out) == NULL) {
+        return "not-an-address";
+    }
+    value->canonical = apr_pstrdup(pool, out);
+    return NULL;
+}
+
 /* What a value of PARAM must be, in words. */
 static const char *words_of(const mdl_param *param, apr_pool_t *pool)
 {
@@ -197,6 +219,8 @@ static const char *words_of(const mdl_param *param, apr_pool_t *pool)
         return "* or a comma list without empty items";
     case MDL_PARAM_RESOURCE:
         return "a dataset, or dataset/YYYY-MM-DD.json";
+    case MDL_PARAM_ADDRESS:
+        return "an IPv4 or IPv6 address";
     case MDL_PARAM_CURSOR:
         return "a cursor of this list";
     case MDL_PARAM_FILTERS:
@@ -215,7 +239,8 @@ const char *mdl_value_parse(mdl_value *value, const char **wanted,
         [MDL_PARAM_DATE] = parse_date, [MDL_PARAM_TIME] = parse_time,
         [MDL_PARAM_BOOL] = parse_bool, [MDL_PARAM_ENUM] = parse_enum,
         [MDL_PARAM_LIST] = parse_list, [MDL_PARAM_RESOURCE] = parse_resource,
-        [MDL_PARAM_FILTERS] = NULL,    [MDL_PARAM_CURSOR] = NULL};
+        [MDL_PARAM_FILTERS] = NULL,    [MDL_PARAM_ADDRESS] = parse_address,
+        [MDL_PARAM_CURSOR] = NULL};
     value_parser *parse = parsers[param->type];
     const char *fault = NULL;
 

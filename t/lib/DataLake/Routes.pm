@@ -199,6 +199,7 @@ sub sample {
         TIME => '2026-01-01T00:00:00Z',
         BOOL => 'true',
         ANY  => '{}',
+        ADDRESS => '192.0.2.7',
     );
     return $by_type{ $row->{type} } // $row->{fallback} // 'sample';
 }
