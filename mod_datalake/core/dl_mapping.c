@@ -281,7 +281,7 @@ dl_status dl_mapping_bind(dl_mapping_plan **plan, const char **missing,
                           apr_pool_t *pool)
 {
     dl_mapping_plan *made = apr_pcalloc(pool, sizeof *made);
-    const char *ignored;
+    const char *ignored = NULL;
 
     missing = missing == NULL ? &ignored : missing;
     *missing = NULL;
