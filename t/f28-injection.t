@@ -134,6 +134,7 @@ my %TEMPLATE = map { ($_ => 0) } qw(
   dl_wh_migrate.c:migration_apply
   dl_wh_migrate.c:line_run
   dlc_collect_mysql.c:read_rows
+  dlc_deep_rows.c:read_page
   dlc_wh_advance.c:*
   dlc_wh_fact.c:*
   dlc_wh_split.c:*
