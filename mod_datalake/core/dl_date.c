@@ -291,7 +291,10 @@ static int told_by(char directive)
 bool dl_date_format_check(dl_date_parts *parts, const char *format)
 {
     const int day = YEAR | MONTH | DAY;
+    bool unix_time = false;
+    int fractions = 0;
     int told = 0;
+    int n = 0;
     const char *f;
 
     if (strlen(format) >= DL_DATE_FORMAT) {
@@ -302,15 +305,21 @@ bool dl_date_format_check(dl_date_parts *parts, const char *format)
             continue;
         }
         f++;
-        if (*f != '%' && told_by(*f) == 0) {
+        if (*f == '%') {
+            continue;
+        }
+        if (told_by(*f) == 0) {
             return false;
         }
         told |= told_by(*f);
+        unix_time = unix_time || *f == 's';
+        fractions += *f == 'f' ? 1 : 0;
+        n++;
     }
     parts->day = (told & day) == day;
     parts->clock = (told & HOUR) != 0;
     parts->zone = (told & ZONE) != 0;
-    return told != 0;
+    return n > 0 && fractions < 2 && (n == 1 || !unix_time);
 }
 
 /* What is written of an instant. */

@@ -11,7 +11,9 @@
  *
  * %m, %d, %H, %I, %M and %S also read one digit where a character that is no
  * digit follows.  All else stands for itself.  What a format has no directive for
- * is 1 January, 00:00:00 UTC; a year must be there.
+ * is 1 January, 00:00:00 UTC; a year must be there.  %s, which also reads a
+ * fraction, is the only directive of its format, and %f comes once, so that
+ * what is written by a format can be read by it.
  *
  * Thread: any, for the whole file.
  *

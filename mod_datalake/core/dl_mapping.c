@@ -57,6 +57,22 @@ static dl_mapping_rule *find_rule(const dl_mapping *m, const char *member)
     return NULL;
 }
 
+/* Whether NAME stands in JSON as it is: text without quotation marks,
+ * backslashes and control characters. */
+static dl_status check_name(const char *name, dl_error *err)
+{
+    bool plain = dl_utf8_check_text(name, strlen(name));
+
+    for (const char *at = name; *at != '\0'; at++) {
+        plain = plain && (unsigned char)*at >= 0x20 && *at != '"' &&
+                *at != '\\' && *at != 0x7F;
+    }
+    return plain ? DL_OK
+                 : dl_fail(err, DL_INVALID, 0,
+                           "a name of a member has no quotation marks, "
+                           "backslashes and control characters, and is UTF-8");
+}
+
 /* Add the rule that MEMBER comes from COLUMN and set *RULE to it. */
 static dl_status add_rule(dl_mapping_rule **rule, dl_mapping *m,
                           const char *member, const char *column, dl_error *err)
@@ -65,6 +81,7 @@ static dl_status add_rule(dl_mapping_rule **rule, dl_mapping *m,
         return dl_fail(err, DL_INVALID, 0,
                        "%s: a member must be names joined by dots", member);
     }
+    DL_TRY(check_name(member, err));
     if (find_rule(m, member) != NULL) {
         return dl_fail(err, DL_INVALID, 0, "member %s comes twice", member);
     }
@@ -108,7 +125,9 @@ static dl_status read_transform(dl_mapping *m,
     dl_mapping_rule *rule = find_rule(m, transform->member);
     const dl_transform *t;
 
-    if (dl_transform_parse(&t, transform->list, err, pool) != DL_OK) {
+    if (dl_transform_parse(&t, transform->list, err, pool) != DL_OK ||
+        (dl_transform_name(t) != NULL &&
+         check_name(dl_transform_name(t), err) != DL_OK)) {
         return dl_wrap(err, "transform.%s", transform->member);
     }
     if (rule == NULL && !m->equal && !dl_transform_gives(t)) {

@@ -125,6 +125,14 @@ static void bad_rules(void)
     is_str(record("a = b", "z", "trim", "1"),
            "transform.z: the mapping has no such member",
            "a transform belongs to a member");
+    is_str(record("a\"x = b", NULL, NULL, "1"),
+           "mapping: a name of a member has no quotation marks, backslashes "
+           "and control characters, and is UTF-8",
+           "a name stands in JSON as it is");
+    is_str(record(NULL, "a", "rename x\xFF", "1"),
+           "transform.a: a name of a member has no quotation marks, "
+           "backslashes and control characters, and is UTF-8",
+           "a new one, too");
     is_str(record("a = b", "a", "trim, shout", "1"),
            "transform.a: shout: must be trim, upper, lower, date FORMAT, "
            "decimal comma, constant TEXT, rename NAME or drop",
@@ -265,6 +273,7 @@ static void encodings(void)
 static void dates(void)
 {
     char text[DL_DATE_TEXT];
+    dl_date_parts parts;
     dl_time t = 0;
 
     ok(dl_date_parse(&t, "20/Jan/2023:12:37:58 +0100", 26,
@@ -281,6 +290,13 @@ static void dates(void)
            !dl_date_parse(&t, "2023-01-2", 9, "%Y-%m-%d %H") &&
            !dl_date_parse(&t, "0-01-20", 7, "%Y-%m-%d"),
        "too much, too little and too early are refused");
+    ok(dl_date_format_check(&parts, "at %s %%") && parts.day && parts.zone &&
+           dl_date_format_check(&parts, "%Y/%m/%Y-%m-%d") && parts.day,
+       "seconds since 1970 tell all, a year may come twice");
+    ok(!dl_date_format_check(&parts, "%s %f") &&
+           !dl_date_format_check(&parts, "%Y %f%S%f") &&
+           !dl_date_format_check(&parts, "%% at noon"),
+       "what could not be read again is no format");
 }
 
 int main(void)
