@@ -9,6 +9,7 @@ use lib "$FindBin::Bin/lib";
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
 use JSON::PP ();
+use DataLake::Http;
 use DataLake::Process qw(wait_until);
 use DataLake::Stack;
 
@@ -103,8 +104,8 @@ subtest 'one transaction is sent again and found' => sub {
     is($sent->{headers}{'dl-replay-id'}, $told->{replay_id}, 'the id of the replay');
     is($sent->{headers}{'dl-request-id'}, $answer->{headers}{'x-request-id'},
         'and that of the request');
-    my $original = $alice->json->decode(transaction(7)->{value});
-    my $again    = $alice->json->decode($sent->{value});
+    my $original = DataLake::Http::json()->decode(transaction(7)->{value});
+    my $again    = DataLake::Http::json()->decode($sent->{value});
     is_deeply({ %$again, timestamp => 0 }, { %$original, timestamp => 0 },
         'all but the time is as it was');
     settled($N + 1);
