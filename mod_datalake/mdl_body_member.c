@@ -224,14 +224,21 @@ static const char *judge_time(mdl_member_value *out, const mdl_member *row,
 {
     const mdl_param time = {.type = MDL_PARAM_TIME, .end = row->end};
     mdl_value parsed = {.text = value->text, .len = value->len};
+    char digits[24];
     const char *wanted;
     const char *code;
+    int64_t number;
 
     if (value->kind != DL_JSON_STRING && value->kind != DL_JSON_NUMBER) {
         return "wrong-type";
     }
     if (value->len == 0 || strlen(value->text) != value->len) {
         return "not-a-time";
+    }
+    if (mdl_body_whole(&number, value)) { /* 1779096600.0 is one, too */
+        parsed.len =
+            (size_t)apr_snprintf(digits, sizeof digits, "%" PRId64, number);
+        parsed.text = digits;
     }
     code = mdl_value_parse(&parsed, &wanted, &time, NULL);
     out->time = parsed.time;

@@ -45,7 +45,7 @@ sub run_traced {
     $script->save("$scratch/script");
     my $calls = join ',', qw(openat mkdirat pwrite64 ftruncate fdatasync fsync syncfs
       renameat renameat2 unlinkat linkat write);
-    system("strace -f -y -xx -s 65536 -o $scratch/log -e trace=$calls $DRIVER $root d"
+    system("strace -f -y -xx -s 1000000 -o $scratch/log -e trace=$calls $DRIVER $root d"
           . " $scratch/script >$scratch/out") == 0
       or die "the driver failed\n";
     return DataLake::Crash->new($root, "$scratch/log");
