@@ -23,8 +23,9 @@
 #define TEXT_MAX 255
 #define URL_MAX  2048
 
-/* Digits of a size. */
+/* Digits of a size, and the greatest. */
 #define SIZE_MAX_DIGITS 18
+#define SIZE_GREATEST   INT64_C(999999999999999999)
 
 enum {
     DATE,
@@ -208,7 +209,7 @@ static int write_members(dl_json_writer *w, mdl_request *q)
     if (status == OK) {
         status = write_digits(w, q, STATUS, 100, 599);
     }
-    return status == OK ? write_digits(w, q, SIZE, 0, INT64_MAX) : status;
+    return status == OK ? write_digits(w, q, SIZE, 0, SIZE_GREATEST) : status;
 }
 
 /* --- The routes ----------------------------------------------------------- */
