@@ -3,7 +3,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_collect_record.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "dl_buf.h"
@@ -27,23 +26,6 @@ struct dlc_collect_maker {
 
 /* Room for a key; a longer one counts as none. */
 #define KEY_MAX ((size_t)4096)
-
-static apr_status_t free_memory(void *memory)
-{
-    free(memory);
-    return APR_SUCCESS;
-}
-
-static char *allocate(size_t size, apr_pool_t *pool)
-{
-    char *memory = malloc(size);
-
-    if (memory == NULL) {
-        abort();
-    }
-    apr_pool_cleanup_register(pool, memory, free_memory, apr_pool_cleanup_null);
-    return memory;
-}
 
 /* Read mapping and transforms of SOURCE. */
 static dl_status create_mapping(dl_mapping **mapping,
@@ -89,8 +71,8 @@ dl_status dlc_collect_maker_create(dlc_collect_maker **maker,
         DL_TRY(dl_json_shape_create(&m->shape, NULL, 0, err, pool));
     }
     m->value = dl_buf_create(DL_SPLIT_MAX * 2, pool);
-    m->scratch = allocate(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
-    m->key = allocate(KEY_MAX, pool);
+    m->scratch = dl_buf_memory(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
+    m->key = dl_buf_memory(KEY_MAX, pool);
     apr_pool_create(&m->plan_pool, pool);
     *maker = m;
     return DL_OK;

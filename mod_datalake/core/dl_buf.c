@@ -55,3 +55,13 @@ dl_status dl_buf_reserve(dl_buf *buf, size_t more, dl_error *err)
     buf->size = size;
     return DL_OK;
 }
+
+void *dl_buf_memory(size_t size, apr_pool_t *pool)
+{
+    dl_buf *buf = dl_buf_create(size, pool);
+
+    if (dl_buf_reserve(buf, size, NULL) != DL_OK) {
+        abort(); /* cannot be: it may hold that much */
+    }
+    return buf->data;
+}

@@ -45,4 +45,9 @@ dl_buf_append(dl_buf *buf, const void *data, size_t len, dl_error *err)
     return DL_OK;
 }
 
+/* Return SIZE bytes that are freed with POOL: for bytes from outside.  Of
+ * malloc, so that AddressSanitizer sees their edges, and pages that are not
+ * needed are never touched.  Thread: the owner. */
+void *dl_buf_memory(size_t size, apr_pool_t *pool);
+
 #endif

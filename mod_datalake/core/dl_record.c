@@ -7,9 +7,9 @@
 #include "dl_record.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "dl_buf.h"
 #include "dl_field_value.h"
 #include "dl_record_rows.h"
 
@@ -41,29 +41,10 @@ struct dl_judge {
     dl_judge *children[DL_DATASET_CHILDREN]; /* of objects in arrays */
 };
 
-static apr_status_t free_memory(void *memory)
-{
-    free(memory);
-    return APR_SUCCESS;
-}
-
-/* malloc, so that AddressSanitizer sees its edges, and pages that no record
- * needs are never touched. */
-static void *get_memory(size_t size, apr_pool_t *pool)
-{
-    void *memory = malloc(size);
-
-    if (memory == NULL) {
-        abort();
-    }
-    apr_pool_cleanup_register(pool, memory, free_memory, apr_pool_cleanup_null);
-    return memory;
-}
-
 /* The same, all zero. */
 static void *get_zeroed(size_t size, apr_pool_t *pool)
 {
-    return memset(get_memory(size, pool), 0, size);
+    return memset(dl_buf_memory(size, pool), 0, size);
 }
 
 dl_judge *dl_judge_create(const dl_dataset *ds, apr_pool_t *pool)
@@ -89,8 +70,8 @@ dl_judge *dl_judge_create(const dl_dataset *ds, apr_pool_t *pool)
     judge->slots = get_zeroed(
         (size_t)dl_json_shape_slots(ds->shape) * sizeof *judge->slots, pool);
     judge->texts = get_zeroed(n * sizeof *judge->texts, pool);
-    judge->scratch = get_memory(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
-    judge->plain = get_memory(DL_JSON_MAX_BYTES, pool);
+    judge->scratch = dl_buf_memory(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
+    judge->plain = dl_buf_memory(DL_JSON_MAX_BYTES, pool);
     for (int i = 0; i < ds->n_children; i++) {
         judge->children[i] = dl_judge_create(ds->children[i].items, pool);
     }

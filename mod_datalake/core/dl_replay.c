@@ -4,7 +4,6 @@
 #include "dl_replay.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Room for a time as a record has it. */
@@ -18,24 +17,6 @@ struct dl_replay {
     dl_buf *value;        /* the record */
 };
 
-static apr_status_t free_block(void *data)
-{
-    free(data);
-    return APR_SUCCESS;
-}
-
-/* Return SIZE bytes, freed with POOL: bytes from outside are parsed there. */
-static char *block(size_t size, apr_pool_t *pool)
-{
-    char *made = malloc(size);
-
-    if (made == NULL) {
-        abort();
-    }
-    apr_pool_cleanup_register(pool, made, free_block, apr_pool_cleanup_null);
-    return made;
-}
-
 dl_replay *dl_replay_create(const dl_dataset *ds, apr_pool_t *pool)
 {
     dl_replay *replay = apr_pcalloc(pool, sizeof *replay);
@@ -43,8 +24,8 @@ dl_replay *dl_replay_create(const dl_dataset *ds, apr_pool_t *pool)
     replay->ds = ds;
     replay->slots = apr_pcalloc(pool, (size_t)dl_json_shape_slots(ds->shape) *
                                           sizeof *replay->slots);
-    replay->scratch = block(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
-    replay->key = block(DL_JSON_MAX_BYTES, pool);
+    replay->scratch = dl_buf_memory(DL_JSON_MAX_BYTES + DL_JSON_SLACK, pool);
+    replay->key = dl_buf_memory(DL_JSON_MAX_BYTES, pool);
     replay->value = dl_buf_create(DL_JSON_MAX_BYTES, pool);
     return replay;
 }
