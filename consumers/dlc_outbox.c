@@ -17,15 +17,14 @@
 #include "dlc_link.h"
 #include "dlc_producer.h"
 
-/* Events of one turn. */
-#define BATCH 256
-
 /* Bytes of one turn; one event may have as many. */
 #define BATCH_BYTES ((size_t)8 << 20)
 
-/* Between turns, in microseconds: when all is well; while something is away;
- * while another program sends. */
+/* Between turns, in microseconds: while nothing comes; while events come, so
+ * that they share commits; while something is away; while another program
+ * sends. */
 #define LOOK_US  INT64_C(200000)
+#define BUSY_US  INT64_C(50000)
 #define AWAY_US  INT64_C(1000000)
 #define OTHER_US INT64_C(500000)
 
@@ -55,24 +54,24 @@ typedef struct item {
 } item;
 
 typedef struct relay {
-    const dl_config *cfg;       /* settings */
-    dl_stats *stats;            /* numbers of the producer */
-    dlc_link *link;             /* to the warehouse */
-    apr_pool_t *parent;         /* of POOL */
-    apr_pool_t *pool;           /* of the producer, NULL: there is none */
-    dlc_producer *producer;     /* likewise */
-    char owner[64];             /* our name in the lease */
-    int64_t lease_us;           /* when it is due, monotonic */
-    bool mine;                  /* we hold it */
-    int64_t tidy_us;            /* when old events are removed, monotonic */
-    bool away;                  /* it was said that events wait */
-    const char *topics[TOPICS]; /* that PRODUCER sent to, in POOL */
-    int n_topics;               /* how many */
-    item items[BATCH];          /* of this turn */
-    int n;                      /* how many */
-    size_t bytes;               /* of their texts */
-    bool full;                  /* what comes next waits for the next turn */
-    apr_pool_t *scratch;        /* of the turn */
+    const dl_config *cfg;        /* settings */
+    dl_stats *stats;             /* numbers of the producer */
+    dlc_link *link;              /* to the warehouse */
+    apr_pool_t *parent;          /* of POOL */
+    apr_pool_t *pool;            /* of the producer, NULL: there is none */
+    dlc_producer *producer;      /* likewise */
+    char owner[64];              /* our name in the lease */
+    int64_t lease_us;            /* when it is due, monotonic */
+    bool mine;                   /* we hold it */
+    int64_t tidy_us;             /* when old events are removed, monotonic */
+    bool away;                   /* it was said that events wait */
+    const char *topics[TOPICS];  /* that PRODUCER sent to, in POOL */
+    int n_topics;                /* how many */
+    item items[DL_OUTBOX_BATCH]; /* of this turn */
+    int n;                       /* how many */
+    size_t bytes;                /* of their texts */
+    bool full;                   /* what comes next waits for the next turn */
+    apr_pool_t *scratch;         /* of the turn */
 } relay;
 
 /* --- The producer --------------------------------------------------------- */
@@ -315,7 +314,8 @@ static dl_status relay_all(int64_t *pause, relay *r, dlc_chore *chore,
     r->n = 0;
     r->bytes = 0;
     r->full = false;
-    DL_TRY(dl_outbox_read(wh, BATCH, take, r, err));
+    DL_TRY(dl_outbox_number(wh, r->owner, dl_time_now(), err, r->scratch));
+    DL_TRY(dl_outbox_read(wh, take, r, err));
     if (r->n == 0) {
         return tidy(r, wh, err);
     }
@@ -323,7 +323,7 @@ static dl_status relay_all(int64_t *pause, relay *r, dlc_chore *chore,
     DL_TRY(send_all(r, err));
     DL_TRY(wait_all(r, wh, chore, err));
     DL_TRY(note_all(r, wh, err));
-    *pause = 0;
+    *pause = r->full || r->n == DL_OUTBOX_BATCH ? 0 : BUSY_US;
     return DL_OK;
 }
 

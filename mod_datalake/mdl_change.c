@@ -127,6 +127,19 @@ static dl_status apply_event(changing *c, dl_wh *wh, dl_error *err)
 
 /* --- The transaction ------------------------------------------------------ */
 
+/* Lock the rows of the other dataset of C that the key names, too, so that
+ * what is read as loaded then is so for both. */
+static dl_status lock_others(changing *c, dl_wh *wh, dl_error *err)
+{
+    uint64_t rows;
+
+    if (c->other == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(dl_change_key(c->other, c->key->data, c->key->len, err));
+    return dl_change_lock(&rows, c->other, wh, err);
+}
+
 /* Lock the rows of C, by the first of its keys that has any.  A key that fits
  * no column is that of no row. */
 static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
@@ -148,7 +161,7 @@ static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
         DL_TRY(dl_change_lock(&rows, c->main, wh, err));
     }
     (*try)--;
-    return DL_OK;
+    return lock_others(c, wh, err);
 }
 
 static dl_status judge_state(changing *c, dl_wh *wh, int try, dl_error *err)
@@ -178,7 +191,6 @@ static dl_status write_change(struct dl_wh *wh, void *context, dl_error *err)
     c->at = dl_time_now();
     DL_TRY(lock_rows(&try, c, wh, err));
     DL_TRY(judge_state(c, wh, try, err));
-    DL_TRY(dl_outbox_number(&event.id, wh, c->ds->topic, c->at, err));
     DL_TRY(make_event(c, wh, err));
     DL_TRY(apply_event(c, wh, err));
     event.value = c->event->data;

@@ -5,11 +5,11 @@
  *   mdl_api_posts_change.c    /v1/social/{post_id}
  *   mdl_api_clients_change.c  /v1/transactions/{client_id}
  *
- * In this order: the rows with the key are locked; If-Match is judged; the
- * event gets its id, which holds other changes of the topic back until the
- * commit; what the warehouse has loaded is read; the event is made, applied by
- * the code a rebuild applies it with (dl_change.h), and stored beside.  The
- * loader is never waited for, unless it works on the very row.
+ * In this order: the rows with the key are locked; If-Match is judged; what
+ * the warehouse has loaded is read; the event is made, applied by the code a
+ * rebuild applies it with (dl_change.h), and stored beside.  Changes wait for
+ * each other, and for the loader, only when they meet in a row: the relay
+ * numbers the events later (dl_outbox.h).
  *
  * Thread: the request's, for the whole file.
  *

@@ -57,7 +57,6 @@ GRANT SELECT, UPDATE ON {db}.schedule TO {api};
 GRANT SELECT ON {db}.model TO {api};
 GRANT SELECT, UPDATE ON {db}.model_target TO {api};
 GRANT SELECT, INSERT ON {db}.pipeline_run TO {api};
-GRANT SELECT, INSERT, UPDATE ON {db}.change_topic TO {api};
 GRANT INSERT ON {db}.change_outbox TO {api};
 
 CREATE USER IF NOT EXISTS {jobs} IDENTIFIED BY {jobs.password};
@@ -91,6 +90,7 @@ GRANT SELECT, INSERT, UPDATE ON {db}.schedule TO {jobs};
 GRANT SELECT, INSERT ON {db}.model TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.pipeline_run TO {jobs};
 GRANT SELECT, UPDATE, DELETE ON {db}.change_outbox TO {jobs};
+GRANT SELECT, INSERT, UPDATE ON {db}.change_topic TO {jobs};
 GRANT SELECT, UPDATE ON {db}.change_relay TO {jobs};
 GRANT SELECT ON {db}.api_watermark TO {jobs};
 GRANT SELECT ON {db}.schema_version TO {jobs};

@@ -481,26 +481,39 @@ ON DUPLICATE KEY UPDATE
 
 -- --- Changes of rows by requests (dl_outbox.c) -----------------------------
 
--- STMT_OUTBOX_NUMBER: the next id of a topic, which the server tells with the
--- answer; its row stays locked until the change is committed
+-- STMT_OUTBOX_ADD: an event, in the transaction of its change
+INSERT INTO change_outbox (topic, `key`, `value`, created_at)
+VALUES (?, ?, ?, ?);
+
+-- STMT_OUTBOX_NEW: events without a number; of two that have a row in common
+-- the first is seen first
+SELECT change_outbox_id, topic FROM change_outbox
+WHERE sent_at IS NULL AND change_id IS NULL ORDER BY change_outbox_id LIMIT ?;
+
+-- STMT_OUTBOX_OWNER: whose turn it is, which nobody takes meanwhile
+SELECT owner FROM change_relay WHERE name = 'outbox' FOR UPDATE;
+
+-- STMT_OUTBOX_RESERVE: the next numbers of a topic; the last of them comes with
+-- the answer
 INSERT INTO change_topic (topic, last_id) VALUES (?, ?)
 ON DUPLICATE KEY UPDATE
-  last_id = LAST_INSERT_ID(GREATEST(last_id + 1, VALUES(last_id)));
+  last_id = LAST_INSERT_ID(GREATEST(last_id + ?, VALUES(last_id)));
 
--- STMT_OUTBOX_ADD: an event, in the transaction of its change
-INSERT INTO change_outbox (id, topic, `key`, `value`, created_at)
-VALUES (?, ?, ?, ?, ?);
+-- STMT_OUTBOX_NUMBER: an event gets its number, once
+UPDATE change_outbox SET change_id = ?
+WHERE change_outbox_id = ? AND change_id IS NULL;
 
 -- STMT_OUTBOX_WAITING: events that no broker has confirmed
-SELECT id, topic, `key`, `value`, created_at FROM change_outbox
-WHERE sent_at IS NULL ORDER BY id LIMIT ?;
+SELECT change_id, topic, `key`, `value`, created_at FROM change_outbox
+WHERE sent_at IS NULL AND change_id > 0 ORDER BY change_id LIMIT ?;
 
 -- STMT_OUTBOX_SENT: the broker has them
 UPDATE change_outbox SET sent_at = ?
-WHERE topic = ? AND id >= ? AND id <= ? AND sent_at IS NULL;
+WHERE sent_at IS NULL AND change_id >= ? AND change_id <= ? AND topic = ?;
 
 -- STMT_OUTBOX_REMOVE: some that were sent long ago
-DELETE FROM change_outbox WHERE sent_at < ? ORDER BY sent_at, id LIMIT 1000;
+DELETE FROM change_outbox WHERE sent_at < ?
+ORDER BY sent_at, change_id LIMIT 1000;
 
 -- STMT_OUTBOX_LEASE: who sends events, and until when
 UPDATE change_relay SET owner = ?, lease_until = ?

@@ -1,53 +1,164 @@
-/* dl_outbox.c - Numbers, rows and the lease of the outbox.
+/* dl_outbox.c - Rows, numbers and the lease of the outbox.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_outbox.h"
 
+#include <string.h>
+
+#include <apr_strings.h>
+
 #include "dl_statements.h"
-
-dl_status dl_outbox_number(int64_t *id, dl_wh *wh, const char *topic,
-                           dl_time now, dl_error *err)
-{
-    dl_wh_stmt *st;
-
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NUMBER, err));
-    dl_wh_bind_str(st, 0, topic);
-    dl_wh_bind_int(st, 1, now);
-    DL_TRY(dl_wh_run(st, err));
-    *id = dl_wh_insert_id(st);
-    if (*id == 0) {
-        *id = now; /* the first of its topic */
-    }
-    return DL_OK;
-}
 
 dl_status dl_outbox_add(dl_wh *wh, const dl_outbox_event *event, dl_error *err)
 {
     dl_wh_stmt *st;
-    dl_status status;
 
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_ADD, err));
-    dl_wh_bind_int(st, 0, event->id);
-    dl_wh_bind_str(st, 1, event->topic);
-    dl_wh_bind_str(st, 2, event->key);
-    dl_wh_bind_text(st, 3, event->value, event->len);
-    dl_wh_bind_time(st, 4, event->created_at);
-    status = dl_wh_run(st, err);
-    return status == DL_CONFLICT ? dl_fail(err, DL_RETRY, 0,
-                                           "an event of another topic has the "
-                                           "same id")
-                                 : status;
+    dl_wh_bind_str(st, 0, event->topic);
+    dl_wh_bind_str(st, 1, event->key);
+    dl_wh_bind_text(st, 2, event->value, event->len);
+    dl_wh_bind_time(st, 3, event->created_at);
+    return dl_wh_run(st, err);
 }
 
-dl_status dl_outbox_read(dl_wh *wh, int max, dl_outbox_taker *taker,
-                         void *context, dl_error *err)
+/* --- Numbers -------------------------------------------------------------- */
+
+/* An event without a number. */
+typedef struct fresh {
+    int64_t row;       /* its place in the table */
+    const char *topic; /* where it goes */
+    int64_t id;        /* the number it is to get, 0: none yet */
+} fresh;
+
+/* Set ALL, of DL_OUTBOX_BATCH places, and *N to events without a number. */
+static dl_status read_fresh(fresh *all, int *n, dl_wh *wh, dl_error *err,
+                            apr_pool_t *pool)
+{
+    dl_wh_stmt *st;
+    bool more;
+
+    *n = 0;
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NEW, err));
+    dl_wh_bind_int(st, 0, DL_OUTBOX_BATCH);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    while (more && *n < DL_OUTBOX_BATCH) {
+        all[*n].row = dl_wh_int(st, 0);
+        all[*n].topic = apr_pstrdup(pool, dl_wh_text(st, 1, NULL));
+        all[*n].id = 0;
+        (*n)++;
+        DL_TRY(dl_wh_fetch(&more, st, err));
+    }
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
+/* Check that it is OWNER's turn, and that it stays so until the transaction of
+ * WH ends. */
+static dl_status check_owner(dl_wh *wh, const char *owner, dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool same;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_OWNER, err));
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&same, st, err));
+    same = same && strcmp(dl_wh_text(st, 0, NULL), owner) == 0;
+    dl_wh_finish(st);
+    return same ? DL_OK
+                : dl_fail(err, DL_RETRY, 0,
+                          "another program sends change events");
+}
+
+/* Choose numbers for the N events from ALL on that have the topic of the first
+ * one. */
+static dl_status reserve(fresh *all, int n, dl_wh *wh, dl_time now,
+                         dl_error *err)
+{
+    dl_wh_stmt *st;
+    int64_t last;
+    int count = 0;
+
+    for (int i = 0; i < n; i++) {
+        count += strcmp(all[i].topic, all[0].topic) == 0 ? 1 : 0;
+    }
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_RESERVE, err));
+    dl_wh_bind_str(st, 0, all[0].topic);
+    dl_wh_bind_int(st, 1, now);
+    dl_wh_bind_int(st, 2, count);
+    DL_TRY(dl_wh_run(st, err));
+    last = dl_wh_insert_id(st);
+    last = last == 0 ? now : last; /* the first of its topic */
+    for (int i = n - 1; i >= 0; i--) {
+        if (strcmp(all[i].topic, all[0].topic) == 0) {
+            all[i].id = last--;
+        }
+    }
+    return DL_OK;
+}
+
+static dl_status store_numbers(const fresh *all, int n, dl_wh *wh,
+                               dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NUMBER, err));
+    for (int i = 0; i < n; i++) {
+        dl_wh_bind_int(st, 0, all[i].id);
+        dl_wh_bind_int(st, 1, all[i].row);
+        DL_TRY(dl_wh_run(st, err));
+        if (dl_wh_affected(st) != 1) {
+            return dl_fail(err, DL_RETRY, 0,
+                           "another program has numbered change events");
+        }
+    }
+    return DL_OK;
+}
+
+/* Give ALL their numbers in the transaction of WH. */
+static dl_status number_all(fresh *all, int n, dl_wh *wh, const char *owner,
+                            dl_time now, dl_error *err)
+{
+    DL_TRY(check_owner(wh, owner, err));
+    for (int i = 0; i < n; i++) {
+        if (all[i].id == 0) {
+            DL_TRY(reserve(&all[i], n - i, wh, now, err));
+        }
+    }
+    return store_numbers(all, n, wh, err);
+}
+
+dl_status dl_outbox_number(dl_wh *wh, const char *owner, dl_time now,
+                           dl_error *err, apr_pool_t *scratch_pool)
+{
+    fresh *all = apr_palloc(scratch_pool, DL_OUTBOX_BATCH * sizeof *all);
+    dl_status status;
+    int n = 0;
+
+    DL_TRY(read_fresh(all, &n, wh, err, scratch_pool));
+    if (n == 0) {
+        return DL_OK;
+    }
+    DL_TRY(dl_wh_begin(wh, err));
+    status = number_all(all, n, wh, owner, now, err);
+    if (status != DL_OK) {
+        dl_wh_rollback(wh);
+        return status;
+    }
+    return dl_wh_commit(wh, err);
+}
+
+/* --- Sending -------------------------------------------------------------- */
+
+dl_status dl_outbox_read(dl_wh *wh, dl_outbox_taker *taker, void *context,
+                         dl_error *err)
 {
     dl_outbox_event event;
     dl_wh_stmt *st;
     bool more;
 
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_WAITING, err));
-    dl_wh_bind_int(st, 0, max);
+    dl_wh_bind_int(st, 0, DL_OUTBOX_BATCH);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more) {
@@ -69,9 +180,9 @@ dl_status dl_outbox_mark(dl_wh *wh, const dl_outbox_sent *sent, dl_time now,
 
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_SENT, err));
     dl_wh_bind_time(st, 0, now);
-    dl_wh_bind_str(st, 1, sent->topic);
-    dl_wh_bind_int(st, 2, sent->first);
-    dl_wh_bind_int(st, 3, sent->last);
+    dl_wh_bind_int(st, 1, sent->first);
+    dl_wh_bind_int(st, 2, sent->last);
+    dl_wh_bind_str(st, 3, sent->topic);
     return dl_wh_run(st, err);
 }
 

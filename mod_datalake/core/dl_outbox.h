@@ -1,11 +1,23 @@
 /* dl_outbox.h - Change events on their way from the warehouse to their topic.
  *
- * A request puts its event in the transaction of its change; a relay sends
- * what is there.  The ids of a topic are taken one after another, under a lock
- * that is held until the change is committed: whoever reads the events by id
- * misses none that comes later, and what the event says was loaded never goes
- * back.  An id is made of the time, so that it rises even when the database is
- * put back to an older state.
+ * A request puts its event in the transaction of its change, without a number
+ * and without waiting for any other change.  Who holds the lease numbers what
+ * is there (dl_outbox_number), and sends it in the order of the numbers.
+ *
+ * That order is enough.  A change locks every row it touches before it adds its
+ * event, until it is committed; so of two changes with a row in common the
+ * second adds its event when that of the first is committed: the server counts
+ * it higher, and nobody sees it without the other.  Events are numbered as they
+ * were counted.  One that was counted lower and comes to light later is
+ * numbered later; it has no row in common with any that is numbered already,
+ * and the order of such two makes no difference to a rebuild, which applies each
+ * to its own rows.
+ *
+ * A number is given once, by compare and set, under the lock of the lease's
+ * row: a program that was stopped for long and wakes up without the lease
+ * numbers nothing.  What gets a number is durable, as the transaction that gives
+ * it comes later.  Numbers are made of the time, so that they rise even when the
+ * database is put back to an older state.
  *
  * Thread: that of the connection, for the whole file.
  *
@@ -17,6 +29,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <apr_pools.h>
+
 #include "dl_error.h"
 #include "dl_time.h"
 #include "dl_wh.h"
@@ -24,9 +38,12 @@
 /* Bytes a key of an event may have. */
 #define DL_OUTBOX_KEY_MAX 255
 
+/* Events that are numbered, and read, at a time. */
+#define DL_OUTBOX_BATCH 256
+
 /* One event. */
 typedef struct dl_outbox_event {
-    int64_t id;         /* increasing in its topic */
+    int64_t id;         /* its number, increasing in its topic */
     const char *topic;  /* where it goes */
     const char *key;    /* of its message, ends in NUL */
     const char *value;  /* a JSON object */
@@ -34,29 +51,31 @@ typedef struct dl_outbox_event {
     dl_time created_at; /* when the change was made */
 } dl_outbox_event;
 
-/* Set *ID to the id of the next event of TOPIC at NOW, and hold all others of
- * the topic back until the transaction of WH ends. */
-DL_MUSTCHECK dl_status dl_outbox_number(int64_t *id, dl_wh *wh,
-                                        const char *topic, dl_time now,
-                                        dl_error *err);
-
-/* Put EVENT in the transaction of WH.  DL_RETRY: another topic has the id. */
+/* Put EVENT, whose number is not looked at, in the transaction of WH, as its
+ * last statement: all rows that it changes are locked. */
 DL_MUSTCHECK dl_status dl_outbox_add(dl_wh *wh, const dl_outbox_event *event,
                                      dl_error *err);
+
+/* Give numbers at NOW to up to DL_OUTBOX_BATCH events that have none, when
+ * OWNER holds the lease; committed when it returns.  DL_RETRY: another one
+ * does, or did; nothing was numbered. */
+DL_MUSTCHECK dl_status dl_outbox_number(dl_wh *wh, const char *owner,
+                                        dl_time now, dl_error *err,
+                                        apr_pool_t *scratch_pool);
 
 /* Receives an event, which lives during the call. */
 typedef dl_status dl_outbox_taker(void *context, const dl_outbox_event *event,
                                   dl_error *err);
 
-/* Give up to MAX events that wait to TAKER with CONTEXT, by id. */
-DL_MUSTCHECK dl_status dl_outbox_read(dl_wh *wh, int max,
-                                      dl_outbox_taker *taker, void *context,
-                                      dl_error *err);
+/* Give up to DL_OUTBOX_BATCH events that have a number and wait to TAKER with
+ * CONTEXT, in the order of the numbers. */
+DL_MUSTCHECK dl_status dl_outbox_read(dl_wh *wh, dl_outbox_taker *taker,
+                                      void *context, dl_error *err);
 
 /* Events of a topic that were sent. */
 typedef struct dl_outbox_sent {
     const char *topic;   /* whose */
-    int64_t first, last; /* ids; all between them were sent, too */
+    int64_t first, last; /* numbers; all between them were sent, too */
 } dl_outbox_sent;
 
 /* Note that SENT are with the broker since NOW. */
