@@ -144,6 +144,7 @@ typedef struct dlc_collect_plan {
     const dlc_collect_memory *memory; /* what was stored */
     bool follow; /* wait for more, for ever; else END at the end of what is
                   * there, where a last line without its end is whole */
+    bool preview; /* rows are looked at and not sent: none is held back */
 } dlc_collect_plan;
 
 /* Set *READER to one for PLAN, by the type of its source; it lives in POOL and

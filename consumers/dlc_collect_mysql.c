@@ -1,8 +1,8 @@
 /* dlc_collect_mysql.c - Pages of a table of a MariaDB or MySQL server.
  *
- * The account needs SELECT on the table, nothing else.  Whole transactions of
- * the server are waited for only by its own rules: a row whose key is less
- * than one that was committed before it is not seen (datalake.ini(5) says so).
+ * The account needs SELECT on the table, nothing else.  Transactions of the
+ * server commit in another order than they took their numbers, so the reader
+ * holds rows back (dlc_collect_settle.h), and asks for the greatest number.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <string.h>
@@ -21,6 +21,7 @@ typedef struct mysql_backend {
     const dl_wh_target *target;     /* where */
     dl_wh *wh;                      /* NULL: not connected */
     const char *page;               /* STMT_FOREIGN_PAGE of the table */
+    const char *top;                /* STMT_FOREIGN_TOP of it */
     apr_pool_t *opened;             /* what lives while it is connected */
     const char **names;             /* of the columns */
     bool *numbers;                  /* which are numbers */
@@ -105,6 +106,8 @@ static dl_status open_server(mysql_backend *b, dl_error *err)
     apr_pool_clear(b->opened);
     DL_TRY(dl_wh_connect_target(&b->wh, b->target, err, b->opened));
     DL_TRY(read_columns(&columns, b, err));
+    DL_TRY(dlc_collect_page_text(&b->top, STMT_FOREIGN_TOP, b->source, columns,
+                                 err, b->opened));
     return dlc_collect_page_text(&b->page, STMT_FOREIGN_PAGE, b->source,
                                  columns, err, b->opened);
 }
@@ -133,7 +136,7 @@ static dl_status read_rows(mysql_backend *b, dlc_collect_page *page,
 
     DL_TRY(dl_wh_prepare(&st, b->wh, b->page, err));
     dl_wh_bind_int(st, 0, after);
-    dl_wh_bind_int(st, 1, DLC_COLLECT_PAGE_ROWS);
+    dl_wh_bind_int(st, 1, dlc_collect_page_most(page));
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more && !full) {
@@ -145,6 +148,42 @@ static dl_status read_rows(mysql_backend *b, dlc_collect_page *page,
     }
     dl_wh_finish(st);
     return DL_OK;
+}
+
+/* Read the greatest key. */
+static dl_status read_top(int64_t *top, mysql_backend *b, dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool more;
+
+    DL_TRY(dl_wh_prepare(&st, b->wh, b->top, err));
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    if (more && !dl_wh_is_null(st, 0)) {
+        *top = dl_wh_int(st, 0);
+    }
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
+/* Pass STATUS on; a connection that failed is closed.  What a server that is
+ * not ours says in numbers that we do not know, and what would do if it were
+ * asked once more, may pass: its table is being altered, say. */
+static dl_status judged(mysql_backend *b, dl_status status, dl_error *err)
+{
+    if (status == DL_OK) {
+        return DL_OK;
+    }
+    if (b->wh != NULL) {
+        /* The next try connects anew and reads the columns again. */
+        dl_wh_close(b->wh);
+        b->wh = NULL;
+    }
+    if (status == DL_INTERNAL || status == DL_RETRY) {
+        err->status = DL_UNAVAILABLE;
+        return DL_UNAVAILABLE;
+    }
+    return status;
 }
 
 static dl_status mysql_read(dlc_collect_backend *backend,
@@ -163,12 +202,19 @@ static dl_status mysql_read(dlc_collect_backend *backend,
     if (status == DL_OK) {
         status = read_rows(b, page, after, err);
     }
-    if (status != DL_OK && b->wh != NULL) {
-        /* The next try connects anew and reads the columns again. */
-        dl_wh_close(b->wh);
-        b->wh = NULL;
+    return judged(b, status, err);
+}
+
+static dl_status mysql_top(int64_t *top, dlc_collect_backend *backend,
+                           dl_error *err)
+{
+    mysql_backend *b = (mysql_backend *)(void *)backend;
+    dl_status status = b->wh == NULL ? open_server(b, err) : DL_OK;
+
+    if (status == DL_OK) {
+        status = read_top(top, b, err);
     }
-    return status;
+    return judged(b, status, err);
 }
 
 dl_status dlc_collect_mysql_create(dlc_collect_reader **reader,
@@ -179,6 +225,7 @@ dl_status dlc_collect_mysql_create(dlc_collect_reader **reader,
     const char *ignored;
 
     b->seen.read = mysql_read;
+    b->seen.top = mysql_top;
     b->source = plan->source;
     apr_pool_create(&b->opened, pool);
     DL_TRY(dl_wh_target_foreign(&b->target, plan->source->dsn_file, err, pool));

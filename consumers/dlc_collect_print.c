@@ -12,7 +12,8 @@ dl_status dlc_collect_run_print(dlc_collect_run *run, dl_error *err,
                                 apr_pool_t *pool)
 {
     const dlc_collect_memory memory = {.n = 0};
-    const dlc_collect_plan plan = {.source = run->source, .memory = &memory};
+    const dlc_collect_plan plan = {
+        .source = run->source, .memory = &memory, .preview = true};
     dlc_collect_reader *reader;
     dlc_collect_maker *maker;
 

@@ -3,7 +3,9 @@
  *
  * The file is opened for reading alone.  A page is one short transaction, so
  * that a writer's checkpoint never waits for us; when the file is locked it is
- * asked for again later.
+ * asked for again later.  There is one writer at a time, who takes a number
+ * when nobody else can: rows appear in the order of their keys, and none needs
+ * to be held back.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
@@ -215,7 +217,7 @@ static dl_status sqlite_read(dlc_collect_backend *backend,
     }
     if (status == DL_OK) {
         (void)sqlite3_bind_int64(b->page, 1, after);
-        (void)sqlite3_bind_int(b->page, 2, DLC_COLLECT_PAGE_ROWS);
+        (void)sqlite3_bind_int(b->page, 2, dlc_collect_page_most(page));
         status = read_rows(b, page, err);
         (void)sqlite3_reset(b->page);
     }

@@ -9,7 +9,9 @@
 #include <apr_strings.h>
 
 #include "dl_json_write.h"
+#include "dl_time.h"
 #include "dlc_collect.h"
+#include "dlc_collect_settle.h"
 
 /* Bytes of a page with a row that is much too long, at most. */
 #define BYTES_MAX ((size_t)32 << 20)
@@ -30,6 +32,7 @@ struct dlc_collect_page {
     apr_pool_t *pools[2];          /* of each */
     int which;                     /* that of now */
     int key;                       /* number of the key's column */
+    int most;                      /* rows it takes */
     int64_t keys[DLC_COLLECT_PAGE_ROWS]; /* of each row */
     int n;                               /* rows */
     int64_t last;                        /* greatest key seen */
@@ -46,6 +49,8 @@ typedef struct table_reader {
     dlc_collect_page page;          /* the rows in hand */
     int next;                       /* that of them which is given next */
     int64_t given;                  /* key of the last row given, or NO_KEY */
+    dlc_collect_settle settle;      /* which rows may be given */
+    bool held;                      /* the next row may not be given yet */
     bool begun;                     /* its turn is under way */
     bool follow;                    /* there is no end */
     bool ended;                     /* all was given */
@@ -158,9 +163,13 @@ dl_status dlc_collect_page_add(bool *full, dlc_collect_page *page,
     }
     page->keys[page->n++] = key;
     page->last = key;
-    *full = page->n == DLC_COLLECT_PAGE_ROWS ||
-            page->bytes->len >= DLC_COLLECT_PAGE_BYTES;
+    *full = page->n == page->most || page->bytes->len >= DLC_COLLECT_PAGE_BYTES;
     return DL_OK;
+}
+
+int dlc_collect_page_most(const dlc_collect_page *page)
+{
+    return page->most;
 }
 
 const char *dlc_collect_quote(const char *name, apr_pool_t *pool)
@@ -203,14 +212,35 @@ dl_status dlc_collect_page_text(const char **text, const char *form,
 
 /* --- The reader ----------------------------------------------------------- */
 
+/* Look at the greatest key of the table of R, if that is due. */
+static dl_status look(table_reader *r, dl_error *err)
+{
+    int64_t top = NO_KEY;
+
+    if (!dlc_collect_settle_due(&r->settle, dl_time_monotonic_us())) {
+        return DL_OK;
+    }
+    DL_TRY(r->backend->top(&top, r->backend, err));
+    dlc_collect_settle_look(&r->settle, top, dl_time_monotonic_us());
+    return DL_OK;
+}
+
 /* Read the next page of R. */
 static dl_status read_page(table_reader *r, dl_error *err)
 {
+    dl_status status = look(r, err);
+
+    dlc_collect_settle_read(&r->settle, dl_time_monotonic_us());
     r->next = 0;
     r->page.n = 0;
     r->page.last = r->given;
     r->page.bytes->len = 0;
-    if (r->backend->read(r->backend, &r->page, r->given, err) != DL_OK) {
+    /* While a row is held back only what may have come before it is new. */
+    r->page.most = r->held ? 1 : DLC_COLLECT_PAGE_ROWS;
+    if (status == DL_OK) {
+        status = r->backend->read(r->backend, &r->page, r->given, err);
+    }
+    if (status != DL_OK) {
         r->page.n = 0;
         return dl_wrap(err, "table %s", r->source->table);
     }
@@ -274,6 +304,17 @@ static dl_status give(dlc_collect_row *row, table_reader *r, dl_error *err)
     return DL_OK;
 }
 
+/* The next row of R may not be given yet: it is read anew, with what may have
+ * come before it. */
+static void hold_back(dlc_collect_got *got, table_reader *r)
+{
+    r->ended = !r->follow &&
+               dlc_collect_settle_later(&r->settle, r->page.keys[r->next]);
+    *got = r->ended ? DLC_COLLECT_END : DLC_COLLECT_NONE;
+    r->page.n = 0;
+    r->next = 0;
+}
+
 static dl_status table_next(dlc_collect_got *got, dlc_collect_row *row,
                             dlc_collect_reader *reader, dl_error *err)
 {
@@ -290,6 +331,12 @@ static dl_status table_next(dlc_collect_got *got, dlc_collect_row *row,
     if (r->page.n == 0) {
         r->ended = !r->follow;
         *got = r->follow ? DLC_COLLECT_NONE : DLC_COLLECT_END;
+        return DL_OK;
+    }
+    r->held =
+        !dlc_collect_settle_may(&r->settle, r->page.keys[r->next], r->given);
+    if (r->held) {
+        hold_back(got, r);
         return DL_OK;
     }
     *got = DLC_COLLECT_ROW;
@@ -365,6 +412,9 @@ dlc_collect_reader *dlc_collect_table_create(dlc_collect_backend *backend,
     r->backend = backend;
     r->source = plan->source;
     r->follow = plan->follow;
+    if (backend->top != NULL && !plan->preview) {
+        dlc_collect_settle_begin(&r->settle, plan->source->settle_ms);
+    }
     r->given = NO_KEY;
     r->page.bytes = dl_buf_create(BYTES_MAX, pool);
     r->raw = dl_buf_create(6 * BYTES_MAX, pool);

@@ -30,6 +30,12 @@ typedef struct dlc_collect_backend {
      * key, as many as it takes.  The database is let go before the return. */
     dl_status (*read)(struct dlc_collect_backend *backend,
                       dlc_collect_page *page, int64_t after, dl_error *err);
+
+    /* Set *TOP to the greatest key that can be seen now, or leave it alone
+     * when the table has no row.  NULL: rows appear in the order of their
+     * keys, whoever writes them. */
+    dl_status (*top)(int64_t *top, struct dlc_collect_backend *backend,
+                     dl_error *err);
 } dlc_collect_backend;
 
 /* Tell PAGE the names of its columns, of which number KEY is the key; before
@@ -37,6 +43,9 @@ typedef struct dlc_collect_backend {
 DL_MUSTCHECK dl_status dlc_collect_page_columns(
     dlc_collect_page *page, const dl_mapping_columns *columns, int key,
     dl_error *err);
+
+/* Return how many rows PAGE takes, from 1 to DLC_COLLECT_PAGE_ROWS. */
+int dlc_collect_page_most(const dlc_collect_page *page);
 
 /* Add a row of CELLS, whose texts are copied, to PAGE and set *FULL to whether
  * no other fits.  DL_INVALID: its key is no whole number from 0 on above all

@@ -1321,6 +1321,9 @@ SELECT COUNT(*) FROM client_transaction;
 -- STMT_FOREIGN_PAGE: the next rows of a table, also in SQLite
 SELECT {columns} FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?;
 
+-- STMT_FOREIGN_TOP: the greatest key that can be seen
+SELECT MAX({key}) FROM {table};
+
 -- STMT_FOREIGN_VALUE: a column of it as text
 CAST({column} AS CHAR);
 

@@ -229,6 +229,7 @@ $stack->{ini}{'source shop'} = {
     dsn_file => "$dir/secrets/shop",
     table    => 'client',
     key      => 'id',
+    settle   => '0',
     mapping  => 'client_id = id, nom, date_inscription = since, score, f, raw',
     'transform.nom' => 'lower',
 };

@@ -35,7 +35,7 @@ typedef struct row {
     dl_setting_type type;     /* how it is written, without WORDS */
     const char *const *words; /* or one of these: its index; NULL: no */
     size_t offset;            /* of the member in dl_config_source */
-    int64_t min, max;         /* of numbers; least length of a path */
+    int64_t min, max;         /* of numbers, times; least length of a path */
     unsigned types;           /* which may have it */
     unsigned needed;          /* which must */
 } row;
@@ -93,6 +93,12 @@ static const row rows[] = {
   "Column of whole numbers from 0 on by which new rows are known: each one "
   "that is added has a greater one than all that were there."},
  DL_SETTING_WORD, NULL, MEMBER(key), 0, 0, FOR_TABLE, FOR_TABLE},
+{{"source", "settle", "5 s",
+  "0 or a time up to 1 h, such as 5 s",
+  "How long a transaction of a server may take from the number it was given "
+  "to its commit: behind a number that is missing rows wait for so long, so "
+  "that none is passed over; 0: they do not."},
+ DL_SETTING_MILLIS, NULL, MEMBER(settle_ms), 0, 3600000, FOR_MYSQL, 0},
 {{"source", "listen", "127.0.0.1:5140",
   "ADDRESS:PORT, with an IPv6 address in brackets",
   "Where senders find it."},

@@ -75,6 +75,8 @@ typedef struct dl_config_source {
     const char *dsn_file; /* mysql: absolute path of a file with a DSN */
     const char *table;    /* sqlite, mysql: its name */
     const char *key;      /* sqlite, mysql: its increasing column */
+    int64_t settle_ms;    /* mysql: how long a smaller key than one that is
+                           * there may take to appear; 0: none does */
     const char *listen;   /* socket: ADDRESS:PORT */
     int64_t protocol;     /* socket: a dl_source_protocol */
     int64_t rate;         /* records a second, at most; 0: no bound */

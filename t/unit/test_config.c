@@ -247,6 +247,14 @@ static void test_sources(void)
     is_str(read_source("dataset = c\npath = /x\nseparator = tab\n"), "",
            "tab is a word");
     is_int(cfg->sources.items[0].separator, '\t', "... for the tab");
+    is_str(read_source("dataset = c\ntype = mysql\ndsn_file = d\ntable = t\n"
+                       "key = k\nsettle = 0\n"),
+           "", "a server whose rows appear in their order");
+    is_int(cfg->sources.items[0].settle_ms, 0, "... needs no time");
+    is_str(read_source("dataset = c\ntype = mysql\ndsn_file = d\ntable = t\n"
+                       "key = k\n"),
+           "", "one that says nothing of it");
+    is_int(cfg->sources.items[0].settle_ms, 5000, "... has 5 seconds");
 }
 
 static void test_source_mistakes(void)
@@ -275,7 +283,8 @@ static void test_source_mistakes(void)
     is_str(read_source("dataset = c\nspeed = 1\n"),
            "/conf/x.ini:3: [source x] speed: there is no such key, must be one "
            "of dataset, type, path, format, separator, encoding, dsn_file, "
-           "table, key, listen, protocol, rate, mapping, transform.MEMBER",
+           "table, key, settle, listen, protocol, rate, mapping, "
+           "transform.MEMBER",
            "an unknown key lists the known ones");
     is_str(
         read_ini("[source X]\ndataset = c\n"),

@@ -1,0 +1,266 @@
+# 78-collect-server.t - a table of a server is collected while writers commit
+# in another order than they took their numbers, and while collector, that
+# server and the connections to it are killed: every row is once in the lake
+# and once in its table.
+#
+# Q: 6 kills; S (DL_SIZE=S): 50.  --self-test: rows that are planted as lost and
+# as double are found.
+# SPDX-License-Identifier: Apache-2.0
+use strict;
+use warnings;
+use Test::More;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use POSIX ();
+use Time::HiRes qw(sleep time);
+use DataLake::FaultProxy;
+use DataLake::Figure qw(figure full_size run_number);
+use DataLake::MariaDB;
+use DataLake::Process qw(spit wait_until);
+use DataLake::Stack;
+
+my $KILLS  = full_size() ? 50 : 6;
+my $SETTLE = 3;
+my $parent = $$;
+srand hex run_number();
+diag 'DL_RUN=' . run_number();
+
+# What GOT, a list of ids, has of those in WANTED: how many are lost, double,
+# foreign.
+sub judge {
+    my ($wanted, @got) = @_;
+    my %seen;
+    $seen{$_}++ for @got;
+    my %is     = map { ($_ => 1) } @$wanted;
+    my $double = 0;
+    $double += $_ - 1 for values %seen;
+    return {
+        lost    => scalar(grep { !$seen{$_} } @$wanted),
+        double  => $double,
+        foreign => scalar(grep { !$is{$_} } keys %seen)
+    };
+}
+
+if (grep { $_ eq '--self-test' } @ARGV) {
+    is_deeply(judge([ 1, 3 ], 1, 3), { lost => 0, double => 0, foreign => 0 }, 'all is well');
+    is(judge([ 1, 3 ], 3)->{lost},         1, 'a lost row is found');
+    is(judge([ 1, 3 ], 1, 3, 3)->{double},  1, 'a double one, too');
+    is(judge([ 1, 3 ], 1, 2, 3)->{foreign}, 1, '... and a foreign one');
+    done_testing;
+    exit;
+}
+
+my $stack = DataLake::Stack->new(
+    name    => '78-collect-server',
+    kafka   => 1,
+    mariadb => 1,
+    daemons => [qw(datalake-lake datalake-warehouse)],
+);
+my $dir  = $stack->{dir};
+my $shop = DataLake::MariaDB->new(
+    top     => $stack->{top},
+    dir     => "$dir/shop",
+    secrets => "$dir/shop-secrets",
+    durable => 0
+);
+mkdir $_ for "$dir/shop", "$dir/shop-secrets";
+$shop->prepare->start;
+my $proxy = DataLake::FaultProxy->new(to => $shop->{port}, dir => $dir);
+$shop->dbh->do($_)
+  for 'CREATE DATABASE shop',
+  'CREATE TABLE shop.visit (id INT PRIMARY KEY AUTO_INCREMENT, said VARCHAR(200))',
+  q(CREATE VIEW shop.web AS SELECT id, '10.1.2.3' AS IP_Address, '20/Jan/2023' AS Date,)
+  . q( '11:37:58' AS Time, CONCAT('/', id) AS URL, said AS Method FROM shop.visit),
+  q(CREATE USER 'col'@'%' IDENTIFIED BY 'secret'), q(GRANT SELECT ON shop.web TO 'col'@'%');
+spit("$dir/secrets/shop", "mysql://col:secret\@127.0.0.1:@{[$proxy->port]}/shop\n", 0600);
+
+# Set the keys of the source WEB beside those it always has.
+sub configure {
+    my (%more) = @_;
+    $stack->{ini}{'source web'} = {
+        dataset  => 'network_logs',
+        type     => 'mysql',
+        dsn_file => "$dir/secrets/shop",
+        table    => 'web',
+        key      => 'id',
+        mapping  => 'IP_Address, Date, Time, URL, Method',
+        %more
+    };
+    $stack->write_ini;
+    return;
+}
+
+# The ids of all records, in the order of each partition.
+sub sent {
+    return map { $_->{value} =~ m{"URL":"/(\d+)"} ? $1 : "?$_->{value}" }
+      $stack->kafka->consume('network_logs');
+}
+
+# Wait until the records of IDS are there.
+sub await_sent {
+    my ($seconds, @ids) = @_;
+    return wait_until("rows @ids come", sub { my %is = map { ($_ => 1) } sent(); !grep { !$is{$_} } @ids },
+        $seconds);
+}
+
+# --- Two sessions ------------------------------------------------------------
+
+my ($one, $two) = map { $shop->dbh('shop') } 1 .. 2;
+my $add = 'INSERT INTO visit (said) VALUES (?)';
+configure(settle => "$SETTLE s");
+$one->begin_work;
+$one->do($add, undef, 'first');
+$two->do($add, undef, 'second') for 1 .. 2;
+$stack->start_daemon('datalake-collect');
+wait_until('the table is read',
+    sub { $shop->value(q(SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS)
+          . q( WHERE VARIABLE_NAME = 'COM_STMT_EXECUTE')) > 4 });
+is_deeply([sent()], [], 'rows wait while a number before them is missing');
+$one->commit;
+await_sent(20, 1 .. 3);
+is_deeply([ sort { $a <=> $b } sent() ], [ 1 .. 3 ],
+    'a row that is committed behind one with a greater number is not passed over');
+my $begun = time;
+$two->do($add, undef, 'next');
+await_sent(20, 4);
+cmp_ok(time - $begun, '<', $SETTLE, 'a row without a gap before it does not wait');
+$one->begin_work;
+$one->do($add, undef, 'never');
+$one->rollback;
+$begun = time;
+$two->do($add, undef, 'behind a hole');
+await_sent(20, 6);
+cmp_ok(time - $begun, '>', $SETTLE / 2, 'one behind a number that never comes waits');
+$stack->daemon('datalake-collect')->stop;
+
+# --- Once ----------------------------------------------------------------------
+
+sub once {
+    return $stack->try_program('datalake-collect', '-c', $stack->ini_file, '--once', 'web');
+}
+$one->begin_work;
+$one->do($add, undef, 'open');
+$two->do($add, undef, 'done');
+$begun = time;
+my $pid = fork // die "fork: $!\n";
+if ($pid == 0) {
+    sleep $SETTLE / 3;
+    $one->commit;
+    POSIX::_exit(0);
+}
+my ($status, $out) = once();
+is($status, 0, 'a run that ends goes well') or diag $out;
+cmp_ok(time - $begun, '>', $SETTLE / 3, '... when the number that was missing has come');
+waitpid $pid, 0;
+is_deeply([ sort { $a <=> $b } sent() ], [ 1 .. 4, 6 .. 8 ], '... and has what was committed meanwhile');
+$one->{InactiveDestroy} = 1;
+$one = $shop->dbh('shop');
+configure(settle => '0');
+$one->begin_work;
+$one->do($add, undef, 'open');
+$two->do($add, undef, 'done');
+once();
+$one->commit;
+once();
+is_deeply([ grep { $_ > 8 } sent() ], [10], 'without settle it would be passed over');
+$shop->dbh->do('DELETE FROM shop.visit WHERE id = 9');
+$_->disconnect for $one, $two;
+
+# --- Killed ----------------------------------------------------------------------
+
+# Add rows until the file STOP is there: many transactions of a few rows, some
+# given up, each open for a while; whatever happens to the server.
+sub write_rows {
+    my ($seed) = @_;
+    srand $seed;
+    my $dbh;
+    while (!-e "$dir/stop") {
+        my $done = eval {
+            $dbh //= $shop->dbh('shop');
+            my $from = time;
+            $dbh->begin_work;
+            $dbh->do($add, undef, 'x' x rand 200) for 0 .. rand 40;
+            sleep rand 0.15;
+            # Longer than what the collector was told: not meant here.
+            time > $from + $SETTLE / 2 || rand > 0.9 ? $dbh->rollback : $dbh->commit;
+            1;
+        };
+        if (!$done) {
+            local $SIG{__WARN__} = sub { };
+            undef $dbh;
+        }
+        sleep $done ? rand 0.02 : 0.1;
+    }
+    return;
+}
+
+configure(settle => "$SETTLE s", rate => 1000);
+my @writers;
+for my $n (1 .. 3) {
+    my $child = fork // die "fork: $!\n";
+    if ($child == 0) {
+        DataLake::Process::die_with_parent($parent);
+        write_rows(hex(run_number()) + $n);
+        POSIX::_exit(0);
+    }
+    push @writers, $child;
+}
+my %victim = (
+    collector => sub {
+        $stack->daemon('datalake-collect')->kill_now;
+        $stack->start_daemon('datalake-collect', wait => 0);
+    },
+    server     => sub { $shop->{process}->kill_now; $shop->start; },
+    connection => sub { $proxy->mode('refuse'); $proxy->mode('pass'); },
+    session    => sub {
+        my $root = $shop->dbh;
+        $root->do("KILL $_->[0]")
+          for @{ $root->selectall_arrayref(q(SELECT id FROM information_schema.processlist WHERE user = 'col')) };
+    },
+);
+my %killed = map { ($_ => 0) } keys %victim;
+$stack->start_daemon('datalake-collect', wait => 0);
+for my $kill (1 .. $KILLS) {
+    sleep 0.3 + rand 0.9;
+    my $who = (qw(collector connection session server))[ $kill % 4 ];
+    eval { $victim{$who}->(); 1 } or diag "$who: $@";
+    $killed{$who}++;
+}
+spit("$dir/stop", '');
+waitpid $_, 0 for @writers;
+my @ids = map { $_->[0] } @{ $shop->dbh('shop')->selectall_arrayref('SELECT id FROM visit ORDER BY id') };
+cmp_ok(scalar @ids, '>', 100, @ids . ' rows were committed');
+await_sent(90, $ids[-1]);
+cmp_ok($stack->daemon('datalake-collect')->stop, '<', 10, 'the collector stops');
+
+my @sent = sent();
+my ($lake, @table);
+wait_until(
+    'lake and table are as far as the topic',
+    sub {
+        @table = map { substr $_->[0], 1 } $stack->mariadb->rows('SELECT URL FROM network_log');
+        $lake  = ($stack->try_ctl(qw(cat network_logs/2023-01-20.json)))[1];
+        my $n = () = $lake =~ /\n/g;
+        return $n >= @ids && @table >= @ids;
+    },
+    30
+);
+my $table   = judge(\@ids, @table);
+my $in_lake = judge(\@ids, $lake =~ m{"URL":"/(\d+)"}g);
+my $fine    = { lost => 0, double => 0, foreign => 0 };
+is_deeply($table,   $fine, 'each row is once in the table');
+is_deeply($in_lake, $fine, 'each row is once in the lake');
+is($stack->mariadb->value('SELECT COUNT(*) FROM dead_letter'), 0, 'nothing is a dead letter');
+cmp_ok($killed{$_}, '>', 0, "the $_ was killed") for sort keys %killed;
+my $met = !grep { $_ } values %$table, values %$in_lake;
+ok(
+    figure('F01-server', [
+        rows => scalar @ids, kills => $KILLS,
+        (map { ($_ => $killed{$_}) } sort keys %killed),
+        sent   => scalar @sent,
+        lost   => $table->{lost} + $in_lake->{lost},
+        double => $table->{double} + $in_lake->{double},
+    ], $met),
+    'the figure is met'
+);
+done_testing;
