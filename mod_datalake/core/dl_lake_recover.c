@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -87,8 +88,8 @@ static dl_status replay(dl_lake_state *state, dl_lake_bytes *file,
 
 /* --- 2 Manifest ----------------------------------------------------------- */
 
-static dl_status read_manifest(dl_lake_writer *w, dl_error *err,
-                               apr_pool_t *scratch_pool)
+static dl_status roll_locked(dl_lake_writer *w, dl_error *err,
+                             apr_pool_t *scratch_pool)
 {
     uint64_t number;
     dl_lake_view view;
@@ -116,6 +117,21 @@ static dl_status read_manifest(dl_lake_writer *w, dl_error *err,
     }
     return dl_lake_compact_roll(&w->manifest, &w->place, w->data, w->compact,
                                 err);
+}
+
+/* Read the manifest and finish the compactions that it has.  One may be under
+ * way in another process: what it has prepared in compact/ is not to be judged
+ * by a manifest of before its record. */
+static dl_status read_manifest(dl_lake_writer *w, dl_error *err,
+                               apr_pool_t *scratch_pool)
+{
+    dl_status status;
+
+    DL_TRY(dl_lake_lock(w->io, w->place.manifests, LOCK_EX, DL_LAKE_MANIFESTS,
+                        err));
+    status = roll_locked(w, err, scratch_pool);
+    w->io->flock(w->place.manifests, LOCK_UN);
+    return status;
 }
 
 /* --- 3 and 4 Parts -------------------------------------------------------- */
@@ -333,8 +349,7 @@ dl_status dl_lake_recover(dl_lake_writer *w, dl_error *err,
     DL_TRY(settle_quarantine(w, err));
     DL_TRY(dl_lake_journal_rotate(w, err));
     DL_LAKE_CRASH("recover-journal");
-    dl_lake_head_set_manifest(
-        w->head, dl_lake_manifest_word(w->manifest.number, w->manifest.length));
+    DL_TRY(dl_lake_manifest_publish(w, err));
     dl_lake_head_publish(w->head, &w->state);
     return DL_OK;
 }

@@ -227,6 +227,22 @@ static dl_status list_parts(dl_lake_writer *w, dl_lake_part *listed,
     return DL_OK;
 }
 
+dl_status dl_lake_manifest_publish(dl_lake_writer *w, dl_error *err)
+{
+    dl_status status;
+
+    DL_TRY(dl_lake_lock(w->io, w->place.manifests, LOCK_EX, DL_LAKE_MANIFESTS,
+                        err));
+    status = refresh_manifest(w, err);
+    if (status == DL_OK) {
+        dl_lake_head_set_manifest(
+            w->head,
+            dl_lake_manifest_word(w->manifest.number, w->manifest.length));
+    }
+    w->io->flock(w->place.manifests, LOCK_UN);
+    return status;
+}
+
 /* Note in the journal that the N sealed parts of the state are listed, and
  * forget them. */
 static dl_status forget_listed(dl_lake_writer *w, dl_error *err)

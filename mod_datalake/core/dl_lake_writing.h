@@ -192,6 +192,11 @@ DL_MUSTCHECK dl_status dl_lake_seal_parts(dl_lake_writer *w,
 /* Bring every part of state 1 into its day's folder and the manifest. */
 DL_MUSTCHECK dl_status dl_lake_seal_finish(dl_lake_writer *w, dl_error *err);
 
+/* Let the head name the manifest as it is now: a compaction in another process
+ * may have moved it on since it was read, and published it already. */
+DL_MUSTCHECK dl_status dl_lake_manifest_publish(dl_lake_writer *w,
+                                                dl_error *err);
+
 /* --- dl_lake_recover.c --- */
 
 /* Bring the dataset of W, which is locked and whose folders are open, into
