@@ -294,6 +294,47 @@ static dl_status bind_equal(dl_mapping_plan *plan,
     return DL_OK;
 }
 
+/* Make the leaves of PLAN, if its members are nothing else. */
+static void make_leaves(dl_mapping_plan *plan, apr_pool_t *pool)
+{
+    int n = 0;
+
+    for (const dl_mapping_node *node = plan->first; node != NULL;
+         node = node->next) {
+        if (node->child != NULL || node->transform != NULL ||
+            node->column < 0 || node->prefix_len >= DL_MAPPING_PREFIX) {
+            return;
+        }
+        n++;
+    }
+    plan->leaves = apr_pcalloc(pool, ((size_t)n + 1) * sizeof *plan->leaves);
+    plan->fixed = (size_t)2 * DL_MAPPING_PREFIX;
+    for (const dl_mapping_node *node = plan->first; node != NULL;
+         node = node->next) {
+        dl_mapping_leaf *leaf = &plan->leaves[plan->n_leaves++];
+
+        memcpy(leaf->prefix, node->prefix, node->prefix_len);
+        leaf->prefix[node->prefix_len] = '"';
+        leaf->prefix_len = node->prefix_len + 1;
+        leaf->column = node->column;
+        plan->fixed += leaf->prefix_len + 1;
+    }
+}
+
+void dl_mapping_pick(dl_mapping_plan *plan, const char *path)
+{
+    int i = 0;
+
+    plan->pick = -1;
+    plan->can_pick = plan->leaves != NULL && strchr(path, '.') == NULL;
+    for (const dl_mapping_node *node = plan->first;
+         plan->can_pick && node != NULL; node = node->next, i++) {
+        if (strcmp(node->name, path) == 0) {
+            plan->pick = i;
+        }
+    }
+}
+
 dl_status dl_mapping_bind(dl_mapping_plan **plan, const char **missing,
                           dl_mapping *mapping,
                           const dl_mapping_columns *columns, dl_error *err,
@@ -322,6 +363,7 @@ dl_status dl_mapping_bind(dl_mapping_plan **plan, const char **missing,
     made->mapping = mapping;
     DL_TRY(mapping->equal ? bind_equal(made, columns, err, pool)
                           : bind_list(made, missing, columns, err, pool));
+    make_leaves(made, pool);
     *plan = made;
     return DL_OK;
 }

@@ -15,6 +15,7 @@
  *     dl_mapping_bind                once per list of columns (a file's header)
  *     dl_mapping_write               for each row of cells, or
  *     dl_mapping_write_json          for each JSON object, without binding
+ *     dl_mapping_pick, _picked       a member's text, while rows are written
  *
  * Thread: the owner of the mapping, for the whole file.
  *
@@ -84,6 +85,15 @@ DL_MUSTCHECK dl_status dl_mapping_bind(dl_mapping_plan **plan,
  * transformed; DL_LIMIT: OUT is full; OUT is as long as before then. */
 DL_MUSTCHECK dl_status dl_mapping_write(dl_buf *out, dl_mapping_plan *plan,
                                         const dl_cell *cells, dl_error *err);
+
+/* Let PLAN pick out the member PATH, dotted, of the records it writes. */
+void dl_mapping_pick(dl_mapping_plan *plan, const char *path);
+
+/* Return whether the record that dl_mapping_write appended last is known to be
+ * right and what was picked out of it, without looking through it: all of its
+ * values are texts of plain ASCII.  Then *AT is where the text of that member
+ * begins in the output, *LEN its bytes, 0 when there is none. */
+bool dl_mapping_picked(size_t *at, size_t *len, const dl_mapping_plan *plan);
 
 /* Append the record of the JSON object of LEN bytes at JSON to OUT: the columns
  * of MAPPING are its members, by dotted names; without a list all are kept, in

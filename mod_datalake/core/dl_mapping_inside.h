@@ -19,6 +19,9 @@
 /* Most objects inside each other. */
 #define DL_MAPPING_DEPTH 16
 
+/* Room for the name of a leaf with all around it; what is longer is none. */
+#define DL_MAPPING_PREFIX 48
+
 /* Bytes that transforms of one row may make. */
 #define DL_MAPPING_ROOM ((size_t)8 << 20)
 
@@ -56,9 +59,27 @@ struct dl_mapping {
     dl_mapping_plan *plan;      /* for them; NULL when equal */
 };
 
+/* A member of a record that is one column, unchanged. */
+typedef struct dl_mapping_leaf {
+    char prefix[DL_MAPPING_PREFIX]; /* a comma, the name in quotes, a colon and
+                                       the quotation mark that opens a text */
+    size_t prefix_len;              /* bytes of it */
+    int column;                     /* where it comes from */
+} dl_mapping_leaf;
+
 struct dl_mapping_plan {
-    dl_mapping *mapping;    /* whose */
-    dl_mapping_node *first; /* members of the record */
+    dl_mapping *mapping;     /* whose */
+    dl_mapping_node *first;  /* members of the record */
+    dl_mapping_leaf *leaves; /* the same, when all are leaves of short names;
+                                else NULL */
+    int n_leaves;            /* how many */
+    size_t fixed;            /* bytes of a record beside its texts, and room
+                                for copying at once */
+    int pick;                /* the leaf that is picked out; -1: none */
+    bool can_pick;           /* what is picked out can be told */
+    bool told;               /* of the last record it is: */
+    size_t picked;           /* where its text begins in the output */
+    size_t picked_len;       /* bytes of it */
 };
 
 /* Append CELL to OUT as a JSON value, which is no absent one.  DL_INVALID: it

@@ -4,6 +4,7 @@
 #include "dl_mapping.h"
 #include "tap.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_general.h>
@@ -11,6 +12,7 @@
 
 #include "dl_date.h"
 #include "dl_encoding.h"
+#include "dl_json_write.h"
 #include "dl_transform.h"
 
 static apr_pool_t *pool;
@@ -106,6 +108,98 @@ static void rows(void)
            "a text that is not UTF-8 cannot be mapped");
     is_str(record("b", NULL, NULL, "1|0123456789abcdef"),
            "{\"b\":\"0123456789abcdef\"}", "sixteen bytes are copied whole");
+}
+
+/* Append {"key":"<LEN bytes at TEXT>","other":"o"} to OUT, as dl_json_write.h
+ * writes it. */
+static void write_slowly(dl_buf *out, const char *text, size_t len)
+{
+    dl_json_writer w;
+
+    dl_json_writer_begin(&w, out);
+    dl_json_write_object_begin(&w);
+    dl_json_write_key(&w, "key");
+    dl_json_write_string(&w, text, len);
+    dl_json_write_key(&w, "other");
+    dl_json_write_string(&w, "o", 1);
+    dl_json_write_object_end(&w);
+    if (dl_json_writer_finish(&w, NULL) != DL_OK) {
+        out->len = 0;
+    }
+}
+
+/* Return whether the record of the LEN bytes at TEXT is right, and its key
+ * picked out just when all of it is PLAIN. */
+static bool picks(dl_mapping_plan *plan, const char *text, size_t len,
+                  bool plain)
+{
+    static const char before[] = "{\"key\":\"";
+    const dl_cell cells[] = {dl_cell_text("o", 1), dl_cell_text(text, len)};
+    dl_buf *quick = dl_buf_create(1000, pool);
+    dl_buf *slow = dl_buf_create(1000, pool);
+    size_t at;
+    size_t picked;
+
+    write_slowly(slow, text, len);
+    return dl_mapping_write(quick, plan, cells, NULL) == DL_OK &&
+           quick->len == slow->len &&
+           memcmp(quick->data, slow->data, slow->len) == 0 &&
+           dl_mapping_picked(&at, &picked, plan) == plain &&
+           (!plain || (at == sizeof before - 1 && picked == len));
+}
+
+static void picked(void)
+{
+    static const char *const names[] = {"other", "key"};
+    static const char odd[] = "\"\\\n\x1F";
+    dl_mapping_rules rules = {"key, other", NULL, 0};
+    dl_mapping_plan *plan = NULL;
+    dl_mapping *m = NULL;
+    dl_cell cells[] = {dl_cell_text("o", 1), dl_cell_json("1", 1)};
+    int wrong = 0;
+    size_t at;
+    size_t len;
+
+    ok(dl_mapping_create(&m, &rules, NULL, pool) == DL_OK &&
+           dl_mapping_bind(&plan, NULL, m, &(dl_mapping_columns){names, 2},
+                           NULL, pool) == DL_OK,
+       "given a mapping of columns alone");
+    dl_mapping_pick(plan, "key");
+    for (len = 0; len < 50; len++) {
+        /* Memory that ends with the text. */
+        char *text = malloc(len + 1);
+
+        memset(text, 'x', len);
+        wrong += !picks(plan, text + 0, len, true);
+        for (size_t i = 0; i < len; i++) {
+            for (size_t c = 0; c < sizeof odd - 1; c++) {
+                text[i] = odd[c];
+                wrong += !picks(plan, text, len, false);
+                text[i] = 'x';
+            }
+        }
+        free(text);
+    }
+    is_int(wrong, 0,
+           "rows of plain texts are written as others are, and their "
+           "key picked out");
+    ok(dl_mapping_write(dl_buf_create(1000, pool), plan, cells, NULL) ==
+               DL_OK &&
+           !dl_mapping_picked(&at, &len, plan),
+       "a row with a JSON value is looked through");
+    ok(dl_mapping_write(dl_buf_create(20, pool), plan, cells, NULL) == DL_LIMIT,
+       "a row that does not fit is refused");
+    dl_mapping_pick(plan, "a.b");
+    cells[1] = dl_cell_text("x", 1);
+    ok(dl_mapping_write(dl_buf_create(1000, pool), plan, cells, NULL) ==
+               DL_OK &&
+           !dl_mapping_picked(&at, &len, plan),
+       "a nested key is looked for in the record");
+    dl_mapping_pick(plan, "absent");
+    ok(dl_mapping_write(dl_buf_create(1000, pool), plan, cells, NULL) ==
+               DL_OK &&
+           dl_mapping_picked(&at, &len, plan) && len == 0,
+       "one that no column has is not there");
 }
 
 static void bad_rules(void)
@@ -306,6 +400,7 @@ int main(void)
         return 1;
     }
     rows();
+    picked();
     bad_rules();
     columns();
     transforms();
