@@ -17,8 +17,10 @@
 #include "dl_thread.h"
 #include "dl_time.h"
 
-/* Between two looks at the threads. */
+/* Between two looks at the threads: when following, and when somebody waits
+ * for the end. */
 #define TURN_US INT64_C(100000)
+#define SOON_US INT64_C(5000)
 
 /* What the command line says. */
 static struct {
@@ -189,7 +191,7 @@ static dl_status serve(const dlc_service *service, dl_error *err,
     }
     while (look(&all, &bar)) {
         service->alive(service->context, "collecting");
-        dl_thread_sleep(TURN_US);
+        dl_thread_sleep(wanted.once || wanted.dry ? SOON_US : TURN_US);
     }
     while (all.n == 0 && !wanted.once && !wanted.dry &&
            service->wishes->stop == 0) {

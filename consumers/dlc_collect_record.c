@@ -18,7 +18,8 @@ struct dlc_collect_maker {
     dl_mapping_plan *plan;             /* the mapping of these */
     apr_pool_t *plan_pool;             /* of PLAN */
     dl_buf *value;                     /* of a mapped row */
-    const dl_json_shape *shape;        /* picks the key out; NULL: no key */
+    const char *key_path;              /* the key; NULL: there is none */
+    const dl_json_shape *shape;        /* picks it out */
     char *scratch;                     /* of a scan */
     char *key;                         /* with its escapes undone */
     dl_error fault;                    /* why a row cannot be mapped */
@@ -63,9 +64,8 @@ dl_status dlc_collect_maker_create(dlc_collect_maker **maker,
     DL_TRY(create_mapping(&m->mapping, source, err, pool));
     m->plain = dl_mapping_plain(m->mapping);
     if (ds->key_field >= 0) {
-        const char *path = ds->fields[ds->key_field].path;
-
-        DL_TRY(dl_json_shape_create(&m->shape, &path, 1, err, pool));
+        m->key_path = ds->fields[ds->key_field].path;
+        DL_TRY(dl_json_shape_create(&m->shape, &m->key_path, 1, err, pool));
     }
     else {
         DL_TRY(dl_json_shape_create(&m->shape, NULL, 0, err, pool));
@@ -93,6 +93,9 @@ static dl_status bind_columns(dlc_collect_maker *m, const dlc_collect_row *row,
                "DL0916 source %s: %s has no column \"%.100s\", which mapping "
                "names; its member is left out",
                m->source->name, row->place, missing);
+    }
+    if (m->key_path != NULL) {
+        dl_mapping_pick(m->plan, m->key_path);
     }
     m->columns = row->columns;
     return DL_OK;
@@ -126,14 +129,24 @@ static dl_status map_row(dlc_collect_record *record, dlc_collect_maker *m,
     return DL_OK;
 }
 
-/* Set the key of RECORD from its value. */
-static void find_key(dlc_collect_record *record, dlc_collect_maker *m)
+/* Set the key of RECORD from its value; MAPPED: which was made of cells. */
+static void find_key(dlc_collect_record *record, dlc_collect_maker *m,
+                     bool mapped)
 {
     dl_json_slice slot = {.kind = DL_JSON_ABSENT};
     dl_json_result result;
+    size_t at;
+    size_t len;
 
     if (record->len > DL_JSON_MAX_BYTES) {
         record->fault = "it is longer than 1 MiB";
+        return;
+    }
+    if (mapped && dl_mapping_picked(&at, &len, m->plan)) {
+        if (len > 0 && len <= KEY_MAX) {
+            record->key = record->value + at;
+            record->key_len = len;
+        }
         return;
     }
     if (dl_json_scan(&result, &slot, m->shape, m->scratch, record->value,
@@ -164,7 +177,7 @@ dl_status dlc_collect_maker_make(dlc_collect_record *record,
         DL_TRY(map_row(record, maker, row, err));
     }
     if (record->fault == NULL) {
-        find_key(record, maker);
+        find_key(record, maker, row->columns != NULL);
     }
     if (record->fault != NULL) {
         record->value = row->raw;

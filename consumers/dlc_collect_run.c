@@ -515,9 +515,12 @@ static dl_status hold(dlc_collect_run *run, bool *anew, dl_error *err,
     dlc_collect_memory memory = {.n = 0};
     const dlc_collect_plan plan = {
         .source = run->source, .memory = &memory, .follow = run->follow};
+    /* A reader without positions waits for rows within a call. */
     const dlc_collect_sender_plan to = {.cfg = run->cfg,
                                         .source = run->source->name,
                                         .topic = run->ds->topic,
+                                        .gather = run->source->type !=
+                                                  DL_SOURCE_SOCKET,
                                         .stats = run->stats,
                                         .records = run->records,
                                         .refused = run->broker};

@@ -15,7 +15,7 @@
 #define BLOCKS 64
 
 /* Bytes that wait at the producer, in KiB. */
-#define QUEUE_KIB 6144
+#define QUEUE_KIB 4096
 
 /* Room for a header: name of the source, two numbers. */
 #define POSITION_MAX (DL_SOURCE_NAME + 2 * 21 + 1)
@@ -79,7 +79,8 @@ dl_status dlc_collect_sender_create(dlc_collect_sender **sender,
                                           .context = s,
                                           .stats = plan->stats,
                                           .timeout_ms = -1,
-                                          .queue_kib = QUEUE_KIB};
+                                          .queue_kib = QUEUE_KIB,
+                                          .gather = plan->gather};
 
     s->plan = *plan;
     dlc_collect_sender_turn(s, 0);
@@ -120,6 +121,7 @@ dl_status dlc_collect_sender_send(dlc_collect_sender *sender,
                                   const dlc_collect_row *row, dl_error *err)
 {
     char place[PLACE_MAX];
+    dl_status status;
     dlc_producer_header headers[4] = {{"dl-origin", "collector", 9}};
     dlc_producer_record sent = {.topic = sender->plan.topic,
                                 .key = record->key,
@@ -144,7 +146,12 @@ dl_status dlc_collect_sender_send(dlc_collect_sender *sender,
         headers[sent.n_headers++] = (dlc_producer_header){
             "dl-source-fault", record->fault, strlen(record->fault)};
     }
-    DL_TRY(dlc_producer_send(sender->producer, &sent, err));
+    status = dlc_producer_send(sender->producer, &sent, err);
+    if (status == DL_NOT_FOUND) {
+        sender->failed = status;
+        return dlc_collect_sender_failed(sender, err);
+    }
+    DL_TRY(status);
     sender->told = sender->told || sender->waiting == 0;
     sender->waiting++;
     sender->blocks[sender->last % BLOCKS].sent++;

@@ -33,6 +33,8 @@ typedef struct dlc_collect_sender_plan {
     const dl_config *cfg;    /* the brokers */
     const char *source;      /* name in headers */
     const char *topic;       /* where to */
+    bool gather;             /* records may wait for others, see dlc_producer.h;
+                              * else each goes at once */
     dl_stats *stats;         /* of the producer */
     dl_stats_value *records; /* counts what is with the broker */
     dl_stats_value *refused; /* counts what the broker refuses for good */

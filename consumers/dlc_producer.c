@@ -11,6 +11,7 @@
 
 #include "dl_time.h"
 #include "dlc_kafka.h"
+#include "dlc_lot.h"
 
 #define TIMEOUT_MS 60000
 
@@ -22,6 +23,9 @@
 
 /* A producer that is closed waits so long for its last reports. */
 #define CLOSE_MS 1000
+
+/* The broker is asked for a topic's partitions for so long. */
+#define ASK_MS 1000
 
 /* The counters of one topic. */
 typedef struct topic_counts {
@@ -37,6 +41,11 @@ struct dlc_producer {
     topic_counts *last_counts;          /* its counters */
     apr_pool_t *pool;                   /* of these */
     bool closing;                       /* nobody takes reports any more */
+    const char *name;                   /* the topic of HANDLE */
+    rd_kafka_topic_t *handle;           /* where the last record went, NULL:
+                                         * none did */
+    int32_t partitions;                 /* of it; 0: not asked for */
+    dlc_lot *lot;                       /* what is gathered for it, or NULL */
 };
 
 /* What CODE means for a record. */
@@ -118,6 +127,9 @@ static apr_status_t close_producer(void *data)
     dlc_producer *producer = data;
 
     producer->closing = true;
+    if (producer->handle != NULL) {
+        rd_kafka_topic_destroy(producer->handle);
+    }
     if (rd_kafka_flush(producer->rk, CLOSE_MS) != RD_KAFKA_RESP_ERR_NO_ERROR) {
         rd_kafka_purge(producer->rk,
                        RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
@@ -170,6 +182,7 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
     rd_kafka_conf_set_opaque(conf, p);
     DL_TRY(dlc_kafka_open(&p->rk, RD_KAFKA_PRODUCER, conf, err, pool));
     apr_pool_cleanup_register(pool, p, close_producer, apr_pool_cleanup_null);
+    p->lot = options->gather ? dlc_lot_create(pool) : NULL;
     *producer = p;
     return DL_OK;
 }
@@ -193,9 +206,16 @@ static rd_kafka_headers_t *make_headers(const dlc_producer_record *record)
     return made;
 }
 
+/* Where a record goes. */
+typedef struct destination {
+    int32_t partition; /* RD_KAFKA_PARTITION_UA: as its key says */
+    int64_t time_ms;   /* its time, 0: now */
+} destination;
+
 static rd_kafka_resp_err_t enqueue(dlc_producer *producer,
                                    const dlc_producer_record *record,
-                                   rd_kafka_headers_t *headers)
+                                   rd_kafka_headers_t *headers,
+                                   const destination *to)
 {
     void *value;
     void *key;
@@ -204,17 +224,19 @@ static rd_kafka_resp_err_t enqueue(dlc_producer *producer,
     memcpy(&value, &record->value, sizeof value);
     memcpy(&key, &record->key, sizeof key);
     return rd_kafka_producev(
-        producer->rk, RD_KAFKA_V_TOPIC(record->topic),
+        producer->rk, RD_KAFKA_V_RKT(producer->handle),
         RD_KAFKA_V_VALUE(value, record->len),
         RD_KAFKA_V_KEY(key, record->key_len), RD_KAFKA_V_HEADERS(headers),
         RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_PARTITION(to->partition), RD_KAFKA_V_TIMESTAMP(to->time_ms),
         RD_KAFKA_V_OPAQUE((void *)(uintptr_t)record->tag), RD_KAFKA_V_END);
 }
 
 /* The queue is full: wait for room. */
 static rd_kafka_resp_err_t enqueue_later(dlc_producer *producer,
                                          const dlc_producer_record *record,
-                                         rd_kafka_headers_t *headers)
+                                         rd_kafka_headers_t *headers,
+                                         const destination *to)
 {
     int wait_ms = producer->options.timeout_ms < 0
                       ? ROOM_MS
@@ -225,43 +247,164 @@ static rd_kafka_resp_err_t enqueue_later(dlc_producer *producer,
     while (code == RD_KAFKA_RESP_ERR__QUEUE_FULL &&
            dl_time_monotonic_us() < until_us) {
         rd_kafka_poll(producer->rk, 10);
-        code = enqueue(producer, record, headers);
+        code = enqueue(producer, record, headers, to);
     }
     return code;
+}
+
+/* Give RECORD to the library. */
+static rd_kafka_resp_err_t hand_over(dlc_producer *producer,
+                                     const dlc_producer_record *record,
+                                     const destination *to)
+{
+    rd_kafka_headers_t *headers = make_headers(record);
+    rd_kafka_resp_err_t code = enqueue(producer, record, headers, to);
+
+    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+        code = enqueue_later(producer, record, headers, to);
+    }
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR && headers != NULL) {
+        rd_kafka_headers_destroy(headers);
+    }
+    return code;
+}
+
+static dl_status refuse(dl_error *err, const char *topic,
+                        rd_kafka_resp_err_t code)
+{
+    return dl_fail(err, status_of(code), 0, "topic %s: %s", topic,
+                   rd_kafka_err2str(code));
+}
+
+/* --- Records that are gathered -------------------------------------------- */
+
+/* Report that the library did not take RECORD. */
+static void report_refused(dlc_producer *producer,
+                           const dlc_producer_record *record,
+                           rd_kafka_resp_err_t code)
+{
+    const dlc_delivery delivery = {.tag = record->tag,
+                                   .status = status_of(code),
+                                   .partition = -1,
+                                   .offset = -1};
+
+    dl_stats_add(counts_of(producer, producer->handle)->failed, 1);
+    producer->options.delivered(producer->options.context, &delivery);
+}
+
+/* Give the library what was gathered.  DL_UNAVAILABLE: it has no room for the
+ * rest, which stays. */
+static dl_status hand_over_lot(dlc_producer *producer, dl_error *err)
+{
+    destination to = {.time_ms = dl_time_now() / 1000};
+    dlc_producer_record record;
+
+    while (producer->lot != NULL &&
+           dlc_lot_next(&record, &to.partition, producer->lot)) {
+        rd_kafka_resp_err_t code = hand_over(producer, &record, &to);
+
+        if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
+            return refuse(err, producer->name, code);
+        }
+        dlc_lot_pass(producer->lot);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            report_refused(producer, &record, code);
+        }
+    }
+    return DL_OK;
+}
+
+/* Gather RECORD. */
+static dl_status gather(dlc_producer *producer,
+                        const dlc_producer_record *record, dl_error *err)
+{
+    destination to = {.time_ms = 0};
+    rd_kafka_resp_err_t code;
+
+    if (producer->partitions == 0) {
+        DL_TRY(dlc_kafka_partitions(&producer->partitions, producer->rk,
+                                    record->topic, ASK_MS, err));
+    }
+    to.partition = rd_kafka_msg_partitioner_murmur2_random(
+        producer->handle, record->key, record->key_len, producer->partitions,
+        NULL, NULL);
+    if (dlc_lot_add(producer->lot, record, to.partition)) {
+        return DL_OK;
+    }
+    DL_TRY(hand_over_lot(producer, err));
+    if (dlc_lot_add(producer->lot, record, to.partition)) {
+        return DL_OK;
+    }
+    /* It is too big for a lot. */
+    code = hand_over(producer, record, &to);
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return DL_OK;
+    }
+    return refuse(err, record->topic, code);
+}
+
+/* --- All records ---------------------------------------------------------- */
+
+/* Let TOPIC be where records go. */
+static dl_status go_to(dlc_producer *producer, const char *topic, dl_error *err)
+{
+    rd_kafka_topic_t *handle;
+
+    if (producer->handle != NULL && strcmp(producer->name, topic) == 0) {
+        return DL_OK;
+    }
+    DL_TRY(hand_over_lot(producer, err));
+    handle = rd_kafka_topic_new(producer->rk, topic, NULL);
+    if (handle == NULL) {
+        return refuse(err, topic, rd_kafka_last_error());
+    }
+    if (producer->handle != NULL) {
+        rd_kafka_topic_destroy(producer->handle);
+    }
+    producer->handle = handle;
+    producer->name = rd_kafka_topic_name(handle);
+    producer->partitions = 0;
+    return DL_OK;
 }
 
 dl_status dlc_producer_send(dlc_producer *producer,
                             const dlc_producer_record *record, dl_error *err)
 {
-    rd_kafka_headers_t *headers = make_headers(record);
-    rd_kafka_resp_err_t code = enqueue(producer, record, headers);
+    const destination to = {.partition = RD_KAFKA_PARTITION_UA};
+    rd_kafka_resp_err_t code;
 
-    if (code == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-        code = enqueue_later(producer, record, headers);
+    DL_TRY(go_to(producer, record->topic, err));
+    if (producer->lot != NULL) {
+        return gather(producer, record, err);
     }
+    code = hand_over(producer, record, &to);
     if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
         return DL_OK;
     }
-    if (headers != NULL) {
-        rd_kafka_headers_destroy(headers);
-    }
-    return dl_fail(err, status_of(code), 0, "topic %s: %s", record->topic,
-                   rd_kafka_err2str(code));
+    return refuse(err, record->topic, code);
 }
 
 void dlc_producer_poll(dlc_producer *producer, int timeout_ms)
 {
+    dl_error ignored;
+
+    if (timeout_ms != 0) {
+        /* What has no room now has it later. */
+        (void)!hand_over_lot(producer, &ignored);
+    }
     rd_kafka_poll(producer->rk, timeout_ms);
 }
 
 int dlc_producer_waiting(const dlc_producer *producer)
 {
-    return rd_kafka_outq_len(producer->rk);
+    return rd_kafka_outq_len(producer->rk) +
+           (producer->lot == NULL ? 0 : dlc_lot_count(producer->lot));
 }
 
 dl_status dlc_producer_flush(dlc_producer *producer, int timeout_ms,
                              dl_error *err)
 {
+    DL_TRY(hand_over_lot(producer, err));
     if (rd_kafka_flush(producer->rk, timeout_ms) !=
         RD_KAFKA_RESP_ERR_NO_ERROR) {
         return dl_fail(err, DL_UNAVAILABLE, 0,

@@ -27,12 +27,12 @@ typedef struct dlc_producer dlc_producer;
 
 /* A header of a record. */
 typedef struct dlc_producer_header {
-    const char *name;  /* its name */
+    const char *name;  /* its name; stays as it is while the producer lives */
     const void *value; /* its bytes */
     size_t len;        /* how many */
 } dlc_producer_header;
 
-/* A record; all of it is copied. */
+/* A record; all of it but the names of headers is copied. */
 typedef struct dlc_producer_record {
     const char *topic;                  /* where to */
     const void *key;                    /* decides the partition; NULL: any */
@@ -69,6 +69,9 @@ typedef struct dlc_producer_options {
                         before it in its partition was not: after a report that
                         is not DL_OK no record is sent any more */
     int queue_kib;   /* bytes that wait, at most; 0: 32 MiB */
+    bool gather;     /* records wait for others of their partition, some
+                        hundred or until poll or flush waits: half the work
+                        where there are many (dlc_lot.h) */
 } dlc_producer_options;
 
 /* Set *PRODUCER to a producer for the brokers of CFG; closed with POOL, within
@@ -83,12 +86,14 @@ DL_MUSTCHECK dl_status dlc_producer_create(dlc_producer **producer,
 /* Queue RECORD, waiting for room as long as reports come.  DL_UNAVAILABLE: no
  * room within the time of the options (when that is never: within 100 ms, the
  * record may be sent again then); DL_NOT_FOUND: no such topic;
- * DL_INVALID: the record is too big.  Then there is no report of it. */
+ * DL_INVALID: the record is too big.  Then there is no report of it.  A
+ * producer that gathers says DL_INVALID by a report. */
 DL_MUSTCHECK dl_status dlc_producer_send(dlc_producer *producer,
                                          const dlc_producer_record *record,
                                          dl_error *err);
 
-/* Serve the reports that are there, waiting up to TIMEOUT_MS for the first. */
+/* Serve the reports that are there, waiting up to TIMEOUT_MS for the first.
+ * Unless that is 0, what was gathered is queued before. */
 void dlc_producer_poll(dlc_producer *producer, int timeout_ms);
 
 /* Return how many records have no report yet. */

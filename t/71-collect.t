@@ -186,6 +186,27 @@ subtest 'once' => sub {
         2, 'a file that is gone is forgotten');
 };
 
+subtest 'records that are gathered by partition' => sub {
+    # Few small ones, one that is longer than all that is gathered, many.
+    my $post = sub {
+        my ($id, $size) = @_;
+        return qq({"post_id":"$id","user":{"user_id":"$id"},"content":") . 'x' x $size . qq("}\n);
+    };
+    spit("$in/posts.ndjson", join '', (map { $post->("s$_", 10) } 1 .. 5),
+        $post->('long', 700_000),
+        map { $post->("m$_", 1_000 + $_ % 7) } 1 .. 3_000);
+    source('posts', dataset => 'social_posts', path => "$in/posts.ndjson", format => 'ndjson');
+    my ($status, $text) = collect('--once', 'posts');
+    is($status, 0, 'short and long rows are collected') or diag $text;
+    my @sent = sent('social_posts');
+    is(members('post_id', @sent), join(' ', sort 'long', (map { "s$_" } 1 .. 5), map { "m$_" } 1 .. 3_000),
+        'each is a record');
+    ok(rising(@sent), 'in each partition they stand as in the file');
+    cmp_ok(scalar keys %{ { map { ($_->{partition} => 1) } @sent } }, '>', 1, '... of which there are several');
+    my %of = map { ("$_->{key} $_->{partition}" => 1) } @sent;
+    is(scalar keys %of, scalar @sent, 'a key goes to one');
+};
+
 subtest 'follow' => sub {
     my $line = sub { join '', map { qq({"IP_Address":"h$_","Date":"20/Jan/2023","Time":"11:37:58"}\n) } @_ };
     source('f', dataset => 'network_logs', path => "$in/app.log", format => 'ndjson');
