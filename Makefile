@@ -138,8 +138,10 @@ $(CORE_LIBRARY) $(SHARED_LIBRARY):
 # XGBoost, and the OpenMP it brings, are for the one program that trains.
 $(BUILD)/bin/datalake-jobs: CONSUMERS_LIBS += -lxgboost
 
-# So is SQLite for the one that collects.
-$(BUILD)/bin/datalake-collect: CONSUMERS_LIBS += -lsqlite3
+# So is SQLite for the one that collects, and jemalloc: a record is six pieces
+# of memory at librdkafka.  A sanitizer brings its own malloc.
+$(BUILD)/bin/datalake-collect: CONSUMERS_LIBS += -lsqlite3 \
+  $(if $(SANITIZE),,$(shell pkg-config --libs jemalloc 2>/dev/null))
 
 $(BUILD)/bin/%: $(BUILD)/obj/consumers/%.o $(SHARED_LIBRARY) $(CORE_LIBRARY)
 	@mkdir -p $(@D)
