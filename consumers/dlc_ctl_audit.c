@@ -6,6 +6,7 @@
 #include "dl_config.h"
 #include "dl_statements.h"
 #include "dl_wh.h"
+#include "dlc_audit_retire.h"
 #include "dlc_ctl.h"
 #include "dlc_directives.h"
 #include "dlc_progress.h"
@@ -30,6 +31,9 @@ typedef struct audit_run {
     int told;                  /* faults so far */
     bool offline;              /* --offline */
     bool away;                 /* the warehouse could not be asked */
+    dl_wh *wh;                 /* the warehouse, NULL: not asked */
+    dl_time before;            /* entries before this may be gone */
+    dl_error failed;           /* what the warehouse said in between */
     apr_array_header_t *heads; /* dl_audit_head */
 } audit_run;
 
@@ -77,12 +81,11 @@ static dl_status read_heads(audit_run *run, const dl_config *cfg, dl_error *err)
 {
     static const unsigned of_heads[] = {0, 1, 2};
     static const unsigned of_files[] = {0, 3, 4};
-    dl_wh *wh;
 
-    DL_TRY(dl_wh_connect(&wh, cfg, DL_WH_JOBS, err, run->ctl->pool));
-    DL_TRY(dl_wh_schema_check(wh, err));
-    DL_TRY(add_heads(run, wh, STMT_AUDIT_HEADS, of_heads, err));
-    DL_TRY(add_heads(run, wh, STMT_AUDIT_FILES, of_files, err));
+    DL_TRY(dl_wh_connect(&run->wh, cfg, DL_WH_JOBS, err, run->ctl->pool));
+    DL_TRY(dl_wh_schema_check(run->wh, err));
+    DL_TRY(add_heads(run, run->wh, STMT_AUDIT_HEADS, of_heads, err));
+    DL_TRY(add_heads(run, run->wh, STMT_AUDIT_FILES, of_files, err));
     qsort(run->heads->elts, (size_t)run->heads->nelts, sizeof(dl_audit_head),
           compare_heads);
     return DL_OK;
@@ -108,6 +111,21 @@ static dl_status ask_warehouse(audit_run *run, const dl_config *cfg,
         return DL_OK;
     }
     return status;
+}
+
+/* Whether the first LENGTH lines of CHAIN may be gone: the warehouse has no
+ * entry of them that is young.  A dl_audit_check.is_old. */
+static bool is_old(void *context, const char *chain, int64_t length)
+{
+    audit_run *run = context;
+    bool young = true;
+
+    if (run->before == DL_TIME_NONE ||
+        dlc_audit_young(&young, run->wh, chain, length, run->before,
+                        &run->failed) != DL_OK) {
+        return false;
+    }
+    return !young;
 }
 
 /* --- Telling -------------------------------------------------------------- */
@@ -162,6 +180,11 @@ static void print_sum(const audit_run *run, const dl_audit_checked *seen)
            seen->chains, seen->files, seen->open, (long long)seen->lines,
            (long long)seen->entries, (long long)seen->heads,
            (long long)seen->faults);
+    if (seen->cuts > 0 || seen->gone > 0) {
+        printf("The first files of %d chains and all files of %d others were "
+               "kept for long enough and are gone.\n",
+               seen->cuts, seen->gone);
+    }
     if (seen->faults > 0) {
         puts("The log is not what was written. Keep the folder as it is, copy "
              "it and the tables\naudit_entry, audit_head and audit_file "
@@ -182,6 +205,7 @@ static void write_sum(audit_run *run, const dl_audit_checked *seen)
     } members[] = {{"chains", seen->chains},   {"files", seen->files},
                    {"open", seen->open},       {"lines", seen->lines},
                    {"entries", seen->entries}, {"heads", seen->heads},
+                   {"cuts", seen->cuts},       {"gone", seen->gone},
                    {"found", seen->faults}};
 
     dl_json_write_array_end(&run->w);
@@ -207,6 +231,7 @@ static dl_status verify(dl_audit_checked *seen, audit_run *run, int fd,
                                   .n_heads = run->heads->nelts,
                                   .context = run,
                                   .fault = tell_fault,
+                                  .is_old = is_old,
                                   .progress = tell_progress};
     int64_t bytes = 0;
     dl_status status;
@@ -215,6 +240,10 @@ static dl_status verify(dl_audit_checked *seen, audit_run *run, int fd,
     dlc_progress_begin(&run->bar, "bytes", bytes, run->ctl->json);
     status = dl_audit_verify(seen, &check, err, run->ctl->pool);
     dlc_progress_end(&run->bar);
+    if (status == DL_OK && run->failed.status != DL_OK) {
+        *err = run->failed;
+        status = err->status;
+    }
     return status;
 }
 
@@ -233,6 +262,9 @@ static dl_status audit_verify(dl_audit_checked *seen, audit_run *run,
     DL_TRY(dl_audit_key_load(&key, directives.audit_key_file, err,
                              run->ctl->pool));
     DL_TRY(ask_warehouse(run, cfg, err));
+    run->before = cfg->retention.audit == 0
+                      ? DL_TIME_NONE
+                      : dl_time_now() - cfg->retention.audit * DL_DAY_US;
     fd = open(directives.audit_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         return dl_fail(err, DL_IO, errno, "cannot open the audit folder %s",

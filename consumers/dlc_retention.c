@@ -11,6 +11,7 @@
 #include "dl_lake_retention.h"
 #include "dl_log.h"
 #include "dl_statements.h"
+#include "dlc_audit_retire.h"
 #include "dlc_retention_rows.h"
 
 #include <stdio.h>
@@ -197,6 +198,24 @@ static dl_status aged_remove(uint64_t *n, const dlc_retention *run,
     return DL_OK;
 }
 
+/* Audit files: the web server removes them; what the warehouse remembers of
+ * those that are gone goes here. */
+static dl_status audit_files(const dlc_retention *run, dl_error *err,
+                             apr_pool_t *pool)
+{
+    const dl_time before = run->now - run->cfg->retention.audit * DL_DAY_US;
+    uint64_t n = 0;
+
+    if (run->cfg->retention.audit == 0) {
+        return DL_OK;
+    }
+    DL_TRY(run->dry_run
+               ? dlc_audit_old_files(&n, run->cfg, before, err, pool)
+               : dlc_audit_forget(&n, run->wh, run->cfg, before, err, pool));
+    tell(run, run->dry_run ? "audit files" : "audit heads", "", n);
+    return DL_OK;
+}
+
 static dl_status aged_rows(const dlc_retention *run, dl_error *err)
 {
     static const aged jobs = {"jobs", STMT_JOB_FORGET, STMT_RETIRE_JOBS};
@@ -240,6 +259,7 @@ dl_status dlc_retention_remove(const dlc_retention *run, dl_error *err,
 
     DL_TRY(tables_remove(run, err, scratch_pool));
     DL_TRY(aged_rows(run, err));
+    DL_TRY(audit_files(run, err, scratch_pool));
     if (lake != DL_OK) {
         *err = of_lake;
     }

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dl_audit_cut.h"
 #include "dl_audit_file.h"
 #include "dl_buf.h"
 #include "dl_log.h"
@@ -15,9 +16,10 @@
 #include "dl_time.h"
 #include "mdl_thread.h"
 
-#define TICK_US  INT64_C(400000)   /* between syncs of the buffer */
-#define RETRY_US INT64_C(200000)   /* between tries while there is no room */
-#define TAKE_US  INT64_C(20000000) /* between looks for killed children */
+#define TICK_US  INT64_C(400000)     /* between syncs of the buffer */
+#define RETRY_US INT64_C(200000)     /* between tries while there is no room */
+#define TAKE_US  INT64_C(20000000)   /* between looks for killed children */
+#define OLD_US   INT64_C(3600000000) /* ... for what was kept long enough */
 
 /* A durable line on its way.  Owned by the thread once it was handed over;
  * the worker reads `state` under the mutex. */
@@ -339,21 +341,72 @@ static void take_over(mdl_audit_log *log, int64_t *next_us)
     apr_pool_destroy(pool);
 }
 
+static void tell_gone(void *context, const dl_audit_gone *gone)
+{
+    char newest[DL_TIME_TEXT];
+
+    (void)context;
+    dl_time_format(newest, gone->newest);
+    dl_log(DL_LOG_NOTICE,
+           "DL1320 audit: %s: %d files of %lld entries up to %s were kept for "
+           "long enough and are removed%s",
+           gone->chain, gone->files, (long long)gone->entries, newest,
+           gone->whole ? ", nothing is left of it" : "");
+}
+
+static void tell_kept(void *context, const char *file, const char *why)
+{
+    (void)context;
+    dl_log(DL_LOG_ERROR, "DL1321 audit: %s is old but stays: %s", file, why);
+}
+
+/* Begin the next file when this one is old, and remove those whose entries
+ * were kept for long enough, now and then. */
+static void retire(mdl_audit_log *log, int64_t *next_us)
+{
+    dl_audit_retiring old = {.dir_fd = log->options.dir_fd,
+                             .key = log->options.key,
+                             .before = dl_time_now() -
+                                       log->options.kept_days * DL_DAY_US,
+                             .gone = tell_gone,
+                             .kept = tell_kept};
+    round_work none = {.lines = NULL};
+    dl_error err = {0};
+    apr_pool_t *pool;
+
+    if (dl_time_monotonic_us() < *next_us) {
+        return;
+    }
+    *next_us = dl_time_monotonic_us() + OLD_US;
+    settle(&none, log);
+    if (log->options.kept_days == 0) {
+        return;
+    }
+    apr_pool_create(&pool, log->pool);
+    if (dl_audit_retire(&old, &err, pool) != DL_OK) {
+        dl_log(DL_LOG_ERROR, "DL1322 audit: old files stay: %s", err.text);
+    }
+    apr_pool_destroy(pool);
+}
+
 static void *run(void *data)
 {
     mdl_audit_log *log = data;
     int64_t tick_us = dl_time_monotonic_us() + TICK_US;
     int64_t take_us = 0;
+    int64_t old_us = 0;
     dl_error err = {0};
     round_work round;
 
     take_over(log, &take_us);
+    retire(log, &old_us);
     while (take(&round, log, &tick_us)) {
         work_off(&round, log);
         if (log->stop && round.lines == NULL && round.room == 0) {
             break; /* what is left finds no room */
         }
         take_over(log, &take_us);
+        retire(log, &old_us);
     }
     if (dl_audit_file_end(log->file, "stopped", &err) != DL_OK) {
         dl_log(DL_LOG_ERROR, "DL1165 audit: %s", err.text);

@@ -12,6 +12,9 @@
  * the number of workers.  What does not fit is refused with DL_NO_SPACE before
  * anything was done, never dropped.
  *
+ * The thread also ends the files of killed children, and removes files whose
+ * entries were kept for long enough (AUDIT.md 11).
+ *
  * A failed fdatasync ends the child (rule E9): nobody knows which lines are on
  * disk, and the next child ends the chain at the last whole line.
  *
@@ -35,6 +38,7 @@ typedef struct mdl_audit_log_options {
     int dir_fd;              /* the folder, open for the child's life */
     const dl_audit_key *key; /* signs the chain */
     size_t buffer;           /* bytes of DataLakeAuditBuffer */
+    int64_t kept_days;       /* [retention] audit; 0: for ever */
 } mdl_audit_log_options;
 
 /* A line to be logged. */

@@ -196,7 +196,8 @@ static dl_status open_audit(mdl_site *site, dl_error *err,
     const mdl_audit_log_options options = {
         .dir_fd = site->audit_fd,
         .key = site->audit_key,
-        .buffer = (size_t)site->config->audit_buffer};
+        .buffer = (size_t)site->config->audit_buffer,
+        .kept_days = site->ini->retention.audit};
 
     return mdl_audit_log_open(&site->audit, &options, err, child_pool);
 }

@@ -1110,6 +1110,16 @@ INSERT INTO audit_head (chain, at, length, hash) VALUES (?, ?, ?, ?);
 -- STMT_AUDIT_HEADS: where the chains stood, for the verifier
 SELECT chain, length, hash FROM audit_head ORDER BY chain, length;
 
+-- STMT_AUDIT_YOUNG: whether one of a chain's first lines is too young to go
+SELECT EXISTS (SELECT 1 FROM audit_entry
+  WHERE chain = ? AND sequence <= ? AND `timestamp` >= ?);
+
+-- STMT_AUDIT_FILE_FORGET: a file that was kept for long enough is gone
+DELETE FROM audit_file WHERE chain = ? AND file = ? AND length = ?;
+
+-- STMT_AUDIT_HEADS_FORGET: ... and so are the heads of its lines
+DELETE FROM audit_head WHERE chain = ? AND length <= ?;
+
 -- STMT_AUDIT_LIST: a page of entries, newest first
 SELECT id, `timestamp`, `user`, user_id, address, method, endpoint,
   query_params, body, resource, action, status, bytes, duration_ms, request_id

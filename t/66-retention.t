@@ -10,8 +10,9 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use DataLake::AuditLog;
 use DataLake::Ledger qw(lake_dump);
-use DataLake::Process qw(wait_until);
+use DataLake::Process qw(slurp wait_until);
 use DataLake::Stack;
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
@@ -213,6 +214,68 @@ subtest 'killed while a day goes' => sub {
         is_sound("after $label");
         is_deeply(totals(), wanted($OLDER, $OLD), '... the totals are those of what is left');
     }
+};
+
+# --- Files of the audit log --------------------------------------------------
+
+# RFC 3339 of N days ago.
+sub days_ago { return strftime('%Y-%m-%dT%H:%M:%S.000000Z', gmtime($NOW - 86400 * shift)); }
+
+# The files of the audit folder that belong to the chain NAME, by their ends.
+sub files_of {
+    my ($name) = @_;
+    return join ' ', map { /\.(\d+\.\w+)$/ } sort glob $stack->audit_dir . "/$name.*";
+}
+
+# What datalakectl says of the audit log, and its status.
+sub verified { return $stack->try_ctl('audit', 'verify', @_); }
+
+subtest 'files of the audit log go' => sub {
+    my ($gone, $part) = ('20200518T093000Z-0123456789abcdef', '20200519T093000Z-0123456789abcdef');
+    my $log = DataLake::AuditLog->new(dir => $stack->audit_dir,
+        key => slurp("$stack->{dir}/secrets/audit.key") =~ s/\n\z//r);
+    my $heads = sub {
+        return $db->value('SELECT (SELECT COUNT(*) FROM audit_file WHERE chain = ?)'
+              . ' + (SELECT COUNT(*) FROM audit_head WHERE chain = ?)', $_[0], $_[0]);
+    };
+    $log->write_chain($gone, [ map { days_ago($_) } 401, 400 ], [ days_ago(380) ]);
+    $log->write_chain($part, [ days_ago(400) ], [ days_ago(380), days_ago(364) ], [ days_ago(10) ]);
+    wait_until('they are loaded', sub { return $heads->($gone) >= 2 && $heads->($part) >= 3; }, 15);
+    is((verified())[0], 0, 'given chains that are old as a whole and in part');
+    like($stack->ctl('retention', '--dry-run'), qr/^audit files: 3$/m, 'a dry run tells how many files would go');
+    is(files_of($gone) . ' ' . files_of($part), '000001.log 000002.log 000001.log 000002.log 000003.log', '... and none goes');
+    $stack->httpd->reload;
+    wait_until('they are removed', sub {
+            $client{admin}->get('/api/resources/');
+            return files_of($gone) eq '' && files_of($part) eq '000001.cut 000002.log 000003.log'; }, 20);
+    pass('the web server removes those of which every entry is older than 365 days');
+    like($stack->httpd->log_text, qr/DL1320 audit: $gone: 2 files of 3 entries .*nothing is left/, '... and says so');
+    my ($status, $said) = verified();
+    is($status, 0, 'the rest verifies') or diag $said;
+    like($said, qr/first files of 1 chains and all files of 1 others/, '... and what is gone is told');
+    is(join('; ', $log->read->faults), '', 'so says another program that knows the format');
+    $stack->ctl('schedule', 'run', 'retention');
+    is($heads->($gone), 0, 'retention forgets what the warehouse knew of a chain that is gone');
+    is($heads->($part) > 0 ? 1 : 0, 1, '... and not of one that is there');
+    is((verified())[0], 0, '... and the rest verifies');
+
+    # By somebody who can write in the folder, without the key.
+    my $file = $stack->audit_dir . "/$part.000002.log";
+    rename $file, "$stack->{dir}/away" or die "$file: $!";
+    my ($bad, $why) = verified('--offline');
+    ok($bad == 1 && $why =~ /missing/, 'a file that went with no cut is missed, without the warehouse, too');
+    rename "$stack->{dir}/away", $file or die "$file: $!";
+    rename $stack->audit_dir . "/$part.000001.cut", $stack->audit_dir . "/$part.000002.cut" or die $!;
+    ($bad, $why) = verified('--offline');
+    ok($bad == 1 && $why =~ /another file's name/, 'a cut that was renamed to stand for more is found');
+    rename $stack->audit_dir . "/$part.000002.cut", $stack->audit_dir . "/$part.000001.cut" or die $!;
+
+    # By somebody with the key.
+    unlink glob $stack->audit_dir . "/$part.*";
+    ($bad, $why) = verified();
+    ok($bad == 1 && $why =~ /$part.*gone/, 'entries that went before their time are missed by the warehouse');
+    $stack->ctl('schedule', 'run', 'retention');
+    is((verified())[0], 1, '... which does not forget them');
 };
 
 subtest 'a wrong setting is refused' => sub {

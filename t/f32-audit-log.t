@@ -352,6 +352,12 @@ for my $n (1 .. 4) {
     my ($code, $text2) = verify($copy, '--offline');
     is($code, 0, 'a chain computed anew is whole in itself') or diag $text2;
     judge(qr/computed anew/, 'a chain computed anew');
+    for ([ $key, qr/not old enough/, 'with the key' ], [ 'x' x 32, qr/not signed/, 'without it' ]) {
+        my ($with, $what, $who) = @$_;
+        ($file) = fresh_copy();
+        read_log()->cut_away($file, $with);
+        judge($what, "a file replaced by a cut made by somebody $who");
+    }
 }
 is($found, $planted, "$planted planted damages are found");
 remove_tree($copy);

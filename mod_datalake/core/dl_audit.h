@@ -133,7 +133,8 @@ dl_audit_open_encode(dl_buf *out, const dl_audit_text text[DL_AUDIT_TEXTS],
 typedef enum dl_audit_kind {
     DL_AUDIT_ENTRY,  /* an entry */
     DL_AUDIT_HEADER, /* the first line of a file */
-    DL_AUDIT_END     /* the last line of a finished file */
+    DL_AUDIT_END,    /* the last line of a finished file */
+    DL_AUDIT_CUT     /* the only line of a cut */
 } dl_audit_kind;
 
 /* A line taken apart, its texts not looked at. */
@@ -185,6 +186,32 @@ DL_MUSTCHECK dl_status dl_audit_header_decode(dl_audit_header *header,
                                               const dl_audit_line *line,
                                               dl_error *err,
                                               apr_pool_t *scratch_pool);
+
+/* Bytes of the longest reason of an end with its NUL: taken-over. */
+#define DL_AUDIT_REASON 16
+
+/* What a cut says (AUDIT.md 11): the files of a chain that were removed. */
+typedef struct dl_audit_cut {
+    char name[DL_AUDIT_CHAIN];           /* of the chain */
+    int64_t file;                        /* number of the last of them */
+    int64_t lines;                       /* of the chain up to its end */
+    unsigned char value[DL_AUDIT_VALUE]; /* the chain's value there */
+    dl_time newest;                      /* of the entries in them */
+    char end[DL_AUDIT_REASON];           /* why the last of them ended */
+} dl_audit_cut;
+
+/* Append the line of CUT, as dl_audit_encode does; its chain goes on from
+ * CUT's value.  Thread: any. */
+DL_MUSTCHECK dl_status dl_audit_cut_encode(dl_buf *out, size_t *sealed,
+                                           const dl_audit_cut *cut,
+                                           dl_error *err);
+
+/* Fill CUT from LINE, of kind DL_AUDIT_CUT.  DL_CORRUPT: it is none.  Whether
+ * it is authentic is not looked at.  Thread: the owner of SCRATCH_POOL. */
+DL_MUSTCHECK dl_status dl_audit_cut_decode(dl_audit_cut *cut,
+                                           const dl_audit_line *line,
+                                           dl_error *err,
+                                           apr_pool_t *scratch_pool);
 
 /* Append the line that ends a file for REASON (rotated, stopped, taken-over)
  * after CUT bytes of a torn line were removed.  Thread: any. */

@@ -77,9 +77,10 @@ dl_status dl_audit_line_parse(dl_audit_line *line, const char *text, size_t len,
     }
     rest = chain + name + (size_t)(2 * DL_AUDIT_VALUE);
     left -= (size_t)(2 * DL_AUDIT_VALUE);
-    line->kind = begins(text, len, "{\"audit\":") ? DL_AUDIT_HEADER
-                 : begins(text, len, "{\"end\":") ? DL_AUDIT_END
-                                                  : DL_AUDIT_ENTRY;
+    line->kind = begins(text, len, "{\"audit\":")     ? DL_AUDIT_HEADER
+                 : begins(text, len, "{\"end\":")     ? DL_AUDIT_END
+                 : begins(text, len, "{\"removed\":") ? DL_AUDIT_CUT
+                                                      : DL_AUDIT_ENTRY;
     if (!(line->kind == DL_AUDIT_ENTRY
               ? begins(rest, left, "\",\"open\":{") && text[len - 1] == '}'
               : left == 2 && begins(rest, left, "\"}"))) {
@@ -347,5 +348,42 @@ dl_status dl_audit_header_decode(dl_audit_header *header,
     }
     memcpy(header->name, slot[1].text, DL_AUDIT_CHAIN - 1);
     header->name[DL_AUDIT_CHAIN - 1] = '\0';
+    return DL_OK;
+}
+
+/* --- Cuts ----------------------------------------------------------------- */
+
+/* Copy the string SLICE to the SIZE bytes at TO. */
+static bool copy_string(char *to, size_t size, const dl_json_slice *slice)
+{
+    if (slice->kind != DL_JSON_STRING || slice->len >= size) {
+        return false;
+    }
+    memcpy(to, slice->text, slice->len);
+    to[slice->len] = '\0';
+    return true;
+}
+
+dl_status dl_audit_cut_decode(dl_audit_cut *cut, const dl_audit_line *line,
+                              dl_error *err, apr_pool_t *scratch_pool)
+{
+    static const char *const wanted[] = {"removed", "id",     "lines",
+                                         "value",   "newest", "end"};
+    const dl_json_shape *shape;
+    dl_json_slice slot[6];
+
+    *cut = (dl_audit_cut){.file = 0};
+    DL_TRY(dl_json_shape_create(&shape, wanted, 6, err, scratch_pool));
+    DL_TRY(scan(slot, shape, line, err, scratch_pool));
+    if (!get_number(&cut->file, &slot[0]) || cut->file < 1 ||
+        slot[1].len != DL_AUDIT_CHAIN - 1 ||
+        !copy_string(cut->name, sizeof cut->name, &slot[1]) ||
+        !get_number(&cut->lines, &slot[2]) || slot[3].kind != DL_JSON_STRING ||
+        slot[3].len != 2 * DL_AUDIT_VALUE ||
+        !read_hex(cut->value, slot[3].text) ||
+        !get_time(&cut->newest, &slot[4]) ||
+        !copy_string(cut->end, sizeof cut->end, &slot[5])) {
+        return dl_fail(err, DL_CORRUPT, 0, "a damaged cut");
+    }
     return DL_OK;
 }

@@ -240,7 +240,7 @@ dl_status dl_audit_encode(dl_buf *out, size_t *sealed,
     return status;
 }
 
-/* --- Headers and ends ----------------------------------------------------- */
+/* --- Headers, ends and cuts ------------------------------------------------ */
 
 /* Append what stands behind the sealed part, which began at BEGIN. */
 static dl_status put_rest(dl_buf *out, size_t *sealed, size_t begin,
@@ -281,6 +281,25 @@ dl_status dl_audit_end_encode(dl_buf *out, size_t *sealed, const char *reason,
 
     DL_TRY(put_member(out, "{\"end\":", reason, err));
     DL_TRY(put_number(out, ",\"cut\":", cut, err));
+    DL_TRY(put_time(out, err));
+    return put_rest(out, sealed, begin, err);
+}
+
+dl_status dl_audit_cut_encode(dl_buf *out, size_t *sealed,
+                              const dl_audit_cut *cut, dl_error *err)
+{
+    size_t begin = out->len;
+    char hex[2 * DL_AUDIT_VALUE + 1] = "";
+    char newest[DL_TIME_TEXT];
+
+    dl_audit_hex(hex, cut->value);
+    dl_time_format(newest, cut->newest);
+    DL_TRY(put_number(out, "{\"removed\":", cut->file, err));
+    DL_TRY(put_member(out, ",\"id\":", cut->name, err));
+    DL_TRY(put_number(out, ",\"lines\":", cut->lines, err));
+    DL_TRY(put_member(out, ",\"value\":", hex, err));
+    DL_TRY(put_member(out, ",\"newest\":", newest, err));
+    DL_TRY(put_member(out, ",\"end\":", cut->end, err));
     DL_TRY(put_time(out, err));
     return put_rest(out, sealed, begin, err);
 }

@@ -30,6 +30,7 @@ struct dl_audit_file {
     int64_t unsettled;             /* written since the last settle */
     int64_t allocated;             /* bytes it may have without asking */
     int64_t promised;              /* of them, to lines that will come */
+    dl_time begun;                 /* when it was made */
     bool no_allocate;              /* the file system has no fallocate */
     dl_buf *block;                 /* lines that are not written yet */
 };
@@ -77,6 +78,9 @@ dl_audit_file *dl_audit_file_create(const dl_audit_file_options *options,
     file->options = *options;
     if (file->options.rotate_bytes == 0) {
         file->options.rotate_bytes = DL_AUDIT_ROTATE;
+    }
+    if (file->options.rotate_us == 0) {
+        file->options.rotate_us = DL_AUDIT_AGE_US;
     }
     file->fd = -1;
     file->block = dl_buf_create(DL_AUDIT_BLOCK, result_pool);
@@ -252,6 +256,7 @@ static dl_status open_next(dl_audit_file *file, int64_t bytes, dl_error *err,
     file->size = (int64_t)out->len;
     file->unsettled = 0;
     file->allocated = file->size + bytes;
+    file->begun = dl_time_now();
     return DL_OK;
 }
 
@@ -403,7 +408,9 @@ dl_status dl_audit_file_settle(dl_audit_file *file, dl_error *err)
 {
     file->size += file->unsettled;
     file->unsettled = 0;
-    return file->fd >= 0 && file->size >= file->options.rotate_bytes
+    return file->fd >= 0 &&
+                   (file->size >= file->options.rotate_bytes ||
+                    dl_time_now() - file->begun >= file->options.rotate_us)
                ? rotate(file, err)
                : DL_OK;
 }

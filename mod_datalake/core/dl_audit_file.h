@@ -24,9 +24,11 @@
 #include "dl_audit.h"
 #include "dl_error.h"
 
-/* Room made ahead at a time, and the size that begins the next file. */
+/* Room made ahead at a time, and the size and the age in microseconds that
+ * begin the next file: a file is removed as a whole, so it must not grow old. */
 #define DL_AUDIT_AHEAD  262144
 #define DL_AUDIT_ROTATE 67108864
+#define DL_AUDIT_AGE_US INT64_C(604800000000)
 
 /* Most bytes that are appended before they are written. */
 #define DL_AUDIT_BLOCK 1048576
@@ -40,6 +42,8 @@ typedef struct dl_audit_file_options {
     const dl_audit_key *key; /* lives as long */
     int64_t rotate_bytes;    /* size that begins the next file; 0:
                                 DL_AUDIT_ROTATE */
+    int64_t rotate_us;       /* age that begins the next file; 0:
+                                DL_AUDIT_AGE_US */
 } dl_audit_file_options;
 
 /* Return a new chain with a name of its own and no file yet.  Lives in
@@ -75,8 +79,8 @@ DL_MUSTCHECK dl_status dl_audit_file_write(dl_audit_file *file, dl_error *err);
 DL_MUSTCHECK dl_status dl_audit_file_sync(dl_audit_file *file, dl_error *err);
 
 /* Count what was written against the room, and begin the next file when this
- * one is long enough and the volume has room for it; else it goes on.  Call
- * it after dl_audit_file_sync.  DL_IO as dl_audit_file_sync. */
+ * one is long or old enough and the volume has room for it; else it goes on.
+ * Call it after dl_audit_file_sync.  DL_IO as dl_audit_file_sync. */
 DL_MUSTCHECK dl_status dl_audit_file_settle(dl_audit_file *file, dl_error *err);
 
 /* End FILE for REASON (stopped): end line, sync, final name.  No line may be

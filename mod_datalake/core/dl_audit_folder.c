@@ -19,7 +19,8 @@
 
 static const char *const suffix[] = {[DL_AUDIT_NEW] = "new",
                                      [DL_AUDIT_OPEN] = "open",
-                                     [DL_AUDIT_FINISHED] = "log"};
+                                     [DL_AUDIT_FINISHED] = "log",
+                                     [DL_AUDIT_GONE] = "cut"};
 
 void dl_audit_file_name_make(char out[DL_AUDIT_FILE_NAME], const char *chain,
                              int64_t number, dl_audit_stage stage)
@@ -57,7 +58,7 @@ static bool parse_name(dl_audit_listed *file, const char *name)
     file->chain[DL_AUDIT_CHAIN - 1] = '\0';
     memcpy(file->name, name, strlen(name) + 1);
     file->number = strtol(number, NULL, 10);
-    for (int i = DL_AUDIT_NEW; i <= DL_AUDIT_FINISHED; i++) {
+    for (int i = DL_AUDIT_NEW; i <= DL_AUDIT_GONE; i++) {
         if (strcmp(number + 7, suffix[i]) == 0) {
             file->stage = (dl_audit_stage)i;
             return file->number > 0;

@@ -21,9 +21,10 @@
 
 /* What the suffix of a file's name says. */
 typedef enum dl_audit_stage {
-    DL_AUDIT_NEW,     /* .new: being made */
-    DL_AUDIT_OPEN,    /* .open: being appended to, or its process was killed */
-    DL_AUDIT_FINISHED /* .log */
+    DL_AUDIT_NEW,      /* .new: being made */
+    DL_AUDIT_OPEN,     /* .open: being appended to, or its process was killed */
+    DL_AUDIT_FINISHED, /* .log */
+    DL_AUDIT_GONE      /* .cut: it and those before it were removed */
 } dl_audit_stage;
 
 /* One file of the folder. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "dl_audit_cut.h"
 #include "dl_audit_folder.h"
 
 /* Bytes between two reports of progress. */
@@ -28,6 +29,7 @@ typedef struct walk {
     bool rotated;                      /* ... which promises another file */
     bool live;                         /* a process writes the last file */
     int head;                          /* next head to be compared */
+    dl_audit_cut cut;                  /* of the chain; file 0: none */
     int64_t next_step;                 /* bytes at the next report */
     apr_pool_t *pool;                  /* of a line */
 } walk;
@@ -54,6 +56,37 @@ static const dl_audit_head *next_head(const walk *w)
     return w->head < w->check->n_heads && strcmp(head->chain, w->name) == 0
                ? head
                : NULL;
+}
+
+/* Whether the first LENGTH lines of CHAIN were old enough to go. */
+static bool is_old(const walk *w, const char *chain, int64_t length)
+{
+    return w->check->is_old != NULL &&
+           w->check->is_old(w->check->context, chain, length);
+}
+
+/* Go past the heads of the LENGTH lines that were removed before WHERE; VALUE
+ * is the chain's behind them. */
+static void pass_heads(walk *w, int64_t length, const unsigned char *value,
+                       const char *where)
+{
+    const dl_audit_head *head = next_head(w);
+    int64_t longest = 0;
+
+    for (; head != NULL && head->length <= length; head = next_head(w)) {
+        longest = head->length;
+        w->seen->heads++;
+        if (head->length == length &&
+            memcmp(head->value, value, sizeof head->value) != 0) {
+            tell(w, where, 0,
+                 "what was removed is not what was stored in the warehouse");
+        }
+        w->head++;
+    }
+    if (longest > 0 && !is_old(w, w->name, longest)) {
+        tell(w, where, 0,
+             "entries were removed that were not old enough to go");
+    }
 }
 
 /* Compare the heads of the chain's present length. */
@@ -105,11 +138,18 @@ static void miss_chains(walk *w, const char *name)
     while (w->head < w->check->n_heads &&
            (name == NULL || strcmp(w->check->heads[w->head].chain, name) < 0)) {
         const char *gone = w->check->heads[w->head].chain;
+        int64_t longest = 0;
 
-        tell(w, gone, 0, "all its files are gone");
         while (w->head < w->check->n_heads &&
                strcmp(w->check->heads[w->head].chain, gone) == 0) {
+            longest = w->check->heads[w->head].length;
             w->head++;
+        }
+        if (is_old(w, gone, longest)) {
+            w->seen->gone++;
+        }
+        else {
+            tell(w, gone, 0, "all its files are gone");
         }
     }
 }
@@ -139,6 +179,9 @@ static void check_header(walk *w, const dl_audit_line *line,
     if (!w->known || header.lines != dl_audit_chain_length(w->chain)) {
         dl_audit_chain_resume(w->chain, header.previous, header.lines);
         w->known = true;
+        if (w->cut.file > 0) {
+            pass_heads(w, header.lines, header.previous, at->file);
+        }
     }
 }
 
@@ -173,6 +216,9 @@ static void check_line(walk *w, const char *text, size_t len,
                               dl_audit_chain_length(w->chain) + 1);
         w->known = false;
         return;
+    }
+    if (line.kind == DL_AUDIT_CUT) {
+        tell(w, at->file, at->line, "a cut stands inside");
     }
     if ((at->line == 1) != (line.kind == DL_AUDIT_HEADER)) {
         tell(w, at->file, at->line,
@@ -257,6 +303,18 @@ static dl_status open_file(dl_audit_reader **reader, walk *w,
     return status;
 }
 
+/* Compare the cut with where the chain stands behind its file NUMBER, which it
+ * stands for but which is still there. */
+static void compare_cut(walk *w, const dl_audit_listed *file)
+{
+    if (w->cut.file == file->number &&
+        (w->cut.lines != dl_audit_chain_length(w->chain) ||
+         memcmp(w->cut.value, dl_audit_chain_value(w->chain), DL_AUDIT_VALUE) !=
+             0)) {
+        tell(w, file->name, 0, "its cut says something else");
+    }
+}
+
 /* Check FILE of the chain at hand. */
 static dl_status check_file(walk *w, dl_audit_listed *file, dl_error *err,
                             apr_pool_t *pool)
@@ -291,6 +349,7 @@ static dl_status check_file(walk *w, dl_audit_listed *file, dl_error *err,
         }
     } while (text != NULL);
     check_end(w, file, reader);
+    compare_cut(w, file);
     dl_audit_reader_close(reader);
     return DL_OK;
 }
@@ -298,25 +357,98 @@ static dl_status check_file(walk *w, dl_audit_listed *file, dl_error *err,
 /* Finish the chain at hand. */
 static void end_chain(walk *w)
 {
-    if (w->name[0] == '\0') {
-        return;
-    }
     if (w->ended && w->rotated) {
         tell(w, w->name, 0, "its next file is missing");
     }
     miss_heads(w);
 }
 
-/* Begin the chain NAME. */
-static void begin_chain(walk *w, const char *name)
+/* Begin the chain of the N FILES, cuts not among them, behind its cut. */
+static void begin_chain(walk *w, const dl_audit_listed *files, int n)
 {
-    memcpy(w->name, name, sizeof w->name);
+    memcpy(w->name, files[0].chain, sizeof w->name);
     w->number = 0;
     w->known = true;
     w->ended = false;
     w->rotated = false;
-    w->seen->chains++;
-    dl_audit_chain_begin(w->chain, name);
+    w->seen->chains += n > 0 ? 1 : 0;
+    dl_audit_chain_begin(w->chain, w->name);
+    if (w->cut.file == 0) {
+        return;
+    }
+    w->seen->cuts++;
+    if (n > 0 && files[0].number <= w->cut.file) {
+        /* Its process was killed while it removed them. */
+        w->known = files[0].number == 1;
+        w->number = files[0].number - 1;
+        return;
+    }
+    w->number = w->cut.file;
+    w->ended = true;
+    w->rotated = strcmp(w->cut.end, "rotated") == 0;
+    dl_audit_chain_resume(w->chain, w->cut.value, w->cut.lines);
+    pass_heads(w, w->cut.lines, w->cut.value, w->name);
+}
+
+/* Read the newest cut among the N files of LIST, all of one chain, into W; a
+ * wrong one is told. */
+static dl_status read_cut(walk *w, const dl_audit_listed *list, int n,
+                          dl_error *err, apr_pool_t *pool)
+{
+    dl_error why = {0};
+    dl_audit_cut cut = {.file = 0};
+
+    w->cut = (dl_audit_cut){.file = 0};
+    for (int i = 0; i < n; i++) {
+        dl_status status;
+
+        if (list[i].stage != DL_AUDIT_GONE) {
+            continue;
+        }
+        status = dl_audit_cut_read(&cut, w->check->dir_fd, list[i].name,
+                                   w->check->key, &why, pool);
+        if (status == DL_OK) {
+            w->cut = cut;
+        }
+        else if (status == DL_CORRUPT || status == DL_UNSUPPORTED) {
+            tell(w, list[i].name, 0, why.text);
+        }
+        else if (status != DL_NOT_FOUND) {
+            *err = why;
+            return status;
+        }
+    }
+    return DL_OK;
+}
+
+/* Check the chain of the N files of LIST, cuts among them. */
+static dl_status check_chain(walk *w, const dl_audit_listed *list, int n,
+                             dl_error *err, apr_pool_t *pool)
+{
+    dl_audit_listed *files = apr_palloc(pool, (size_t)n * sizeof *files);
+    apr_pool_t *of_file;
+    int left = 0;
+
+    files[0] = list[0];
+    for (int i = 0; i < n; i++) {
+        if (list[i].stage == DL_AUDIT_OPEN ||
+            list[i].stage == DL_AUDIT_FINISHED) {
+            files[left++] = list[i];
+        }
+    }
+    DL_TRY(read_cut(w, list, n, err, pool));
+    if (left == 0 && w->cut.file == 0) {
+        return DL_OK; /* a file being made, or what was told */
+    }
+    miss_chains(w, files[0].chain);
+    begin_chain(w, files, left);
+    apr_pool_create(&of_file, pool);
+    for (int i = 0; i < left; i++) {
+        apr_pool_clear(of_file);
+        DL_TRY(check_file(w, &files[i], err, of_file));
+    }
+    end_chain(w);
+    return DL_OK;
 }
 
 dl_status dl_audit_verify(dl_audit_checked *seen, const dl_audit_check *check,
@@ -325,6 +457,7 @@ dl_status dl_audit_verify(dl_audit_checked *seen, const dl_audit_check *check,
     walk w = {.check = check, .seen = seen};
     const dl_audit_listed *list;
     apr_pool_t *pool;
+    int first = 0;
     int n;
 
     *seen = (dl_audit_checked){.chains = 0};
@@ -333,21 +466,14 @@ dl_status dl_audit_verify(dl_audit_checked *seen, const dl_audit_check *check,
     DL_TRY(dl_audit_folder_list(&list, &n, check->dir_fd, err, scratch_pool));
     apr_pool_create(&pool, scratch_pool);
     apr_pool_create(&w.pool, scratch_pool);
-    for (int i = 0; i < n; i++) {
-        dl_audit_listed file = list[i];
-
-        apr_pool_clear(pool);
-        if (file.stage == DL_AUDIT_NEW) {
+    for (int i = 1; i <= n; i++) {
+        if (i < n && strcmp(list[i].chain, list[first].chain) == 0) {
             continue;
         }
-        if (strcmp(file.chain, w.name) != 0) {
-            end_chain(&w);
-            miss_chains(&w, file.chain);
-            begin_chain(&w, file.chain);
-        }
-        DL_TRY(check_file(&w, &file, err, pool));
+        apr_pool_clear(pool);
+        DL_TRY(check_chain(&w, list + first, i - first, err, pool));
+        first = i;
     }
-    end_chain(&w);
     miss_chains(&w, NULL);
     return DL_OK;
 }

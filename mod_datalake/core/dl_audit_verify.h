@@ -10,6 +10,7 @@
 #ifndef DL_AUDIT_VERIFY_H
 #define DL_AUDIT_VERIFY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <apr_pools.h>
@@ -37,6 +38,11 @@ typedef struct dl_audit_check {
     void (*fault)(void *context, const char *where, int64_t line,
                   const char *what);
 
+    /* Whether the warehouse has no entry among the first LENGTH lines of CHAIN
+     * that is too young to be removed; NULL: nothing may be gone that has a
+     * head. */
+    bool (*is_old)(void *context, const char *chain, int64_t length);
+
     /* Told now and then how many bytes are done; may be NULL. */
     void (*progress)(void *context, int64_t bytes);
 } dl_audit_check;
@@ -46,6 +52,8 @@ typedef struct dl_audit_checked {
     int chains;      /* with files */
     int files;       /* read */
     int open;        /* chains a living process writes */
+    int cuts;        /* chains whose first files were kept for long enough */
+    int gone;        /* chains of which nothing is left, rightly */
     int64_t lines;   /* read */
     int64_t entries; /* among them */
     int64_t heads;   /* compared */

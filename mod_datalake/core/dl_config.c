@@ -227,7 +227,8 @@ static const row rows[] = {
  DL_SETTING_DAYS, MEMBER(retention.prediction), 1, 36500},
 {{"retention", "audit", "365 d",
   KEPT_MUST_BE,
-  "Entries of the audit log leave the warehouse after this time."},
+  "Entries of the audit log leave the warehouse and their files after this "
+  "time."},
  DL_SETTING_DAYS, MEMBER(retention.audit), 1, 36500},
 {{"erasure", "grace", "30 d",
   "a time from 0 s to 3650 d, such as 30 d",

@@ -106,6 +106,7 @@ static void try_line(const char *text, size_t len, apr_pool_t *pool)
     dl_audit_line line;
     dl_audit_entry entry;
     dl_audit_header header;
+    dl_audit_cut cut;
     dl_error err = {0};
     bool match;
     dl_status status = dl_audit_line_parse(&line, text, len, &err);
@@ -115,6 +116,9 @@ static void try_line(const char *text, size_t len, apr_pool_t *pool)
     }
     else if (status == DL_OK && line.kind == DL_AUDIT_HEADER) {
         status = dl_audit_header_decode(&header, &line, &err, pool);
+    }
+    else if (status == DL_OK && line.kind == DL_AUDIT_CUT) {
+        status = dl_audit_cut_decode(&cut, &line, &err, pool);
     }
     fuzz_check(status == DL_OK || err.text[0] != '\0', "a bad line has words");
 }

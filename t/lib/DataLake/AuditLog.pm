@@ -39,13 +39,82 @@ sub begin {
 # Read all files.
 sub read {
     my ($self) = @_;
-    my ($chain, $value);
+    my ($chain, $value, $cut);
     for my $path (sort glob "$self->{dir}/*.open $self->{dir}/*.log") {
         my ($name, $number) = $path =~ m{/([^/.]+)\.(\d{6})\.(?:open|log)$}
           or next;
-        $value = $self->begin($name) if $name ne ($chain // '');
+        if ($name ne ($chain // '')) {
+            $cut   = $self->read_cut($name);
+            $value = $cut && $number > 1 ? pack 'H*', $cut->{value} : $self->begin($name);
+            $self->fault("$path: those before it are missing")
+              if $number != 1 + ($cut && $number > 1 ? $cut->{removed} : 0);
+        }
         $chain = $name;
         $value = $self->read_file($path, $value);
+    }
+    return $self;
+}
+
+# The newest cut of the chain NAME, when it has one that the key signed.
+sub read_cut {
+    my ($self, $name) = @_;
+    my ($path) = reverse sort glob "$self->{dir}/$name.*.cut" or return;
+    my $line = slurp($path) // return;
+    my $cut = eval { JSON::PP->new->decode($line) };
+    my ($sealed, $claimed) = $line =~ /^(\{.*?),"chain":"([0-9a-f]{64})"\}\n\z/;
+    if (!$cut || !defined $sealed
+        || unpack('H*', hmac_sha256(pack('H*', $cut->{value}) . $sealed, $self->{key})) ne $claimed)
+    {
+        $self->fault("$path: no cut");
+        return;
+    }
+    return $cut;
+}
+
+# Put a cut in the place of PATH, a chain's only file, under KEY.
+sub cut_away {
+    my ($self, $path, $key) = @_;
+    my ($name, $number) = $path =~ m{/([^/.]+)\.(\d{6})\.};
+    my $text  = slurp($path);
+    my $lines = $text =~ tr/\n//;
+    my ($value)  = $text =~ /"chain":"([0-9a-f]{64})"\}\n\z/;
+    my ($end)    = $text =~ /\n\{"end":"([a-z-]+)"[^\n]*\n\z/;
+    my $sealed = sprintf '{"removed":%d,"id":"%s","lines":%d,"value":"%s","newest":"2001-01-01T00:00:00.000000Z",'
+      . '"end":"%s","at":"2026-01-01T00:00:00.000000Z"', $number, $name, $lines, $value, $end;
+    my $chain = unpack 'H*', hmac_sha256(pack('H*', $value) . $sealed, $key);
+    open my $out, '>', $path =~ s/log$/cut/r or die "$path: $!\n";
+    print $out qq($sealed,"chain":"$chain"}\n);
+    close $out or die "$path: $!\n";
+    unlink $path or die "$path: $!\n";
+    return;
+}
+
+# Write the chain NAME into the folder: a file for each of FILES, a list of the
+# times of its entries, the last one stopped.
+sub write_chain {
+    my ($self, $name, @files) = @_;
+    my ($value, $lines) = ($self->begin($name), 0);
+    my $line = sub {
+        my ($sealed, $rest) = @_;
+        $value = hmac_sha256($value . $sealed, $self->{key});
+        $lines++;
+        return sprintf '%s,"chain":"%s"%s' . "\n", $sealed, unpack('H*', $value), $rest;
+    };
+    for my $number (1 .. @files) {
+        my @times = @{ $files[ $number - 1 ] };
+        my $text  = $line->(sprintf('{"audit":1,"id":"%s","file":%d,"lines":%d,"previous":"%s","at":"%s"',
+                $name, $number, $lines, unpack('H*', $value), $times[0]), '}');
+        $text .= $line->(qq({"timestamp":"$_","user_id":null,"method":"GET","endpoint":"/old","resource":null,)
+              . '"action":"read","status":200,"bytes":0,"duration_ms":1,"request_id":"old",'
+              . '"user_sha256":null,"address_sha256":null,"query_params_sha256":null,"body_sha256":null',
+            ',"open":{}}') for @times;
+        my $end = $number < @files ? 'rotated' : 'stopped';
+        $text .= $line->(qq({"end":"$end","cut":0,"at":"$times[-1]"), '}');
+        my $path = sprintf '%s/%s.%06d.log', $self->{dir}, $name, $number;
+        open my $out, '>', "$path.made" or die "$path: $!\n";
+        print $out $text;
+        close $out or die "$path: $!\n";
+        rename "$path.made", $path or die "$path: $!\n";
     }
     return $self;
 }
