@@ -23,7 +23,7 @@
 typedef struct made {
     mdl_cache_answer answer; /* pointers into this block */
     const char *stamp;       /* the state it was made from, in this block */
-    int64_t born_us;         /* monotonic, when it was stored */
+    int64_t born_us;         /* monotonic, since when it lives */
     unsigned given;          /* how often it was an answer */
     size_t size;             /* bytes of the block */
 } made;
@@ -335,7 +335,8 @@ static made *made_create(const mdl_cache_answer *answer, const char *stamp)
     m->answer.body =
         memcpy(at + stamp_len + cursor_len, answer->body, answer->len);
     m->answer.len = answer->len;
-    m->born_us = dl_time_monotonic_us();
+    m->born_us =
+        answer->since_us != 0 ? answer->since_us : dl_time_monotonic_us();
     m->size = size;
     return m;
 }

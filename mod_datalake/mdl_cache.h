@@ -3,9 +3,9 @@
  * The key of an answer names the route and its parameters, its stamp the state
  * of the data it was made from: the loader's commit counter, the time window.
  * An answer is found while its stamp is the asker's; nothing is ever
- * invalidated.  It also dies MDL_CACHE_LIFE_MS after it was stored, which
- * bounds what a change without a commit (currency rates, a loader on another
- * host) can hide.
+ * invalidated.  It also dies MDL_CACHE_LIFE_MS after it was stored, or after
+ * its data was read when the maker says since when, which bounds what a change
+ * without a commit (currency rates, a loader on another host) can hide.
  *
  * One thread makes an answer; who asks meanwhile gets the one before it, when
  * that is younger than MDL_CACHE_OLD_MS, and otherwise waits:
@@ -31,6 +31,7 @@
 #define MDL_CACHE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <apr_pools.h>
 
@@ -67,6 +68,8 @@ typedef struct mdl_cache_answer {
     const char *body;   /* the whole body */
     size_t len;         /* bytes of it */
     const char *cursor; /* cursor of the next page, NULL: none */
+    int64_t since_us;   /* monotonic, when its data was begun to be read, from
+                           which its life counts; 0: when it is stored */
 } mdl_cache_answer;
 
 /* Figures for /metrics, since child start. */

@@ -10,6 +10,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_time.h"
 #include "mdl_commit.h"
 #include "mdl_page.h"
 #include "mdl_shm.h"
@@ -87,6 +88,7 @@ bool mdl_kept_find(mdl_kept *kept)
         "%" PRIu64 SEPARATOR "%s" SEPARATOR "%s" SEPARATOR "%" PRId64 " %s",
         mdl_kept_changes(), kept->binding.route, kept->binding.parameters,
         kept->before, kept->before_id);
+    kept->since_us = dl_time_monotonic_us();
     kept->stamp = apr_psprintf(pool, "%d %" PRId64, state.counted, state.value);
     found = mdl_cache_find(&kept->answer, q->site->cache, kept->key,
                            kept->stamp, pool);
@@ -119,7 +121,8 @@ int mdl_kept_keep(mdl_kept *kept, const char etag[MDL_ETAG_TEXT],
 
     memcpy(whole, etag, ETAG_LEN);
     memcpy(whole + ETAG_LEN, body, len);
-    kept->answer = (mdl_cache_answer){whole, ETAG_LEN + len, cursor};
+    kept->answer =
+        (mdl_cache_answer){whole, ETAG_LEN + len, cursor, kept->since_us};
     if (kept->key != NULL) {
         mdl_cache_put(kept->q->site->cache, kept->key, kept->stamp,
                       &kept->answer);

@@ -2,8 +2,8 @@
  *
  * An object that is asked for again and again is read once and answered out of
  * this child's memory (mdl_cache.h) until the loader commits, a request of
- * this server changes any object, or two seconds are over, which bounds what a
- * change by another server or program can hide.  Changes of this server are
+ * this server changes any object, or two seconds are over since it was begun to
+ * be read, which bounds what a change by another server or program can hide.  Changes of this server are
  * counted in shared memory, and the count is part of what an answer is kept
  * under: who was told that a change is done never sees what was before.
  *
@@ -44,6 +44,7 @@ typedef struct mdl_kept {
     const char *before_id;      /* that id; "": none */
     const char *key;            /* what is asked; NULL: not to be kept */
     const char *stamp;          /* state of the data */
+    int64_t since_us;           /* monotonic, when it was looked for */
     mdl_cache_answer answer;    /* its validator, then its body */
 } mdl_kept;
 

@@ -569,15 +569,7 @@ subtest 'while the warehouse is away' => sub {
 };
 
 subtest 'what has changed on another server holds within a second' => sub {
-    my $other = DataLake::Httpd->new(
-        $stack->place('apache2-other'),
-        pid_file   => undef,
-        preload    => $ENV{DL_PRELOAD},
-        ini        => $stack->ini_file,
-        directives => $stack->directives =~ s{^(DataLakeAuditDir "?)(\S+?)("?)$}{
-            mkdir "$stack->{dir}/audit-other"; qq($1$stack->{dir}/audit-other$3)}emr,
-        module     => "$DataLake::Stack::BUILD/mod_datalake.so",
-    )->start;
+    my $other = $stack->start_other_httpd;
     my $there = $other->client(token => $client{alice}{token});
     is($there->get($METRIC)->{status}, 403, 'the other server refuses');
     for my $round (1 .. 3) {

@@ -194,6 +194,58 @@ subtest 'If-Match' => sub {
     }
 };
 
+subtest 'what one server changes another one tells within two seconds' => sub {
+    my $other  = $stack->start_other_httpd;
+    my %server = (here => $stack->httpd, there => $other);
+    my %case   = (    # what is read => what changes it, and what is seen
+        '/v1/logs/198.51.100.5' => [ '/v1/logs/198.51.100.5', 'Method', sub { $_[0][0]{Method} } ],
+        '/v1/social/p6'         => [ '/v1/social/p6', 'content', sub { $_[0]{content} } ],
+        '/v1/social/user/u1'    => [ '/v1/social/p5', 'content', sub { (map { $_->{content} } grep { $_->{post_id} eq 'p5' } @{ $_[0] })[0] } ],
+        '/v1/transactions/8'    => [ '/v1/transactions/8', 'nom', sub { $_[0]{nom} } ],
+    );
+
+    # No event comes back through the loader, whose commits end every answer
+    # that is kept: two seconds are all that does.
+    await_loaded($_) for qw(network_logs social_posts transactions);
+    $stack->daemon('datalake-jobs')->signal('STOP');
+    my $oldest = 0;
+    for my $case ([ 'here', 'there', 1 ], [ 'there', 'here', 2 ]) {
+        my ($at, $elsewhere, $round) = @$case;
+        my $changer = $server{$at}->client(token => $writer->{token});
+        my @near    = map { $server{$at}->client(token => $reader->{token}) } 1 .. 4;
+        my @far     = map { $server{$elsewhere}->client(token => $reader->{token}) } 1 .. 4;
+        my (%changed, %old);
+        for my $client (@near, @far) {    # kept by the children from now on
+            $client->get($_) for sort keys %case;
+        }
+        for my $path (sort keys %case) {
+            my ($target, $member, $seen) = @{ $case{$path} };
+            answers('PUT', $target, { $member => "M$round" }, 200, { updated => 1 }, as => $changer);
+            $changed{$path} = time;
+            is_deeply([ map { $seen->($_->get($path)->{json}) } @near ], [ ("M$round") x @near ], "$path: $at sees it at once");
+            $old{"$path $_"} = [ $path, $far[$_] ] for 0 .. $#far;
+        }
+        while (%old && time < $changed{'/v1/logs/198.51.100.5'} + 5) {
+            for my $name (sort keys %old) {
+                my ($path, $client) = @{ $old{$name} };
+                my $age = time - $changed{$path};
+                if ($case{$path}[2]->($client->get($path)->{json}) eq "M$round") {
+                    delete $old{$name};
+                }
+                elsif ($age > $oldest) {
+                    $oldest = $age;
+                }
+            }
+            select undef, undef, undef, 0.05;
+        }
+        is(join(' ', sort keys %old), '', "... and $elsewhere in time");
+    }
+    cmp_ok($oldest, '<=', 2, sprintf 'the oldest answer elsewhere was given %.2f s behind the change', $oldest);
+    cmp_ok($oldest, '>', 0.2, '... and answers are kept there');
+    $stack->daemon('datalake-jobs')->signal('CONT');
+    $other->stop;
+};
+
 subtest 'records that come later' => sub {
     produce('network_logs', [ 1, '198.51.100.3', line(IP_Address => '198.51.100.3') ], [ 0, '192.0.2.7', line(Time => '11:37:00', URL => '/0') ],
         [ 1, '192.0.2.7', line(URL => '/later') ]);

@@ -409,15 +409,7 @@ sub delay {
     return 9999;
 }
 
-mkdir "$stack->{dir}/audit-other";
-my $other = DataLake::Httpd->new(
-    $stack->place('apache2-other'),
-    pid_file   => undef,
-    preload    => $ENV{DL_PRELOAD},
-    ini        => $stack->ini_file,
-    directives => $stack->directives =~ s{^(DataLakeAuditDir )\S+}{$1"$stack->{dir}/audit-other"}mr,
-    module     => "$DataLake::Stack::BUILD/mod_datalake.so",
-)->start;
+my $other = $stack->start_other_httpd;
 my $there = $other->client(token => $token{user});
 my $here  = $client{user};
 my $elsewhere = 0;

@@ -102,10 +102,11 @@ sub share_lake {
     return;
 }
 
-# The folder of the audit log: httpd's children write it, the daemons read it.
+# The folder DIR of an audit log: httpd's children write it, the daemons read
+# it.
 sub make_audit_dir {
-    my ($self) = @_;
-    my $dir = $self->audit_dir;
+    my ($self, $dir) = @_;
+    $dir //= $self->audit_dir;
     make_path($dir);
     chmod 02750, $dir;
     return if $> != 0;
@@ -302,6 +303,22 @@ sub start_httpd {
     );
     $self->{httpd_server}->start;
     return $self->{httpd_server};
+}
+
+# Start a second server of the same lake and warehouse, with an audit log of
+# its own; the caller stops it.
+sub start_other_httpd {
+    my ($self) = @_;
+    my $audit = "$self->{dir}/audit-other";
+    $self->make_audit_dir($audit);
+    return DataLake::Httpd->new(
+        $self->place('apache2-other'),
+        pid_file   => undef,
+        ini        => $self->ini_file,
+        directives => $self->directives =~ s{^DataLakeAuditDir .*}{DataLakeAuditDir "$audit"}mr,
+        module     => "$BUILD/mod_datalake.so",
+        preload    => $ENV{DL_PRELOAD},
+    )->start;
 }
 
 # httpd's file with our directives: datalakectl reads the token key from it.
