@@ -92,9 +92,7 @@ static dl_status write_key(dl_json_writer *w, const mdl_change *change,
                            struct dl_wh *wh, int try, dl_error *err)
 {
     const payments *p = change->context;
-    const dl_client_page page = {
-        .client_id = p->client_id, .before = DL_TIME_NONE, .max = 1};
-    dl_client_view view;
+    int64_t newest;
 
     if (try > 0) {
         return dl_fail(err, DL_NOT_FOUND, 0, "no such payment");
@@ -104,9 +102,8 @@ static dl_status write_key(dl_json_writer *w, const mdl_change *change,
         dl_json_write_int_member(w, "transaction_id", p->payment);
     }
     else if (p->newest) {
-        DL_TRY(dl_wh_client_read(&view, wh, &page, err, change->q->r->pool));
-        dl_json_write_int_member(w, "transaction_id",
-                                 view.newest.transaction_id);
+        DL_TRY(dl_wh_client_newest(&newest, wh, p->client_id, err));
+        dl_json_write_int_member(w, "transaction_id", newest);
     }
     return DL_OK;
 }

@@ -1268,7 +1268,13 @@ WHERE client_id = ?;
 
 -- --- The multi-source lake (dl_wh_logs.c, dl_wh_posts.c, dl_wh_clients.c) --
 
--- STMT_LOG_PAGE: lines of logs of an address, newest first
+-- STMT_LOG_NEWEST: the newest lines of logs of an address
+SELECT id, `timestamp`, IP_Address, `Date`, `Time`, Method, URL, HTTP_Version,
+  Status_Code, Response_Size
+FROM network_log
+WHERE IP_Address = ? ORDER BY `timestamp` DESC, id DESC LIMIT ?;
+
+-- STMT_LOG_PAGE: those behind one of them
 SELECT id, `timestamp`, IP_Address, `Date`, `Time`, Method, URL, HTTP_Version,
   Status_Code, Response_Size
 FROM network_log
@@ -1298,8 +1304,15 @@ FROM (SELECT post_id, `timestamp` FROM social_post
 JOIN social_comment c ON c.post_id = p.post_id
 ORDER BY p.`timestamp` DESC, p.post_id DESC;
 
+-- STMT_CLIENT_NEWEST: the newest payments of a client and who it is
+SELECT 4 AS kind, t.transaction_id, t.montant, t.date_transaction, c.nom,
+  c.email, c.date_inscription
+FROM client_transaction t LEFT JOIN client c ON c.client_id = t.client_id
+WHERE t.client_id = ?
+ORDER BY t.date_transaction DESC, t.transaction_id DESC LIMIT ?;
+
 -- STMT_CLIENT_VIEW: how many payments a client has, who it is, the newest
--- payment, a page of them
+-- payment, a page of them, whichever it is
 SELECT 0 AS kind, COUNT(*) AS id, NULL AS montant, NULL AS happened, NULL AS nom,
   NULL AS email, NULL AS since
 FROM client_transaction WHERE client_id = ?

@@ -43,11 +43,16 @@ typedef struct dl_client_view {
     bool more;                    /* there are others behind it */
 } dl_client_view;
 
-/* Set *VIEW to what PAGE asks for, in RESULT_POOL, by one statement, so that
- * all of it is of one moment.  DL_NOT_FOUND: the client has no payment. */
+/* Set *VIEW to what PAGE asks for, in RESULT_POOL.  All of it comes from one
+ * statement and so is of one moment.  DL_NOT_FOUND: the client has no payment. */
 DL_MUSTCHECK dl_status dl_wh_client_read(dl_client_view *view, dl_wh *wh,
                                          const dl_client_page *page,
                                          dl_error *err,
                                          apr_pool_t *result_pool);
+
+/* Set *TRANSACTION_ID to the newest payment of the client CLIENT_ID, which is
+ * newest of its view.  DL_NOT_FOUND: it has none. */
+DL_MUSTCHECK dl_status dl_wh_client_newest(int64_t *transaction_id, dl_wh *wh,
+                                           int64_t client_id, dl_error *err);
 
 #endif

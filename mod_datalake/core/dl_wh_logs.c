@@ -5,10 +5,7 @@
 
 #include "dl_statements.h"
 
-/* Later than any line (9999-12-31). */
-#define FOREVER INT64_C(253402214400000000)
-
-/* Columns of STMT_LOG_PAGE; the members begin at FIRST. */
+/* Columns of both statements; the members begin at FIRST. */
 enum log_column {
     COLUMN_ID,
     COLUMN_TIMESTAMP,
@@ -32,21 +29,33 @@ static void read_line(dl_log_line *line, const dl_wh_stmt *st)
     }
 }
 
+/* Set *ST to the statement for PAGE, with its parameters. */
+static dl_status prepare_page(dl_wh_stmt **st, dl_wh *wh,
+                              const dl_log_page *page, dl_error *err)
+{
+    bool first = page->before == DL_TIME_NONE;
+
+    DL_TRY(dl_wh_prepare(st, wh, first ? STMT_LOG_NEWEST : STMT_LOG_PAGE, err));
+    dl_wh_bind_str(*st, 0, page->address);
+    if (first) {
+        dl_wh_bind_int(*st, 1, page->max);
+        return DL_OK;
+    }
+    dl_wh_bind_time(*st, 1, page->before);
+    dl_wh_bind_time(*st, 2, page->before);
+    dl_wh_bind_int(*st, 3, page->before_id);
+    dl_wh_bind_int(*st, 4, page->max);
+    return DL_OK;
+}
+
 dl_status dl_wh_logs_read(dl_wh *wh, const dl_log_page *page, dl_log_each *each,
                           void *context, dl_error *err)
 {
-    bool first = page->before == DL_TIME_NONE;
-    dl_time before = first ? FOREVER : page->before;
     dl_log_line line;
     dl_wh_stmt *st;
     bool more;
 
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_LOG_PAGE, err));
-    dl_wh_bind_str(st, 0, page->address);
-    dl_wh_bind_time(st, 1, before);
-    dl_wh_bind_time(st, 2, before);
-    dl_wh_bind_int(st, 3, first ? INT64_MAX : page->before_id);
-    dl_wh_bind_int(st, 4, page->max);
+    DL_TRY(prepare_page(&st, wh, page, err));
     DL_TRY(dl_wh_run(st, err));
     for (;;) {
         DL_TRY(dl_wh_fetch(&more, st, err));
