@@ -26,6 +26,7 @@ my $stack = DataLake::Stack->new(
 );
 $stack->grant('writer', $_, 'write')
   for qw(network_logs social_posts transactions);
+$stack->ctl('topics');
 my $db     = $stack->mariadb;
 my $writer = $stack->client('writer');
 my $reader = $stack->client('reader');

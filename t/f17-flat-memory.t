@@ -211,17 +211,33 @@ sub look_at {
     };
 }
 
+# How many sockets the process PID has.
+sub sockets_of {
+    my ($pid) = @_;
+    return scalar grep { /socket:/ } map { readlink // '' } glob "/proc/$pid/fd/*";
+}
+
+# How many sockets CHILD has with no connection open: as many for a second.
+sub idle_sockets {
+    my ($child) = @_;
+    my ($same, $last) = (0, -1);
+    wait_until('connections are closed', sub {
+        my $now = sockets_of($child);
+        $same = $now == $last ? $same + 1 : 0;
+        $last = $now;
+        return $same >= 50; # 20 ms apart
+    }, 15);
+    return $last;
+}
+
 # Child, parent and datalake-jobs as they are once nothing is under way.
 sub measure {
     my $parent = $stack->httpd->{process}->pid;
     my ($child) = children_of($parent);
     wait_until('streams are over',
         sub { $stack->httpd->client->get('/metrics')->{body} =~ /^datalake_streams\{.*\} 0$/m }, 10);
-    wait_until('no connection is open', sub {
-        my $sockets = grep { /socket:/ } map { readlink // '' } glob "/proc/$child/fd/*";
-        my $before = $stack->{sockets} //= $sockets;
-        return $sockets <= $before;
-    }, 10);
+    $stack->{sockets} //= idle_sockets($child);
+    wait_until('no connection is open', sub { sockets_of($child) <= $stack->{sockets} }, 10);
     return {
         child  => look_at($child),
         parent => look_at($parent),

@@ -86,9 +86,10 @@ sub feed {
     return;
 }
 
+# How many records the lake has; none before its dataset is there.
 sub stored {
-    my ($records, $rejects) = lake_dump($volume, $TOPIC);
-    return @$records + @$rejects;
+    my ($records, $rejects) = eval { lake_dump($volume, $TOPIC) };
+    return $records ? @$records + @$rejects : 0;
 }
 
 # What /health/ready says is wrong, as one text.
