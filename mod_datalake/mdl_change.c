@@ -38,46 +38,51 @@ typedef struct changing {
     dl_buf *key;              /* the key, an object */
     dl_buf *event;            /* the event */
     dl_time at;               /* when */
-    dl_wh_progress *progress; /* what is loaded */
+    dl_change_loaded loaded;  /* of DS, and */
+    dl_change_loaded others;  /* of ALSO */
     uint64_t rows;            /* for the answer */
     bool stale;               /* If-Match names another state */
 } changing;
 
 /* --- The event ------------------------------------------------------------ */
 
-/* Write what is loaded of DS as the members of an open object. */
-static dl_status write_upto(dl_json_writer *w, changing *c, dl_wh *wh,
-                            const dl_dataset *ds, dl_error *err)
+/* Set LOADED to what WH has of the topic of DS now. */
+static dl_status read_loaded(dl_change_loaded *loaded, dl_wh *wh,
+                             const dl_dataset *ds, dl_error *err)
 {
-    char number[16];
-    int32_t generation = 0;
-    int n = 0;
-
-    DL_TRY(
-        dl_wh_sink_progress(c->progress, &n, PARTITIONS, wh, ds->topic, err));
-    dl_json_write_key(w, "upto");
-    dl_json_write_object_begin(w);
-    for (int i = 0; i < n; i++) {
-        if (c->progress[i].generation > generation) {
-            generation = c->progress[i].generation;
+    DL_TRY(dl_wh_sink_progress(loaded->all, &loaded->n, PARTITIONS, wh,
+                               ds->topic, err));
+    loaded->generation = 0;
+    for (int i = 0; i < loaded->n; i++) {
+        if (loaded->all[i].generation > loaded->generation) {
+            loaded->generation = loaded->all[i].generation;
         }
-    }
-    for (int i = 0; i < n; i++) {
-        if (c->progress[i].generation == generation) {
-            apr_snprintf(number, sizeof number, "%d",
-                         (int)c->progress[i].partition);
-            dl_json_write_int_member(w, number, c->progress[i].next);
-        }
-    }
-    dl_json_write_object_end(w);
-    if (generation > 0) {
-        dl_json_write_int_member(w, "generation", generation);
     }
     return DL_OK;
 }
 
-/* Make the event of C, with what WH has loaded now. */
-static dl_status make_event(changing *c, dl_wh *wh, dl_error *err)
+/* Write LOADED as the members of an open object. */
+static void write_upto(dl_json_writer *w, const dl_change_loaded *loaded)
+{
+    char number[16];
+
+    dl_json_write_key(w, "upto");
+    dl_json_write_object_begin(w);
+    for (int i = 0; i < loaded->n; i++) {
+        if (loaded->all[i].generation == loaded->generation) {
+            apr_snprintf(number, sizeof number, "%d",
+                         (int)loaded->all[i].partition);
+            dl_json_write_int_member(w, number, loaded->all[i].next);
+        }
+    }
+    dl_json_write_object_end(w);
+    if (loaded->generation > 0) {
+        dl_json_write_int_member(w, "generation", loaded->generation);
+    }
+}
+
+/* Make the event of C. */
+static dl_status make_event(changing *c, dl_error *err)
 {
     const mdl_request *q = c->change->q;
     const dl_buf *changes = c->change->changes;
@@ -96,13 +101,13 @@ static dl_status make_event(changing *c, dl_wh *wh, dl_error *err)
     dl_json_write_text_member(&w, "by", q->identity.username);
     dl_json_write_time_member(&w, "at", c->at);
     dl_json_write_text_member(&w, "request_id", q->id);
-    DL_TRY(write_upto(&w, c, wh, c->ds, err));
+    write_upto(&w, &c->loaded);
     if (c->other != NULL) {
         dl_json_write_key(&w, "also");
         dl_json_write_object_begin(&w);
         dl_json_write_key(&w, c->also->name);
         dl_json_write_object_begin(&w);
-        DL_TRY(write_upto(&w, c, wh, c->also, err));
+        write_upto(&w, &c->others);
         dl_json_write_object_end(&w);
         dl_json_write_object_end(&w);
     }
@@ -127,22 +132,36 @@ static dl_status apply_event(changing *c, dl_wh *wh, dl_error *err)
 
 /* --- The transaction ------------------------------------------------------ */
 
-/* Lock the rows of the other dataset of C that the key names, too, so that
- * what is read as loaded then is so for both. */
-static dl_status lock_others(changing *c, dl_wh *wh, dl_error *err)
+/* Lock the rows with the key of C, and those of the other dataset.  *LATER: one
+ * is newer than what was read as loaded. */
+static dl_status lock_key(uint64_t *rows, bool *later, changing *c, dl_wh *wh,
+                          dl_error *err)
 {
-    uint64_t rows;
+    dl_change_rows locked;
 
-    if (c->other == NULL) {
+    DL_TRY(dl_change_lock(&locked, c->main, wh, &c->loaded, err));
+    *rows = locked.all;
+    *later = locked.loaded < locked.all;
+    if (locked.all == 0 || c->other == NULL) {
         return DL_OK;
     }
     DL_TRY(dl_change_key(c->other, c->key->data, c->key->len, err));
-    return dl_change_lock(&rows, c->other, wh, err);
+    DL_TRY(dl_change_lock(&locked, c->other, wh, &c->others, err));
+    *later = *later || locked.loaded < locked.all;
+    return DL_OK;
+}
+
+/* Read what is loaded of the datasets of C. */
+static dl_status read_all_loaded(changing *c, dl_wh *wh, dl_error *err)
+{
+    DL_TRY(read_loaded(&c->loaded, wh, c->ds, err));
+    return c->other == NULL ? DL_OK : read_loaded(&c->others, wh, c->also, err);
 }
 
 /* Lock the rows of C, by the first of its keys that has any.  A key that fits
  * no column is that of no row. */
-static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
+static dl_status lock_rows(int *try, bool *later, changing *c, dl_wh *wh,
+                           dl_error *err)
 {
     uint64_t rows = 0;
 
@@ -158,10 +177,26 @@ static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
         if (dl_change_key(c->main, c->key->data, c->key->len, err) != DL_OK) {
             return dl_fail(err, DL_NOT_FOUND, 0, "no such key");
         }
-        DL_TRY(dl_change_lock(&rows, c->main, wh, err));
+        DL_TRY(lock_key(&rows, later, c, wh, err));
     }
     (*try)--;
-    return lock_others(c, wh, err);
+    return DL_OK;
+}
+
+/* The same, with what is loaded read before: then all rows of it are seen.  If
+ * others were seen, too, they are loaded by now, and it is read once more. */
+static dl_status lock_loaded(int *try, changing *c, dl_wh *wh, dl_error *err)
+{
+    bool later = false;
+    uint64_t rows;
+
+    DL_TRY(read_all_loaded(c, wh, err));
+    DL_TRY(lock_rows(try, &later, c, wh, err));
+    if (!later) {
+        return DL_OK;
+    }
+    DL_TRY(read_all_loaded(c, wh, err));
+    return lock_key(&rows, &later, c, wh, err);
 }
 
 static dl_status judge_state(changing *c, dl_wh *wh, int try, dl_error *err)
@@ -189,9 +224,9 @@ static dl_status write_change(struct dl_wh *wh, void *context, dl_error *err)
     c->stale = false;
     c->rows = 0;
     c->at = dl_time_now();
-    DL_TRY(lock_rows(&try, c, wh, err));
+    DL_TRY(lock_loaded(&try, c, wh, err));
     DL_TRY(judge_state(c, wh, try, err));
-    DL_TRY(make_event(c, wh, err));
+    DL_TRY(make_event(c, err));
     DL_TRY(apply_event(c, wh, err));
     event.value = c->event->data;
     event.len = c->event->len;
@@ -262,7 +297,8 @@ static bool prepare(changing *c)
     }
     c->key = mdl_answer_buf(c->change->q, MDL_CHANGE_KEY);
     c->event = mdl_answer_buf(c->change->q, DL_JSON_MAX_BYTES);
-    c->progress = apr_palloc(pool, PARTITIONS * sizeof *c->progress);
+    c->loaded.all = apr_palloc(pool, PARTITIONS * sizeof *c->loaded.all);
+    c->others.all = apr_palloc(pool, PARTITIONS * sizeof *c->others.all);
     return true;
 }
 

@@ -5,7 +5,6 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_wh.h"
 
-#include "dl_statements.h"
 #include "dl_thread.h"
 #include "dl_time.h"
 #include "mdl_wh_pool.h"
@@ -195,8 +194,7 @@ static dl_status write_in(dl_wh *wh, bool *committing, mdl_wh_writer *writer,
     dl_status status;
 
     *committing = false;
-    DL_TRY(dl_wh_exec(wh, STMT_WRITE_ISOLATION, NULL, err));
-    DL_TRY(dl_wh_exec(wh, STMT_START, NULL, err));
+    DL_TRY(dl_wh_begin(wh, err));
     status = writer(wh, context, err);
     if (status != DL_OK) {
         dl_wh_rollback(wh);

@@ -11,11 +11,8 @@ SET NAMES utf8mb4 COLLATE utf8mb4_bin;
 -- STMT_SESSION_MODE: UTC, and an error rather than a bent value
 SET autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_TRANS_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,ONLY_FULL_GROUP_BY';
 
--- STMT_SESSION_WRITER: a writer sees what others have committed
+-- STMT_SESSION_ISOLATION: a statement sees what others have committed
 SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED;
-
--- STMT_SESSION_READER: a transaction of a reader is one snapshot
-SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 
 -- STMT_SESSION_LIMIT_MARIADB: no statement of a request runs longer, seconds
 SET max_statement_time = 30;
@@ -25,9 +22,6 @@ SET max_execution_time = 30000;
 
 -- STMT_VERSION: which engine is it
 SELECT VERSION();
-
--- STMT_WRITE_ISOLATION: the next transaction of a reader is a writer's
-SET TRANSACTION ISOLATION LEVEL READ COMMITTED;
 
 -- STMT_BEGIN: open a transaction with a consistent snapshot
 START TRANSACTION WITH CONSISTENT SNAPSHOT;
@@ -561,12 +555,11 @@ LIMIT 50000;
 DELETE FROM {table} LIMIT 20000;
 
 -- STMT_CHANGE_LOCK: rows that a request is about to change (dl_change.c)
-SELECT src_offset FROM {table} WHERE {where} FOR UPDATE;
+SELECT src_generation, src_partition, src_offset
+FROM {table} WHERE {where} FOR UPDATE;
 
--- STMT_CHANGE_COUNT: rows that an event is for
-SELECT COUNT(*) FROM {table} WHERE {where} AND ({below});
-
--- STMT_CHANGE_UPDATE: one column of them; the key, what was loaded
+-- STMT_CHANGE_UPDATE: what of their columns the event has; the key, what was
+-- loaded
 UPDATE {table} SET {set} WHERE {where} AND ({below});
 
 -- STMT_CHANGE_DELETE: the same of an event that deletes
@@ -581,11 +574,14 @@ INSERT INTO {child} ({columns})
 SELECT {values} FROM {table} WHERE {where} AND ({below})
 ON DUPLICATE KEY UPDATE {assign};
 
--- STMT_WORD_SET_DAY: another day, the same time of it
-{time} = TIMESTAMP(DATE(?), TIME({time}));
+-- STMT_WORD_SET: a column, if the event has it: one text for all events, so
+-- that a connection prepares it once
+`{column}` = CASE WHEN ? THEN ? ELSE `{column}` END;
 
--- STMT_WORD_SET_CLOCK: the same day, another time of it
-{time} = TIMESTAMP(DATE({time}), TIME(?));
+-- STMT_WORD_SET_TIME: an event time of which records have day and time of day;
+-- either may be another
+`{column}` = TIMESTAMP(DATE(CASE WHEN ? THEN ? ELSE `{column}` END),
+TIME(CASE WHEN ? THEN ? ELSE `{column}` END));
 
 -- STMT_WORD_BELOW: of generations before that of the event, all is loaded
 src_generation < ?;

@@ -62,11 +62,12 @@ sub change_pattern {
     my $place = qr/$name\.$name/;
     my $below = quotemeta('OR (src_generation = ? AND src_partition = ? AND src_offset < ?)') =~ s/\\\?/$value/gr;
     my $and   = sub { my ($one, $between) = @_; return "$one(?:$between$one)*"; };
+    my $case  = "CASE WHEN $value THEN $value ELSE $name END";
+    my $set   = "$name = $case";
     my %word  = (
         table       => $name,
         child       => $name,
-        set         => "(?:$name = $value|$name = TIMESTAMP\\(DATE\\($value\\), TIME\\($name\\)\\)"
-          . "|$name = TIMESTAMP\\(DATE\\($name\\), TIME\\($value\\)\\))",
+        set         => $and->($set, ', ') . "(?:, $name = TIMESTAMP\\(DATE\\($case\\), TIME\\($case\\)\\))?",
         where       => $and->("$place = $value", ' AND '),
         below       => "src_generation < $value(?: $below)*",
         child_match => $and->("$place = $place", ' AND '),
@@ -271,7 +272,7 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
               . '(p = ? AND o >= ?))' ],
         [ Execute => q(SELECT a FROM t WHERE b = 'x\\' OR 1=1' AND c > -1.5) ],
         [ Execute => q(SELECT a FROM t WHERE b = NULL AND c > 'it''s') ],
-        [ Prepare => 'UPDATE `t` SET `a` = ? WHERE `t`.`k` = ? AND (src_generation < ?'
+        [ Prepare => 'UPDATE `t` SET `a` = CASE WHEN ? THEN ? ELSE `a` END WHERE `t`.`k` = ? AND (src_generation < ?'
               . ' OR (src_generation = ? AND src_partition = ? AND src_offset < ?))' ],
         [ Query => 'COMMIT' ],
         [ Quit  => '' ],

@@ -33,6 +33,7 @@
 #include "dl_dataset.h"
 #include "dl_error.h"
 #include "dl_wh.h"
+#include "dl_wh_sink.h"
 
 /* Reads events and applies them to one table. */
 typedef struct dl_change dl_change;
@@ -55,10 +56,24 @@ DL_MUSTCHECK dl_status dl_change_check(const char **member, dl_change *change,
 DL_MUSTCHECK dl_status dl_change_key(dl_change *change, const char *key,
                                      size_t len, dl_error *err);
 
+/* What the warehouse has loaded of a topic. */
+typedef struct dl_change_loaded {
+    dl_wh_progress *all; /* partitions */
+    int n;               /* how many */
+    int32_t generation;  /* the latest life of the topic among them */
+} dl_change_loaded;
+
+/* Rows that were locked. */
+typedef struct dl_change_rows {
+    uint64_t all;    /* how many */
+    uint64_t loaded; /* of these, how many stem from what was loaded */
+} dl_change_rows;
+
 /* Lock the rows with that key for the rest of the transaction of WH and set
- * *ROWS to how many there are. */
-DL_MUSTCHECK dl_status dl_change_lock(uint64_t *rows, dl_change *change,
-                                      dl_wh *wh, dl_error *err);
+ * *ROWS, by LOADED, which was read before. */
+DL_MUSTCHECK dl_status dl_change_lock(dl_change_rows *rows, dl_change *change,
+                                      dl_wh *wh, const dl_change_loaded *loaded,
+                                      dl_error *err);
 
 /* Take the event TEXT of LEN bytes apart, which lives until the next call.
  * DL_CORRUPT: it is not of the form above. */
@@ -77,9 +92,10 @@ bool dl_change_deletes(const dl_change *change);
 bool dl_change_covers(const dl_change *change, int32_t generation,
                       int32_t partition, int64_t offset);
 
-/* Apply the event by WH, and set *ROWS, unless it is NULL, to the rows it
- * deletes or that it is for, also those that had the values already.  Done
- * twice it changes nothing more.  As dl_wh_run. */
+/* Apply the event by WH, and set *ROWS, unless it is NULL, to the rows that it
+ * deletes, or that it is for: those that dl_change_lock found loaded, also when
+ * they had the values already.  Done twice it changes nothing more.  As
+ * dl_wh_run. */
 DL_MUSTCHECK dl_status dl_change_apply(uint64_t *rows, dl_change *change,
                                        dl_wh *wh, dl_error *err);
 

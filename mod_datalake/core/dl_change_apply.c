@@ -1,7 +1,7 @@
 /* dl_change_apply.c - Statements made of an event.
  *
- * One statement for each column, so that there are few texts to be prepared,
- * whatever members come together.
+ * One statement changes all columns; its text is the same whatever members the
+ * event has, so that a connection prepares it once.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_change_within.h"
@@ -165,116 +165,136 @@ static void bind_rows(dl_wh_stmt *st, unsigned i, const dl_change *c)
 
 /* --- Rows ----------------------------------------------------------------- */
 
-dl_status dl_change_lock(uint64_t *rows, dl_change *change, dl_wh *wh,
-                         dl_error *err)
+/* Whether the row that ST stands on stems from what is LOADED. */
+static bool is_loaded(const dl_wh_stmt *st, const dl_change_loaded *loaded)
+{
+    int64_t generation = dl_wh_int(st, 0);
+
+    for (int i = 0; generation == loaded->generation && i < loaded->n; i++) {
+        const dl_wh_progress *part = &loaded->all[i];
+
+        if (part->generation == generation &&
+            part->partition == dl_wh_int(st, 1)) {
+            return dl_wh_int(st, 2) < part->next;
+        }
+    }
+    return generation < loaded->generation;
+}
+
+dl_status dl_change_lock(dl_change_rows *rows, dl_change *change, dl_wh *wh,
+                         const dl_change_loaded *loaded, dl_error *err)
 {
     dl_wh_stmt *st;
     bool more;
 
-    *rows = 0;
+    *rows = (dl_change_rows){0, 0};
     change->upto = 0;
     DL_TRY(prepare(&st, change, wh, STMT_CHANGE_LOCK, NULL, err));
     (void)bind_key(st, 0, change);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more) {
-        (*rows)++;
+        rows->all++;
+        rows->loaded += is_loaded(st, loaded) ? 1 : 0;
         DL_TRY(dl_wh_fetch(&more, st, err));
     }
-    change->locked = *rows;
+    change->locked = rows->loaded;
     return DL_OK;
 }
 
-/* Whether the key names one row at most. */
-static bool is_one_row(const dl_change *c)
-{
-    int found = 0;
+/* --- Columns -------------------------------------------------------------- */
 
-    for (int i = 0; i < c->ds->n_unique; i++) {
-        for (int k = 0; k < c->ds->n_fields; k++) {
-            found +=
-                dl_change_has(c, &c->key, k) &&
-                        strcmp(c->ds->fields[k].column, c->ds->unique[i]) == 0
-                    ? 1
-                    : 0;
+/* Whether field I is a column that an event may change: not that of its key. */
+static bool may_change(const dl_change *c, int i)
+{
+    return c->ds->fields[i].column != NULL && !dl_change_has(c, &c->key, i);
+}
+
+/* Whether the event changes a column. */
+static bool changes_any(const dl_change *c)
+{
+    for (int i = 0; i < c->ds->n_fields; i++) {
+        if (may_change(c, i) && dl_change_has(c, &c->changes, i)) {
+            return true;
         }
     }
-    return found == c->ds->n_unique;
+    return false;
 }
 
-static dl_status count(uint64_t *rows, const dl_change *c, dl_wh *wh,
-                       dl_error *err)
+/* Whether the event time has a column and is made of two members. */
+static bool has_clock(const dl_change *c)
 {
-    dl_wh_stmt *st;
-    bool more;
+    return c->ds->time_column != NULL && c->ds->clock_field >= 0;
+}
 
-    if (c->locked > 0 && is_one_row(c)) {
-        *rows = c->locked; /* nothing else can have come */
-        return DL_OK;
+/* What all columns are set to. */
+static const char *join_set(const dl_change *c)
+{
+    dl_wh_word column[] = {{"column", NULL}, {NULL, NULL}};
+    const char *out = "";
+
+    for (int i = 0; i < c->ds->n_fields; i++) {
+        if (may_change(c, i)) {
+            column[0].value = c->ds->fields[i].column;
+            out = apr_pstrcat(c->event, out, *out == '\0' ? "" : ", ",
+                              dl_wh_words_fill(STMT_WORD_SET, column, c->event),
+                              NULL);
+        }
     }
-    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_COUNT, NULL, err));
-    bind_rows(st, 0, c);
-    DL_TRY(dl_wh_run(st, err));
-    DL_TRY(dl_wh_fetch(&more, st, err));
-    *rows = more ? (uint64_t)dl_wh_int(st, 0) : 0;
-    dl_wh_finish(st);
-    return DL_OK;
+    if (has_clock(c)) {
+        column[0].value = c->ds->time_column;
+        out = apr_pstrcat(
+            c->event, out, ", ",
+            dl_wh_words_fill(STMT_WORD_SET_TIME, column, c->event), NULL);
+    }
+    return out;
 }
 
-/* Give the column of field AT its new value. */
-static dl_status set_field(const dl_change *c, dl_wh *wh, int at, dl_error *err)
+/* Bind I and the next parameter of ST to whether the event has a new day, or a
+ * time of day, in FIELD, and to it.  One that is none, which no record ever
+ * had, changes nothing. */
+static void bind_time_part(dl_wh_stmt *st, unsigned i, const dl_change *c,
+                           int field)
 {
-    const dl_wh_word words[] = {
-        {"set",
-         apr_pstrcat(c->event, "`", c->ds->fields[at].column, "` = ?", NULL)},
-        {NULL, NULL}};
-    dl_wh_stmt *st;
-
-    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_UPDATE, words, err));
-    bind_field(st, 0, &c->changes, at);
-    bind_rows(st, 1, c);
-    return dl_wh_run(st, err);
-}
-
-/* An event time of day and clock in two members follows them: the column is in
- * UTC, so the part that does not change is in it. */
-static dl_status set_time_part(const dl_change *c, dl_wh *wh, bool day,
-                               dl_error *err)
-{
-    int field = day ? c->ds->time_field : c->ds->clock_field;
-    dl_wh_word words[] = {{"set", NULL}, {NULL, NULL}};
-    const dl_wh_word column[] = {{"time", quoted(c, c->ds->time_column)},
-                                 {NULL, NULL}};
-    dl_wh_stmt *st;
+    bool day = field == c->ds->time_field;
     const char *text;
     dl_time when;
     size_t len;
+    bool good;
 
-    if (!dl_record_text(&text, &len, &c->changes, field) ||
-        !dl_time_parse_log(&when, day ? text : "01/Jan/1970", day ? len : 11,
-                           day ? "00:00:00" : text, day ? 8 : len)) {
-        return DL_OK; /* no such record was ever stored */
+    good = dl_record_text(&text, &len, &c->changes, field) &&
+           dl_time_parse_log(&when, day ? text : "01/Jan/1970", day ? len : 11,
+                             day ? "00:00:00" : text, day ? 8 : len);
+    dl_wh_bind_int(st, i, good ? 1 : 0);
+    if (good) {
+        dl_wh_bind_time(st, i + 1, when);
     }
-    words[0].value = dl_wh_words_fill(
-        day ? STMT_WORD_SET_DAY : STMT_WORD_SET_CLOCK, column, c->event);
-    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_UPDATE, words, err));
-    dl_wh_bind_time(st, 0, when);
-    bind_rows(st, 1, c);
-    return dl_wh_run(st, err);
 }
 
-static dl_status set_time(const dl_change *c, dl_wh *wh, dl_error *err)
+/* Give the columns the values that the event has. */
+static dl_status set_columns(const dl_change *c, dl_wh *wh, dl_error *err)
 {
-    if (c->ds->time_column == NULL || c->ds->clock_field < 0) {
-        return DL_OK;
+    const dl_wh_word words[] = {{"set", join_set(c)}, {NULL, NULL}};
+    unsigned i = 0;
+    dl_wh_stmt *st;
+
+    DL_TRY(prepare(&st, c, wh, STMT_CHANGE_UPDATE, words, err));
+    for (int at = 0; at < c->ds->n_fields; at++) {
+        if (may_change(c, at)) {
+            dl_wh_bind_int(st, i, dl_change_has(c, &c->changes, at) ? 1 : 0);
+            if (dl_change_has(c, &c->changes, at)) {
+                bind_field(st, i + 1, &c->changes, at);
+            }
+            i += 2;
+        }
     }
-    if (c->changes.field[c->ds->time_field].kind != DL_JSON_ABSENT) {
-        DL_TRY(set_time_part(c, wh, true, err));
+    if (has_clock(c)) {
+        bind_time_part(st, i, c, c->ds->time_field);
+        bind_time_part(st, i + 2, c, c->ds->clock_field);
+        i += 4;
     }
-    if (c->changes.field[c->ds->clock_field].kind != DL_JSON_ABSENT) {
-        DL_TRY(set_time_part(c, wh, false, err));
-    }
-    return DL_OK;
+    bind_rows(st, i, c);
+    return dl_wh_run(st, err);
 }
 
 /* --- Rows that follow them ------------------------------------------------ */
@@ -376,22 +396,21 @@ static dl_status apply_delete(uint64_t *rows, const dl_change *c, dl_wh *wh,
 static dl_status apply_update(uint64_t *rows, const dl_change *c, dl_wh *wh,
                               dl_error *err)
 {
-    bool any = false;
+    bool any = changes_any(c);
 
-    for (int i = 0; i < c->ds->n_fields; i++) {
-        if (dl_change_has(c, &c->changes, i) && !dl_change_has(c, &c->key, i)) {
-            DL_TRY(set_field(c, wh, i, err));
-            any = true;
-        }
+    if (any) {
+        DL_TRY(set_columns(c, wh, err));
     }
-    DL_TRY(set_time(c, wh, err));
     for (int i = 0; i < c->ds->n_children; i++) {
         if (c->changes.field[c->ds->children[i].field].kind != DL_JSON_ABSENT) {
             DL_TRY(replace_child(c, wh, i, err));
             any = true;
         }
     }
-    return rows != NULL && any ? count(rows, c, wh, err) : DL_OK;
+    if (rows != NULL && any) {
+        *rows = c->locked;
+    }
+    return DL_OK;
 }
 
 dl_status dl_change_apply(uint64_t *rows, dl_change *change, dl_wh *wh,

@@ -23,7 +23,7 @@ struct dl_change {
     bool concerns;           /* it is about this table */
     uint32_t upto;           /* index of that member */
     int32_t generation;      /* in which it counts */
-    uint64_t locked;         /* rows with the key, when it was locked */
+    uint64_t locked;         /* loaded rows with the key, when it was locked */
     dl_record key;           /* what is changed */
     dl_record changes;       /* how, unless it deletes */
 };

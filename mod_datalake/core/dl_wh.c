@@ -149,10 +149,10 @@ static dl_status session_setup(dl_wh *wh, dl_error *err, apr_pool_t *pool)
     DL_TRY(dl_wh_exec(wh, STMT_SESSION_NAMES, NULL, err));
     DL_TRY(dl_wh_exec(wh, STMT_SESSION_MODE, NULL, err));
     DL_TRY(engine_detect(wh, err, pool));
+    DL_TRY(dl_wh_exec(wh, STMT_SESSION_ISOLATION, NULL, err));
     if (wh->role != DL_WH_API) {
-        return dl_wh_exec(wh, STMT_SESSION_WRITER, NULL, err);
+        return DL_OK;
     }
-    DL_TRY(dl_wh_exec(wh, STMT_SESSION_READER, NULL, err));
     return dl_wh_exec(wh,
                       wh->engine == DL_WH_MARIADB ? STMT_SESSION_LIMIT_MARIADB
                                                   : STMT_SESSION_LIMIT_MYSQL,
@@ -298,8 +298,7 @@ dl_status dl_wh_ask(const char **value, dl_wh *wh, const char *sql,
 
 dl_status dl_wh_begin(dl_wh *wh, dl_error *err)
 {
-    return dl_wh_exec(wh, wh->role == DL_WH_API ? STMT_BEGIN : STMT_START, NULL,
-                      err);
+    return dl_wh_exec(wh, STMT_START, NULL, err);
 }
 
 dl_status dl_wh_commit(dl_wh *wh, dl_error *err)

@@ -18,9 +18,9 @@
  *     DL_INTERNAL     everything else
  *
  * Every connection speaks utf8mb4 with binary comparison, UTC and strict SQL
- * mode.  Writers (MIGRATE, INGEST, JOBS) are READ COMMITTED, readers (API)
- * REPEATABLE READ, so that a transaction begun with STMT_BEGIN is one
- * snapshot.  Outside of a transaction each statement commits by itself.
+ * mode, READ COMMITTED: each statement sees what others have committed.  Who
+ * wants one moment for several statements runs STMT_SNAPSHOT_NEXT and
+ * STMT_BEGIN.  Outside of a transaction each statement commits by itself.
  *
  * Thread: one at a time for each connection, any thread; the first connection
  * may be opened by any thread.
@@ -131,8 +131,7 @@ DL_MUSTCHECK dl_status dl_wh_exec(dl_wh *wh, const char *sql,
 DL_MUSTCHECK dl_status dl_wh_ask(const char **value, dl_wh *wh, const char *sql,
                                  dl_error *err, apr_pool_t *pool);
 
-/* Begin a transaction: one snapshot of STMT_BEGIN for role API, STMT_START for
- * the others. */
+/* Begin a transaction. */
 DL_MUSTCHECK dl_status dl_wh_begin(dl_wh *wh, dl_error *err);
 
 /* Commit the transaction.  DL_UNAVAILABLE leaves open whether it happened

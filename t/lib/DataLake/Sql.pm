@@ -81,7 +81,8 @@ sub prepared {
         columns     => '`post_id`, `comment_id`',
         values      => '`social_post`.`post_id`, ?',
         assign      => '`comment_id` = VALUES(`comment_id`)',
-        set         => '`likes` = ?',
+        set         => $text->{STMT_WORD_SET} =~ s/\{column\}/likes/gr . ', '
+          . $text->{STMT_WORD_SET_TIME} =~ s/\{column\}/timestamp/gr,
         where       => '`social_post`.`post_id` = ?'
     );
     my @done;
