@@ -55,6 +55,7 @@ TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
 FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c header.c)
 UNIT_PURE      := t/unit/test_window.c t/unit/test_header.c
+UNIT_SHARED    := t/unit/test_moved_row.c
 TORTURE_SOURCES := $(wildcard t/torture/*.c)
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
@@ -115,8 +116,9 @@ $(FOLD_TABLE): mod_datalake/core/dl_fold_table.pl
 # Each folder gets its own compiler flags and no others: core and the unit
 # tests cannot see httpd or Kafka, the request side cannot see consumers.
 includes_of = $(if $(filter $(FUZZ_PURE) $(UNIT_PURE),$(1)),-Imod_datalake $(CORE_INCLUDES),\
+$(if $(filter $(UNIT_SHARED),$(1)),-Iconsumers $(CORE_INCLUDES),\
 $(if $(filter mod_datalake/core/% t/unit/% t/fuzz/% t/torture/% t/bench/%,$(1)),$(CORE_INCLUDES),\
-$(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES))))
+$(if $(filter mod_datalake/%,$(1)),$(MODULE_INCLUDES),$(CONSUMERS_INCLUDES)))))
 
 $(BUILD)/obj/%.o: %.c | $(GENERATED)
 	@mkdir -p $(@D)
@@ -173,6 +175,9 @@ $(BUILD)/unit/test_window: \
 # Neither do values of headers.
 $(BUILD)/unit/test_header: \
   $(call objects,$(addprefix mod_datalake/mdl_,header.c rows.c))
+
+# Nor does what is left of a row know of Kafka.
+$(BUILD)/unit/test_moved_row: $(call objects,consumers/dlc_wh_moved_row.c)
 
 $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)

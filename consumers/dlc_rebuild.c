@@ -176,6 +176,7 @@ static dl_status put_record(rebuilding *b, const dlc_lake_record *c,
                              .payload = c->text,
                              .len = c->len,
                              .note = c->note};
+    bool gone = false;
     dl_status status;
 
     if (part == NULL) {
@@ -187,9 +188,11 @@ static dl_status put_record(rebuilding *b, const dlc_lake_record *c,
         c->coord.offset < b->sink->calls->next(b->sink, part)) {
         return DL_OK; /* it was stored before a failure */
     }
-    while (b->change != NULL && dlc_wh_change_before(b->change, c)) {
-        DL_TRY(flush(b, err));
-        DL_TRY(dlc_wh_change_early(b->change, err));
+    if (b->change != NULL) {
+        DL_TRY(dlc_wh_change_is_gone(&gone, b->change, c, err));
+    }
+    if (gone) {
+        return DL_OK;
     }
     status = b->sink->calls->put(b->sink, &msg, err);
     if (status == DL_INVALID || status == DL_LIMIT) {
@@ -290,27 +293,38 @@ static dl_status finish_rollups(rebuilding *b, dl_error *err)
 
 /* --- Changes -------------------------------------------------------------- */
 
-/* Read the change events; they are applied as the loader, who may add rows. */
 static dl_status read_changes(rebuilding *b, dl_error *err)
 {
-    const dlc_wh_change_source source = {b->r->dataset, b->r->changes_of,
-                                         b->r->changes};
-    dl_wh *wh;
+    const dlc_wh_change_source source = {b->r->dataset, b->r->snap,
+                                         b->r->changes_of, b->r->changes};
 
-    if (b->r->changes == NULL) {
-        return DL_OK;
-    }
-    DL_TRY(dl_wh_connect(&wh, b->r->cfg, DL_WH_INGEST, err, b->pool));
-    return dlc_wh_change_load(&b->change, wh, &source, err, b->pool);
+    return b->r->changes == NULL
+               ? DL_OK
+               : dlc_wh_change_load(&b->change, &source, err, b->pool);
 }
 
+/* Apply them as the loader, who may add rows; what may pass is waited out. */
 static dl_status apply_changes(rebuilding *b, dl_error *err)
 {
+    dl_status status = DL_RETRY;
+
     if (b->change == NULL) {
         return DL_OK;
     }
     b->done->changes = dlc_wh_change_count(b->change);
-    return dlc_wh_change_apply(b->change, err);
+    for (int i = 0; i < TRIES && may_pass(status); i++) {
+        apr_pool_t *pool;
+        dl_wh *wh;
+
+        (void)poll(NULL, 0, i == 0 ? 0 : WAIT_MS);
+        apr_pool_create(&pool, b->pool);
+        status = dl_wh_connect(&wh, b->r->cfg, DL_WH_INGEST, err, pool);
+        if (status == DL_OK) {
+            status = dlc_wh_change_apply(b->change, wh, err);
+        }
+        apr_pool_destroy(pool);
+    }
+    return status;
 }
 
 /* --- All ------------------------------------------------------------------ */

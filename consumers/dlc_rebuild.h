@@ -2,9 +2,10 @@
  *
  * The tables of a dataset are emptied and loaded again by the sink that loads
  * them from Kafka, with the records of the lake in the order in which Kafka
- * gave them; then what requests had changed is changed again.  What comes of it is what the loader had made: rows, rollups,
- * names of products, offsets.  Exchange rates are no part of the lake; those
- * that the database has are used.
+ * gave them, but those that requests had deleted; then what requests had
+ * changed is changed again (dlc_wh_change.h).  What comes of it is what the
+ * loader had made: rows, rollups, names of products, offsets.  Exchange rates
+ * are no part of the lake; those that the database has are used.
  *
  * Offsets are 0 from the first step on.  A rebuild that dies leaves them where
  * it came to; a loader that is started then goes on from there as far as Kafka

@@ -1,103 +1,45 @@
-/* dlc_wh_change.c - Read the events, keep them, apply them.
+/* dlc_wh_change.c - Read the events, leave records out, apply the rest.
+ *
+ * Deletions are applied like the others, too: a row that the database finds by
+ * their key and we did not must not come back.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_wh_change.h"
 
 #include "dl_change.h"
-#include "dl_json.h"
-#include "dl_json_values.h"
+#include "dlc_lake_each.h"
+#include "dlc_wh_deleted.h"
+#include "dlc_wh_events.h"
+#include "dlc_wh_moved.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <apr_hash.h>
 #include <apr_strings.h>
-#include <apr_tables.h>
 
 /* Events that are applied in one transaction. */
 #define TOGETHER 500
 
-/* One event. */
-typedef struct kept_event {
-    int64_t id;              /* dl-change-id */
-    size_t n;                /* the how manieth it was read */
-    const char *text;        /* it */
-    size_t len;              /* bytes of it */
-    bool early;              /* a deletion that was applied */
-    struct kept_event *next; /* another deletion with the same key */
-} kept_event;
-
 struct dlc_wh_change {
-    dl_wh *wh;                  /* connection */
-    const dl_dataset *ds;       /* whose table */
-    dl_change *change;          /* reads and applies */
-    apr_array_header_t *events; /* of kept_event *, by id */
-    apr_hash_t *deletions;      /* text of the key -> kept_event */
-    const dl_json_shape *shape; /* picks the key out of a record */
-    char *scratch;              /* for that */
-    kept_event *pending;        /* to be applied early; NULL: none */
-    apr_pool_t *event;          /* of one event */
-    apr_pool_t *pool;           /* of all this */
+    const dl_dataset *ds;    /* whose table */
+    dl_change *change;       /* reads and applies */
+    dl_judge *judge;         /* of records; NULL: no deletion */
+    dlc_wh_events *events;   /* all, by id */
+    size_t applied;          /* of them */
+    dlc_wh_deleted *deleted; /* records that are left out */
+    dlc_wh_moved *moved;     /* others that are; NULL: there are none */
 };
-
-/* --- Keys ----------------------------------------------------------------- */
-
-static apr_status_t free_memory(void *memory)
-{
-    free(memory);
-    return APR_SUCCESS;
-}
-
-/* Set *KEY and *LEN to the text of the key's member in the object TEXT, as it
- * is escaped there; false: it has none. */
-static bool key_of(const char **key, size_t *len, const dlc_wh_change *c,
-                   const char *text, size_t text_len)
-{
-    dl_json_slice slots[8];
-    dl_json_result result;
-
-    if (c->shape == NULL || dl_json_scan(&result, slots, c->shape, c->scratch,
-                                         text, text_len) != DL_JSON_FINE) {
-        return false;
-    }
-    *key = slots[0].text;
-    *len = slots[0].len;
-    return slots[0].kind > DL_JSON_NULL;
-}
-
-static dl_status make_shape(dlc_wh_change *c, dl_error *err)
-{
-    const char *path[1];
-
-    if (c->ds->key_field < 0) {
-        return DL_OK;
-    }
-    path[0] = c->ds->fields[c->ds->key_field].path;
-    c->scratch = malloc(DL_JSON_MAX_BYTES + DL_JSON_SLACK);
-    if (c->scratch == NULL) {
-        abort();
-    }
-    apr_pool_cleanup_register(c->pool, c->scratch, free_memory,
-                              apr_pool_cleanup_null);
-    return dl_json_shape_create(&c->shape, path, 1, err, c->pool);
-}
 
 /* --- Reading -------------------------------------------------------------- */
 
-static dl_status no_event(const dlc_lake_record *record, dl_error *err)
-{
-    return dl_wrap(err, "the change event at partition %d offset %lld",
-                   record->coord.partition, (long long)record->coord.offset);
-}
-
-/* The id that the message of RECORD has, 0: none. */
-static int64_t id_of(const dlc_lake_record *record)
+/* The id that the message of LINE has, 0: none. */
+static int64_t id_of(const dl_lake_line *line)
 {
     const char *value;
     size_t len;
     char text[24];
 
-    if (!dl_line_note_find(&value, &len, record->note, "dl-change-id") ||
+    if (!dl_line_note_find(&value, &len, line->note, "dl-change-id") ||
         len >= sizeof text) {
         return 0;
     }
@@ -106,37 +48,28 @@ static int64_t id_of(const dlc_lake_record *record)
     return strtoll(text, NULL, 10);
 }
 
-/* Keep a deletion by its key. */
-static void keep_deletion(dlc_wh_change *c, kept_event *event)
+static dl_status keep(dlc_wh_change *c, const dl_lake_line *line, dl_error *err)
 {
-    dl_json_values all;
-    const dl_json_value *object;
-    const char *key;
-    size_t len;
+    const dlc_wh_event event = {.id = id_of(line),
+                                .deletes = dl_change_deletes(c->change),
+                                .text = line->text,
+                                .len = line->len};
 
-    apr_pool_clear(c->event);
-    if (dl_json_values_read(&all, event->text, event->len, c->event) !=
-        DL_JSON_FINE) {
-        return;
-    }
-    object = &all.values[dl_json_values_member(&all, 0, "key")];
-    if (key_of(&key, &len, c, event->text + object->first,
-               object->end - object->first)) {
-        key = apr_pstrmemdup(c->pool, key, len);
-        event->next = apr_hash_get(c->deletions, key, (apr_ssize_t)len);
-        apr_hash_set(c->deletions, key, (apr_ssize_t)len, event);
-    }
+    DL_TRY(dlc_wh_events_add(c->events, &event, err));
+    return event.deletes ? dlc_wh_deleted_add(c->deleted, c->change, err)
+                         : DL_OK;
 }
 
-static dl_status keep(dlc_wh_change *c, const dlc_lake_record *record,
-                      dl_error *err)
+/* Keep LINE if it is an event about the table. */
+static dl_status read_line(void *context, const dl_lake_line *line,
+                           dl_error *err)
 {
-    kept_event *event;
+    dlc_wh_change *c = context;
     const char *value;
     size_t len;
 
-    if (record->note == NULL ||
-        !dl_line_note_find(&value, &len, record->note, "dl-event")) {
+    if (line->note->n == 0 ||
+        !dl_line_note_find(&value, &len, line->note, "dl-event")) {
         return DL_OK;
     }
     if (c->ds->rollup != NULL) {
@@ -145,56 +78,30 @@ static dl_status keep(dlc_wh_change *c, const dlc_lake_record *record,
                        "follow",
                        c->ds->name);
     }
-    if (dl_change_read(c->change, record->text, record->len, err) != DL_OK) {
-        return no_event(record, err);
+    if (dl_change_read(c->change, line->text, line->len, err) != DL_OK) {
+        return dl_wrap(err, "the change event at partition %d offset %lld",
+                       line->coord.partition, (long long)line->coord.offset);
     }
-    if (!dl_change_concerns(c->change)) {
-        return DL_OK;
-    }
-    event = apr_pcalloc(c->pool, sizeof *event);
-    event->id = id_of(record);
-    event->n = (size_t)c->events->nelts;
-    event->text = apr_pstrmemdup(c->pool, record->text, record->len);
-    event->len = record->len;
-    APR_ARRAY_PUSH(c->events, kept_event *) = event;
-    if (dl_change_deletes(c->change)) {
-        keep_deletion(c, event);
-    }
-    return DL_OK;
+    return dl_change_concerns(c->change) ? keep(c, line, err) : DL_OK;
 }
 
-static int by_id(const void *a, const void *b)
+/* Find the records that a deletion takes with others. */
+static dl_status find_moved(dlc_wh_change *c,
+                            const dlc_wh_change_source *source, dl_error *err,
+                            apr_pool_t *pool)
 {
-    const kept_event *x = *(kept_event *const *)a;
-    const kept_event *y = *(kept_event *const *)b;
+    const dlc_wh_moved_source what = {.dataset = c->ds,
+                                      .snap = source->records,
+                                      .of = source->of,
+                                      .events = c->events,
+                                      .deleted = c->deleted};
 
-    if (x->id != y->id) {
-        return x->id < y->id ? -1 : 1;
-    }
-    return x->n < y->n ? -1 : 1;
+    return dlc_wh_deleted_may_move(c->deleted)
+               ? dlc_wh_moved_find(&c->moved, &what, err, pool)
+               : DL_OK;
 }
 
-static dl_status read_all(dlc_wh_change *c, dl_lake_snapshot *snap,
-                          dl_error *err, apr_pool_t *pool)
-{
-    const dlc_lake_record *records = NULL;
-    dlc_lake_order *order;
-    size_t n = 0;
-
-    DL_TRY(dlc_lake_order_open(&order, snap, err, pool));
-    DL_TRY(dlc_lake_order_next(&records, &n, order, err));
-    while (n > 0) {
-        for (size_t i = 0; i < n; i++) {
-            DL_TRY(keep(c, &records[i], err));
-        }
-        DL_TRY(dlc_lake_order_next(&records, &n, order, err));
-    }
-    qsort(c->events->elts, (size_t)c->events->nelts, sizeof(kept_event *),
-          by_id);
-    return DL_OK;
-}
-
-dl_status dlc_wh_change_load(dlc_wh_change **change, dl_wh *wh,
+dl_status dlc_wh_change_load(dlc_wh_change **change,
                              const dlc_wh_change_source *source, dl_error *err,
                              apr_pool_t *pool)
 {
@@ -202,79 +109,78 @@ dl_status dlc_wh_change_load(dlc_wh_change **change, dl_wh *wh,
     apr_pool_t *scratch;
     dl_status status;
 
-    c->wh = wh;
     c->ds = source->dataset;
-    c->pool = pool;
     c->change = dl_change_create(c->ds, source->of, pool);
-    c->events = apr_array_make(pool, 16, sizeof(kept_event *));
-    c->deletions = apr_hash_make(pool);
-    DL_TRY(make_shape(c, err));
-    apr_pool_create(&c->event, pool);
+    DL_TRY(dlc_wh_events_create(&c->events, err, pool));
+    DL_TRY(dlc_wh_deleted_create(&c->deleted, c->ds, err, pool));
     apr_pool_create(&scratch, pool);
-    status = read_all(c, source->snap, err, scratch);
+    status = dlc_lake_each(source->snap, read_line, c, err, scratch);
     apr_pool_destroy(scratch);
+    DL_TRY(status);
+    dlc_wh_events_sort(c->events);
+    if (!dlc_wh_deleted_is_empty(c->deleted)) {
+        c->judge = dl_judge_create(c->ds, pool);
+        DL_TRY(find_moved(c, source, err, pool));
+    }
     *change = c;
-    return status;
+    return DL_OK;
 }
 
 uint64_t dlc_wh_change_count(const dlc_wh_change *change)
 {
-    return (uint64_t)change->events->nelts;
+    return dlc_wh_events_count(change->events);
+}
+
+/* --- Leaving out ---------------------------------------------------------- */
+
+dl_status dlc_wh_change_is_gone(bool *gone, dlc_wh_change *change,
+                                const dlc_lake_record *record, dl_error *err)
+{
+    dl_record rec;
+
+    *gone = false;
+    if (!dlc_wh_deleted_reaches(change->deleted, &record->coord)) {
+        return DL_OK;
+    }
+    dl_record_judge(&rec, change->judge, record->text, record->len,
+                    record->coord.time);
+    if (rec.verdict != DL_RECORD_GOOD) {
+        return DL_OK;
+    }
+    DL_TRY(dlc_wh_deleted_covers(gone, NULL, change->deleted, &rec,
+                                 &record->coord, err));
+    *gone = *gone || (change->moved != NULL &&
+                      dlc_wh_moved_has(change->moved, &record->coord));
+    return DL_OK;
 }
 
 /* --- Applying ------------------------------------------------------------- */
 
-static dl_status apply(dlc_wh_change *c, const kept_event *event, dl_error *err)
+/* Apply the events from FROM to before TO in one transaction. */
+static dl_status apply_some(dlc_wh_change *c, dl_wh *wh, size_t from, size_t to,
+                            dl_error *err)
 {
-    DL_TRY(dl_change_read(c->change, event->text, event->len, err));
-    return dl_change_apply(NULL, c->change, c->wh, err);
-}
+    DL_TRY(dl_wh_begin(wh, err));
+    for (size_t i = from; i < to; i++) {
+        dlc_wh_event event;
 
-bool dlc_wh_change_before(dlc_wh_change *change, const dlc_lake_record *record)
-{
-    const char *key;
-    size_t len;
-    kept_event *event;
-    dl_error ignored;
-
-    if (apr_hash_count(change->deletions) == 0 ||
-        !key_of(&key, &len, change, record->text, record->len)) {
-        return false;
+        DL_TRY(dlc_wh_events_at(&event, c->events, i, false, err));
+        DL_TRY(dl_change_read(c->change, event.text, event.len, err));
+        DL_TRY(dl_change_apply(NULL, c->change, wh, err));
     }
-    event = apr_hash_get(change->deletions, key, (apr_ssize_t)len);
-    while (event != NULL) {
-        if (!event->early &&
-            dl_change_read(change->change, event->text, event->len, &ignored) ==
-                DL_OK &&
-            !dl_change_covers(change->change, record->coord.generation,
-                              record->coord.partition, record->coord.offset)) {
-            change->pending = event;
-            return true;
-        }
-        event = event->next;
-    }
-    return false;
+    return dl_wh_commit(wh, err);
 }
 
-dl_status dlc_wh_change_early(dlc_wh_change *change, dl_error *err)
+dl_status dlc_wh_change_apply(dlc_wh_change *change, dl_wh *wh, dl_error *err)
 {
-    change->pending->early = true;
-    DL_TRY(dl_wh_begin(change->wh, err));
-    DL_TRY(apply(change, change->pending, err));
-    return dl_wh_commit(change->wh, err);
-}
+    size_t n = dlc_wh_events_count(change->events);
 
-dl_status dlc_wh_change_apply(dlc_wh_change *change, dl_error *err)
-{
-    int n = change->events->nelts;
+    while (change->applied < n) {
+        size_t to =
+            n - change->applied < TOGETHER ? n : change->applied + TOGETHER;
 
-    for (int i = 0; i < n; i += TOGETHER) {
-        DL_TRY(dl_wh_begin(change->wh, err));
-        for (int k = i; k < n && k < i + TOGETHER; k++) {
-            DL_TRY(apply(change, APR_ARRAY_IDX(change->events, k, kept_event *),
-                         err));
-        }
-        DL_TRY(dl_wh_commit(change->wh, err));
+        DL_TRY(apply_some(change, wh, change->applied, to, err));
+        change->applied = to;
     }
     return DL_OK;
 }

@@ -1,18 +1,20 @@
 /* dlc_wh_change.h - The change events of a lake, for a rebuild.
  *
- * All of them are read before the records are loaded, and applied when all
- * records are in the table, in the order in which they were made.  That gives
- * what the requests had made: an event changes the rows that stem from records
- * loaded before it (dl_change.h), and a record that came later has replaced
- * the row it changed.  Only a deletion cannot wait for the end: a record that
- * came after it may be older than the deleted one, or equal to it, and would
- * not be stored beside it.  So a deletion is applied before the first such
- * record is loaded, too.
+ * All of them are read before the records are loaded.  A record that a
+ * deletion has taken out of the table is not loaded at all (dlc_wh_deleted.h,
+ * dlc_wh_moved.h); the rest of the events is applied when all records are in
+ * the table, in the order of their ids.  That gives what the requests had made:
+ * an event changes the rows that stem from records loaded before it
+ * (dl_change.h), and a record that came later has replaced the row it changed,
+ * or found its place empty where it had been deleted.
  *
  * Events are in the topic of the dataset, or in that of the dataset it names
- * ("changes_in").  Memory: the events, and 100 bytes for each.
+ * ("changes_in").  Memory: 24 bytes for each event, 36 to 72 for each key that
+ * was deleted, whatever their sizes: 100 MB for a million deletions; and what
+ * dlc_wh_moved.h says where rows may move.  Their texts are in files
+ * (dlc_spool.h).
  *
- * Thread: that of the connection.
+ * Thread: one at a time.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef DLC_WH_CHANGE_H
@@ -33,31 +35,33 @@ typedef struct dlc_wh_change dlc_wh_change; /* events about one table */
 /* Where the events are, and whom they are about. */
 typedef struct dlc_wh_change_source {
     const dl_dataset *dataset; /* whose table they change */
+    dl_lake_snapshot *records; /* the lake of that one */
     const char *of;            /* dataset that has them in its topic */
     dl_lake_snapshot *snap;    /* the lake of that one */
 } dlc_wh_change_source;
 
-/* Set *CHANGE to the events of SOURCE, which are applied by WH; lives in POOL,
- * as what SOURCE points to.  DL_CORRUPT: one is none of the form of the
- * contract, section 4; DL_UNSUPPORTED: the table has rollups, which would not
- * follow. */
-DL_MUSTCHECK dl_status dlc_wh_change_load(dlc_wh_change **change, dl_wh *wh,
+/* Set *CHANGE to the events of SOURCE; lives in POOL, as what SOURCE points
+ * to.  DL_CORRUPT: one is none of the form of the contract, section 4;
+ * DL_UNSUPPORTED: the table has rollups, which would not follow; DL_IO,
+ * DL_NO_SPACE: the lake cannot be read, or a temporary file not be written. */
+DL_MUSTCHECK dl_status dlc_wh_change_load(dlc_wh_change **change,
                                           const dlc_wh_change_source *source,
                                           dl_error *err, apr_pool_t *pool);
 
 /* Return how many events there are. */
 uint64_t dlc_wh_change_count(const dlc_wh_change *change);
 
-/* Whether a deletion has to be applied before RECORD is loaded: all records
- * before it are committed first, then dlc_wh_change_early is called. */
-bool dlc_wh_change_before(dlc_wh_change *change, const dlc_lake_record *record);
+/* Set *GONE to whether RECORD is in no row, because of a deletion that came
+ * after it.  Fails as dlc_spool_get. */
+DL_MUSTCHECK dl_status dlc_wh_change_is_gone(bool *gone, dlc_wh_change *change,
+                                             const dlc_lake_record *record,
+                                             dl_error *err);
 
-/* Apply the deletion of the last dlc_wh_change_before. */
-DL_MUSTCHECK dl_status dlc_wh_change_early(dlc_wh_change *change,
-                                           dl_error *err);
-
-/* Apply all events; all records are in the table. */
-DL_MUSTCHECK dl_status dlc_wh_change_apply(dlc_wh_change *change,
+/* Apply by WH the events that were not applied yet; all records are in the
+ * table.  After a failure of the database it may be called again, by another
+ * connection: what was applied without being noted is applied once more, which
+ * changes nothing. */
+DL_MUSTCHECK dl_status dlc_wh_change_apply(dlc_wh_change *change, dl_wh *wh,
                                            dl_error *err);
 
 #endif

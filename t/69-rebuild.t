@@ -63,7 +63,7 @@ my $stack  = DataLake::Stack->new(
     },
 );
 make_path("$stack->{dir}/datasets", $source);
-for my $name ($TOPIC, 'social_posts') {
+for my $name ($TOPIC, 'social_posts', 'transactions', 'clients') {
     copy("$TOP/conf/datasets/$name.json", "$stack->{dir}/datasets") or die $!;
 }
 spit("$stack->{dir}/datasets/doors.json", $DOORS);
@@ -126,6 +126,33 @@ sub post {
 put('social_posts', map { post($_, 100 + $_, 1, 'a', 'b', "c$_") } 0 .. 29);
 put('social_posts', map { post($_, $_ % 4 == 0 ? 50 : 900, 2, 'b', 'd') } grep { $_ % 2 == 0 } 0 .. 29);
 put('social_posts', post(1, 1000, 3), post(3, 1000, 3, ('e') x 2, 'f'));
+# Payments and their clients: rows that move from client to client, with times
+# that go back and forth, some of them in a partition of another client.
+sub payment {
+    my ($id, $client, $time, %more) = @_;
+    return {
+        partition => $client % 3,
+        timestamp => ($DAY + $time) * 1000,
+        key       => $client,
+        value     => qq({"transaction_id":$id,"client_id":$client,"montant":$time,)
+          . qq("date_transaction":"2026-05-18 10:00:00"}),
+        %more
+    };
+}
+
+sub client {
+    my ($id, $time) = @_;
+    return {
+        partition => $id % 3,
+        timestamp => ($DAY + $time) * 1000,
+        key       => $id,
+        value     => qq({"client_id":$id,"nom":"at $time"})
+    };
+}
+
+srand 69;
+put('clients', map { client($_, 100) } 0 .. 5);
+put('transactions', map { payment($_, int rand 6, int rand 1000) } 0 .. 39);
 $stack->start_all;
 $stack->mariadb->run($DOOR_TABLE);
 $stack->ctl('migrate');
@@ -197,7 +224,7 @@ sub wait_stored {
 
 my @TABLES = qw(transaction_record door_opening spend_user spend_second
   product_sale product_total product rollup_adjust social_post social_comment
-  sink_offset dead_letter);
+  client client_transaction sink_offset dead_letter);
 
 # All rows of all tables, sorted.
 sub everything {
@@ -221,23 +248,39 @@ sub same_as {
     return;
 }
 
-# A change as a request makes it: SQL in the table, an event behind the records.
+# What the warehouse has of TOPIC, as an object of partitions.
+sub upto {
+    my ($topic) = @_;
+    return '{' . join(',', map { qq("$_->[0]":$_->[1]) } $stack->mariadb->rows(
+        'SELECT `partition`, next_offset FROM sink_offset WHERE sink ='
+          . " 'warehouse' AND topic = '$topic' ORDER BY `partition`")) . '}';
+}
+
+my $last_change = 0;
+
+# A change as a request makes it: SQL in the tables, an event behind the
+# records of TOPIC; more members of it in MORE.
 sub change {
-    my ($id, $event, $changes, $sql, %more) = @_;
-    my %upto = map { @$_ } $stack->mariadb->rows(
-        'SELECT `partition`, next_offset FROM sink_offset'
-          . " WHERE sink = 'warehouse' AND topic = 'doors'");
-    my $upto = join ',', map { qq("$_":$upto{$_}) } sort keys %upto;
+    my ($topic, $record, $key, $changes, $sql, %more) = @_;
+    my $event = $changes eq 'null' ? 'delete' : 'update';
+    my $upto  = upto($topic);
+    my $id    = ++$last_change;
     $stack->mariadb->run($sql);
-    put('doors', {
-        partition => $id % 2,
+    put($topic, {
+        partition => $record->{partition},
         timestamp => ($DAY + 3 * 86400) * 1000,
-        key       => "D$id",
-        headers   => "dl-event=$event,dl-change-id=$more{change}",
-        value     => qq({"_event":"$event","key":{"door_id":"D$id"},"changes":$changes,)
-          . qq("by":"alice","at":"2026-05-20T10:00:00Z","request_id":"r","upto":{$upto}}),
+        key       => $record->{key},
+        headers   => "dl-event=$event,dl-change-id=$id",
+        value     => qq({"_event":"$event","key":$key,"changes":$changes,"by":"alice",)
+          . qq("at":"2026-05-20T10:00:00Z","request_id":"r","upto":$upto)
+          . join('', map { qq(,"$_":$more{$_}) } keys %more) . '}',
     });
     return;
+}
+
+sub change_door {
+    my ($id, $changes, $sql) = @_;
+    return change('doors', door($id, 0, ''), qq({"door_id":"D$id"}), $changes, $sql);
 }
 
 sub run_and_compare {
@@ -252,22 +295,19 @@ sub run_and_compare {
 }
 
 start();
-wait_loaded(0, $TOPIC, 'doors', 'social_posts');
+wait_loaded(0, $TOPIC, qw(doors social_posts transactions clients));
 subtest 'while the loader runs' => sub {
     my ($status, $said) = $stack->try_ctl('rebuild-warehouse');
     isnt($status, 0, 'a rebuild is refused');
     like($said, qr/datalake-warehouse runs .* stop it first/, 'with a reason');
 };
 
-change(3, 'update', '{"kg":99.25,"who":{"name":"alice"}}',
-    "UPDATE door_opening SET kg = 99.25, who = 'alice' WHERE door_id = 'D3'",
-    change => 1);
-change(4, 'update', '{"who":null}',
-    "UPDATE door_opening SET who = NULL WHERE door_id = 'D4'", change => 2);
-change(5, 'delete', 'null',
-    "DELETE FROM door_opening WHERE door_id = 'D5'", change => 3);
-change(6, 'delete', 'null',
-    "DELETE FROM door_opening WHERE door_id = 'D6'", change => 4);
+change_door(3, '{"kg":99.25,"who":{"name":"alice"}}',
+    "UPDATE door_opening SET kg = 99.25, who = 'alice' WHERE door_id = 'D3'");
+change_door(4, '{"who":null}',
+    "UPDATE door_opening SET who = NULL WHERE door_id = 'D4'");
+change_door(5, 'null', "DELETE FROM door_opening WHERE door_id = 'D5'");
+change_door(6, 'null', "DELETE FROM door_opening WHERE door_id = 'D6'");
 put('doors', door(4, 900, ',"kg":7'), door(6, 900, ',"kg":8'),
     door(11, 50, '', headers => 'dl-origin=api'));
 put($TOPIC, @records[ 1500 .. 2999 ]);
@@ -292,6 +332,46 @@ subtest 'what was there to be rebuilt' => sub {
         'comments of the later post alone');
     is(scalar(grep { /^D6\t/ } @{ $before->{door_opening} }), 1,
         'one that came again');
+};
+
+# Change and delete payments of one client, or one payment of it.
+sub change_payments {
+    my $client = int rand 6;
+    my $id     = rand() < 0.5 ? int rand 40 : undef;
+    my $key    = qq({"client_id":$client) . (defined $id ? qq(,"transaction_id":$id}) : '}');
+    my $where  = "client_id = $client" . (defined $id ? " AND transaction_id = $id" : '');
+    my $n      = int rand 1000;
+    my @where  = ('transactions', payment(0, $client, 0), $key);
+    return change(@where, 'null', "DELETE FROM client_transaction WHERE $where")
+      if rand() < 0.6;
+    return change(@where, qq({"montant":$n}), "UPDATE client_transaction SET montant = $n WHERE $where")
+      if defined $id;
+    return change(@where, qq({"nom":"n$n"}), "UPDATE client SET nom = 'n$n' WHERE client_id = $client",
+        also => '{"clients":{"upto":' . upto('clients') . '}}');
+}
+
+subtest 'payments that move to other clients around their deletion' => sub {
+    $stack->daemon('datalake-lake')->stop;
+    my $n = 40;
+    for my $turn (1 .. 5) {
+        $stack->daemon('datalake-warehouse')->stop
+          if $stack->daemon('datalake-warehouse')->running;
+        put('transactions', map { payment(int rand 40, int rand 6, int rand 1000) } 1 .. 30);
+        put('clients', client(int rand 6, int rand 1000));
+        $stack->start_daemon('datalake-warehouse');
+        wait_loaded(0, 'transactions', 'clients');
+        change_payments() for 1 .. 6;
+        $n += 36;
+    }
+    put('transactions', map { payment(int rand 40, int rand 6, int rand 1000) } 1 .. 30);
+    $stack->daemon('datalake-warehouse')->stop;
+    start();    # the lake gets all at once, the partitions one behind the other
+    wait_loaded(0, 'transactions', 'clients');
+    wait_stored('transactions', $n + 30);
+    wait_stored('clients', 11);
+    cmp_ok($stack->mariadb->value('SELECT COUNT(*) FROM client_transaction'), '>', 5, 'some are left');
+    run_and_compare('what moved', '--dataset', $_) for qw(transactions clients);
+    $stack->start_daemon('datalake-warehouse');
 };
 
 subtest 'the loader goes on behind it' => sub {

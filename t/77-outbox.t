@@ -26,6 +26,7 @@ my @PLAN   = (
 );
 my $RATE    = 60;    # records a second of each topic
 my $WRITERS = 3;
+my $PAYMENTS = 30;    # fewer than clients have together: they move
 my %DATASET = (logs => 'network_logs', social => 'social_posts', transactions => 'transactions');
 my @TOPICS  = ('clients', values %DATASET);
 my @TABLES  = qw(network_log social_post social_comment client_transaction client);
@@ -83,7 +84,7 @@ my $db = $stack->mariadb;
 # --- Records --------------------------------------------------------------------
 
 # A random value of TOPIC and its key; keys are few, so that records meet
-# changes, and equal lines come again.
+# changes, equal lines come again, and payments move from client to client.
 sub value {
     my ($topic) = @_;
     my $key = int rand 12;
@@ -98,9 +99,8 @@ sub value {
             comments => [ map { { comment_id => "c$_", user => 'Bob', text => "$second" } } 0 .. int rand 3 ]
     }) if $topic eq 'social_posts';
     return ($key, { client_id => $key, nom => "N$second" }) if $topic eq 'clients';
-    my $payment = 100 * $key + int rand 5;
     return ($key, {
-            transaction_id => $payment, client_id => $key, montant => $second + 0.5,
+            transaction_id => int rand $PAYMENTS, client_id => $key, montant => $second + 0.5,
             date_transaction => sprintf('2023-01-20 11:37:%02d', $second)
     });
 }
@@ -137,7 +137,7 @@ sub change {
       if $what eq 'social' && !$delete;
     return ('DELETE', "/v1/social/p$key", undef, $what) if $what eq 'social';
     return ('PUT', "/v1/transactions/$key", [ { montant => $n }, { nom => "C$n" }, { montant => $n, email => "e$n" } ]->[ $n % 3 ], $what) if !$delete;
-    return ('DELETE', "/v1/transactions/$key" . ($n % 2 ? '' : "?transaction_id=" . (100 * $key + $n % 5)), undef, $what);
+    return ('DELETE', "/v1/transactions/$key" . ($n % 2 ? '' : "?transaction_id=" . $n % $PAYMENTS), undef, $what);
 }
 
 # Change rows until the file STOP is there; a line "TOPIC STATUS REQUEST" for

@@ -248,21 +248,29 @@ bool dl_change_deletes(const dl_change *change)
     return change->deletes;
 }
 
-bool dl_change_covers(const dl_change *change, int32_t generation,
-                      int32_t partition, int64_t offset)
+const dl_record *dl_change_key_record(const dl_change *change)
+{
+    return &change->key;
+}
+
+bool dl_change_is_key(const dl_change *change, int i)
+{
+    return dl_change_has(change, &change->key, i);
+}
+
+int dl_change_bounds(int32_t *generation, dl_change_bound *bounds, int max,
+                     const dl_change *change)
 {
     const dl_json_value *values = change->values.values;
+    int n = 0;
     uint32_t i;
 
-    if (generation != change->generation) {
-        return generation < change->generation;
-    }
-    for (i = change->upto + 1; i < values[change->upto].next;
+    *generation = change->generation;
+    for (i = change->upto + 1; i < values[change->upto].next && n < max;
          i = values[i].next) {
-        if (strtoll(values[i].name, NULL, 10) == partition) {
-            return values[i].text != NULL &&
-                   offset < strtoll(values[i].text, NULL, 10);
-        }
+        bounds[n++] = (dl_change_bound){
+            strtoll(values[i].name, NULL, 10),
+            values[i].text == NULL ? 0 : strtoll(values[i].text, NULL, 10)};
     }
-    return false;
+    return n;
 }

@@ -32,6 +32,7 @@
 
 #include "dl_dataset.h"
 #include "dl_error.h"
+#include "dl_record.h"
 #include "dl_wh.h"
 #include "dl_wh_sink.h"
 
@@ -87,10 +88,24 @@ bool dl_change_concerns(const dl_change *change);
 /* Return whether the event deletes rows. */
 bool dl_change_deletes(const dl_change *change);
 
-/* Return whether a record from OFFSET of PARTITION in GENERATION was loaded
- * when the event was made. */
-bool dl_change_covers(const dl_change *change, int32_t generation,
-                      int32_t partition, int64_t offset);
+/* Return the key of the event, or of dl_change_key, as a record of the dataset;
+ * dead at the next event. */
+const dl_record *dl_change_key_record(const dl_change *change);
+
+/* Return whether field I of the dataset is a member of that key, and a column
+ * of the table. */
+bool dl_change_is_key(const dl_change *change, int i);
+
+/* What was loaded of one partition. */
+typedef struct dl_change_bound {
+    int64_t partition; /* its number */
+    int64_t next;      /* first offset that was not loaded */
+} dl_change_bound;
+
+/* Set *GENERATION to the life of the topic in which the event counts and BOUNDS
+ * to what was loaded of it, MAX partitions at most; return how many. */
+int dl_change_bounds(int32_t *generation, dl_change_bound *bounds, int max,
+                     const dl_change *change);
 
 /* Apply the event by WH, and set *ROWS, unless it is NULL, to the rows that it
  * deletes, or that it is for: those that dl_change_lock found loaded, also when
