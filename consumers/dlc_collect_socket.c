@@ -3,7 +3,7 @@
  *
  * Nothing is stored, so there are no positions.  Senders are bounded: at most
  * CLIENTS connections (more wait until one is closed; when all are taken, one
- * that was silent for IDLE_US is), at most LINE bytes of a line.  Datagrams
+ * that was silent for the source's idle time is), at most LINE bytes of a line.  Datagrams
  * that the kernel had no room for, and lines that a reset cut off, are counted.
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <apr_strings.h>
+#include <linux/sock_diag.h>
 
 #include "dl_syslog.h"
 #include "dl_time.h"
@@ -31,9 +32,6 @@
 /* A datagram's bytes, at most, and those of what waits in the kernel. */
 #define DATAGRAM ((size_t)65536)
 #define WAITING  (8 << 20)
-
-/* A connection that was silent for this long goes when all are taken. */
-#define IDLE_US INT64_C(60000000)
 
 /* How long next() waits. */
 #define WAIT_MS 500
@@ -95,8 +93,7 @@ static dl_status find_address(struct addrinfo **found, const char *listen,
     return DL_OK;
 }
 
-/* Bind FD to ADDRESS and listen there, or ask for the number of datagrams that
- * are dropped. */
+/* Bind FD to ADDRESS and listen there, if that is what it does. */
 static int bind_to(int fd, const struct addrinfo *address)
 {
     int one = 1;
@@ -104,7 +101,6 @@ static int bind_to(int fd, const struct addrinfo *address)
 
     if (address->ai_socktype == SOCK_DGRAM) {
         (void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &waiting, sizeof waiting);
-        (void)setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof one);
         return bind(fd, address->ai_addr, address->ai_addrlen);
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
@@ -163,7 +159,10 @@ static socket_client *free_client(socket_reader *r)
             oldest = c;
         }
     }
-    return dl_time_monotonic_us() - oldest->heard_us < IDLE_US ? NULL : oldest;
+    return dl_time_monotonic_us() - oldest->heard_us <
+                   r->source->idle_ms * INT64_C(1000)
+               ? NULL
+               : oldest;
 }
 
 /* Take a connection that waits, if there is room for it. */
@@ -325,46 +324,27 @@ static void next_tcp(dlc_collect_got *got, dlc_collect_row *row,
 
 /* --- UDP ------------------------------------------------------------------ */
 
-/* Count what the kernel says it has dropped. */
-static void count_dropped(socket_reader *r, struct msghdr *message)
+/* Count the datagrams for which the kernel had no room, as it counts them for
+ * the socket, also when none has come since. */
+static void count_dropped(socket_reader *r)
 {
-    struct cmsghdr *c;
-    uint32_t dropped;
+    uint32_t numbers[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof numbers;
 
-    for (c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_RXQ_OVFL) {
-            memcpy(&dropped, CMSG_DATA(c), sizeof dropped);
-            r->lost += dropped - r->dropped;
-            r->dropped = dropped;
-        }
+    if (getsockopt(r->fd, SOL_SOCKET, SO_MEMINFO, numbers, &size) == 0) {
+        r->lost += numbers[SK_MEMINFO_DROPS] - r->dropped;
+        r->dropped = numbers[SK_MEMINFO_DROPS];
     }
-}
-
-/* Receive one datagram; return its length, -1: there is none. */
-static ssize_t receive_datagram(socket_reader *r)
-{
-    char control[64] __attribute__((aligned(8)));
-    struct iovec bytes = {r->datagram, DATAGRAM};
-    struct msghdr message = {.msg_iov = &bytes,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(r->fd, &message, 0);
-
-    if (n >= 0) {
-        count_dropped(r, &message);
-    }
-    return n;
 }
 
 static dl_status next_udp(dlc_collect_got *got, dlc_collect_row *row,
                           socket_reader *r, dl_error *err)
 {
     struct pollfd polled = {r->fd, POLLIN, 0};
-    ssize_t n = receive_datagram(r);
+    ssize_t n = recv(r->fd, r->datagram, DATAGRAM, 0);
 
     if (n < 0 && poll(&polled, 1, WAIT_MS) > 0) {
-        n = receive_datagram(r);
+        n = recv(r->fd, r->datagram, DATAGRAM, 0);
     }
     if (n < 0) {
         *got = r->follow ? DLC_COLLECT_NONE : DLC_COLLECT_END;
@@ -417,8 +397,12 @@ static void socket_progress(int64_t *done, int64_t *total,
 static int64_t socket_lost(dlc_collect_reader *reader)
 {
     socket_reader *r = (socket_reader *)(void *)reader;
-    int64_t lost = r->lost;
+    int64_t lost;
 
+    if (r->fd >= 0 && r->source->protocol == DL_SOURCE_SYSLOG_UDP) {
+        count_dropped(r);
+    }
+    lost = r->lost;
     r->lost = 0;
     return lost;
 }

@@ -13,7 +13,7 @@ use IO::Socket::INET;
 use JSON::PP;
 use Socket qw(SOL_SOCKET SO_LINGER);
 
-my ($tcp, $udp) = (free_port(), free_port());
+my ($tcp, $udp, $short) = map { free_port() } 1 .. 3;
 my $stack = DataLake::Stack->new(
     name    => '74-collect-socket',
     kafka   => 1,
@@ -25,6 +25,13 @@ my $stack = DataLake::Stack->new(
             type     => 'socket',
             listen   => "127.0.0.1:$tcp",
             protocol => 'tcp',
+        },
+        'source hurried'   => {
+            dataset  => 'transactions',
+            type     => 'socket',
+            listen   => "127.0.0.1:$short",
+            protocol => 'tcp',
+            idle     => '1 s',
         },
         'source syslog' => {
             dataset  => 'machine_log',
@@ -48,13 +55,26 @@ sub values_of {
     return map { eval { $json->decode($_->{value}) } // $_->{value} } @records;
 }
 
-# A connection, once somebody listens.
+# A connection to PORT, once somebody listens.
 sub connection {
+    my ($port) = @_;
     my $socket;
     wait_until('nobody listens', sub {
-        $socket = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$tcp");
+        $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1:' . ($port // $tcp));
     });
     return $socket;
+}
+
+# How many lines of SOURCE are counted as lost.
+sub lost {
+    my ($source) = @_;
+    open my $in, '-|', "$DataLake::Stack::BUILD/tools/stats_text", "$stack->{dir}/run"
+      or die "stats_text: $!\n";
+    local $/;
+    my ($n) = (<$in> // '') =~
+      /datalake_collector_errors_total\{[^}]*collector="$source",cause="lost"[^}]*\} (\d+)/;
+    close $in;
+    return $n;
 }
 
 # --- TCP ----------------------------------------------------------------------
@@ -94,6 +114,21 @@ my %seen = map { ($_->{client_id} => 1) } grep { ref } @got;
 is(scalar(grep { $seen{ 1000 + $_ } } 0 .. 79), 80,
     'of 80 senders those past the bound wait, none is lost');
 
+# Those that say nothing make room when others wait.
+my @silent = map { connection($short) } 1 .. 64;
+syswrite $silent[0], '{"transaction_id": 1, ';
+syswrite $_, qq({"transaction_id": 2, "client_id": 2}\n) for @silent[ 1 .. 63 ];
+values_of('transactions', 63);
+my $late = connection($short);
+syswrite $late, qq({"transaction_id": 3, "client_id": 3}\n);
+is(scalar(grep { ref && $_->{transaction_id} == 3 } values_of('transactions', 64)), 1,
+    'where all places are taken by senders that are silent one more is taken');
+is(sysread($silent[0], my $byte, 1) // $!, 0, 'in the place of the one that was silent for longest');
+wait_until('half a line is not counted', sub { lost('hurried') == 1 });
+pass('what it had sent of a line is counted as lost');
+is(lost('lines'), 0, 'elsewhere nothing is');
+close $_ for @silent, $late;
+
 # --- UDP ----------------------------------------------------------------------
 
 my $sender = IO::Socket::INET->new(PeerAddr => "127.0.0.1:$udp", Proto => 'udp')
@@ -126,6 +161,26 @@ is(scalar(grep { ref && ($_->{message} // '') eq 'no syslog at all' } @got), 1,
     'what is none is a message');
 is(scalar(grep { !ref && $_ eq "caf\xe9" } @got), 1,
     'what is not UTF-8 goes as it is, to become a dead letter');
+
+# More than the kernel has room for while nobody reads.
+my $collector = $stack->daemon('datalake-collect');
+my $drops = sub {
+    open my $in, '<', '/proc/net/udp' or die "$!\n";
+    my ($line) = grep { /^\s*\d+: \w+:@{[ sprintf '%04X', $udp ]} / } <$in>;
+    return (split ' ', $line)[-1];
+};
+$collector->signal('STOP');
+my $datagrams = 0;
+while ($drops->() < 10 && $datagrams < 100_000) {
+    $sender->send("<13>1 - - - - - - $datagrams " . 'x' x 8_000);
+    $datagrams++;
+}
+my $dropped = $drops->();
+$collector->signal('CONT');
+wait_until('the kernel\'s drops are not counted', sub { lost('syslog') == $dropped }, 20);
+cmp_ok($dropped, '>=', 10, "datagrams the kernel had no room for are counted: $dropped of $datagrams");
+is(scalar values_of('machine_log', 4 + $datagrams - $dropped), 4 + $datagrams - $dropped,
+    'the others are records');
 
 $stack->daemon('datalake-collect')->stop;
 like($stack->daemon_log('datalake-collect'), qr/DL0742/,

@@ -108,6 +108,11 @@ static const row rows[] = {
   "A JSON object a line over TCP, or a message of RFC 5424 or RFC 3164 a "
   "datagram."},
  DL_SETTING_WORD, PROTOCOLS, MEMBER(protocol), 0, 0, FOR_SOCKET, 0},
+{{"source", "idle", "60 s",
+  "a time from 100 ms to 1 d, such as 60 s",
+  "A sender that was silent for so long is closed when others wait and all 64 "
+  "places are taken."},
+ DL_SETTING_MILLIS, NULL, MEMBER(idle_ms), 100, 86400000, FOR_SOCKET, 0},
 {{"source", "rate", "0",
   "a whole number from 0 to 10000000",
   "Records a second, at most; 0: as many as there are."},

@@ -79,6 +79,8 @@ typedef struct dl_config_source {
                            * there may take to appear; 0: none does */
     const char *listen;   /* socket: ADDRESS:PORT */
     int64_t protocol;     /* socket: a dl_source_protocol */
+    int64_t idle_ms;      /* socket: a sender that was silent for so long
+                           * makes room for one that waits */
     int64_t rate;         /* records a second, at most; 0: no bound */
     const char *mapping;  /* as written; "": equal names */
     int n_transforms;     /* how many */

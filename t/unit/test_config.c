@@ -255,6 +255,9 @@ static void test_sources(void)
                        "key = k\n"),
            "", "one that says nothing of it");
     is_int(cfg->sources.items[0].settle_ms, 5000, "... has 5 seconds");
+    is_str(read_source("dataset = c\ntype = socket\nidle = 1500 ms\n"), "",
+           "a socket with a time of its own");
+    is_int(cfg->sources.items[0].idle_ms, 1500, "... for silent senders");
 }
 
 static void test_source_mistakes(void)
@@ -283,7 +286,7 @@ static void test_source_mistakes(void)
     is_str(read_source("dataset = c\nspeed = 1\n"),
            "/conf/x.ini:3: [source x] speed: there is no such key, must be one "
            "of dataset, type, path, format, separator, encoding, dsn_file, "
-           "table, key, settle, listen, protocol, rate, mapping, "
+           "table, key, settle, listen, protocol, idle, rate, mapping, "
            "transform.MEMBER",
            "an unknown key lists the known ones");
     is_str(
