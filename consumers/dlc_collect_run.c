@@ -17,6 +17,7 @@
 #include "dl_log.h"
 #include "dl_thread.h"
 #include "dl_time.h"
+#include "dlc_collect_limit.h"
 #include "dlc_collect_record.h"
 #include "dlc_collect_send.h"
 #include "dlc_collect_state.h"
@@ -54,6 +55,7 @@ typedef struct session {
     dlc_collect_state *state;   /* what is remembered */
     dlc_collect_reader *reader; /* the source */
     dlc_collect_maker *maker;   /* its records */
+    dlc_collect_limit *limit;   /* what their topic takes */
     dlc_collect_sender *sender; /* to the broker */
     int64_t turn;               /* under way */
     bool *anew;                 /* see hold() */
@@ -227,7 +229,6 @@ static void forget(session *s)
 /* Wait until all is with the broker; false: a stop, or it failed. */
 static bool flush(session *s)
 {
-    dl_error err = {0};
     int64_t until_us = 0;
 
     while (!dlc_collect_sender_idle(s->sender)) {
@@ -239,7 +240,7 @@ static bool flush(session *s)
         }
         dlc_collect_sender_poll(s->sender, IDLE_MS);
     }
-    return dlc_collect_sender_failed(s->sender, &err) == DL_OK;
+    return dlc_collect_sender_failed(s->sender, NULL) == DL_OK;
 }
 
 /* Begin a turn of another item, once all of the last one is stored. */
@@ -361,6 +362,7 @@ static dl_status send_row(session *s, const dlc_collect_row *row, dl_error *err)
     dl_status status;
 
     DL_TRY(dlc_collect_maker_make(&record, s->maker, row, err));
+    dlc_collect_limit_apply(&record, s->limit, row);
     if (record.fault != NULL) {
         tell_broken(s, row, record.fault);
     }
@@ -490,10 +492,8 @@ static bool recall(session *s, dlc_collect_memory *memory, apr_pool_t *pool)
 /* Store how far it came, as well as it can be. */
 static void conclude(session *s)
 {
-    dl_error err = {0};
-
     if (s->ended || !s->reader->positions ||
-        dlc_collect_sender_failed(s->sender, &err) != DL_OK) {
+        dlc_collect_sender_failed(s->sender, NULL) != DL_OK) {
         return;
     }
     mark(s);
@@ -510,20 +510,19 @@ static dl_status hold(dlc_collect_run *run, bool *anew, dl_error *err,
 {
     session s = {
         .run = run, .anew = anew, .random = (unsigned)dl_time_monotonic_us()};
-    dl_error failed = {0};
     dl_status status;
     dlc_collect_memory memory = {.n = 0};
     const dlc_collect_plan plan = {
         .source = run->source, .memory = &memory, .follow = run->follow};
     /* A reader without positions waits for rows within a call. */
-    const dlc_collect_sender_plan to = {.cfg = run->cfg,
-                                        .source = run->source->name,
-                                        .topic = run->ds->topic,
-                                        .gather = run->source->type !=
-                                                  DL_SOURCE_SOCKET,
-                                        .stats = run->stats,
-                                        .records = run->records,
-                                        .refused = run->broker};
+    dlc_collect_sender_plan to = {.cfg = run->cfg,
+                                  .source = run->source->name,
+                                  .topic = run->ds->topic,
+                                  .gather =
+                                      run->source->type != DL_SOURCE_SOCKET,
+                                  .stats = run->stats,
+                                  .records = run->records,
+                                  .refused = run->broker};
 
     DL_TRY(dlc_collect_state_create(&s.state, run->cfg, run->source->name, err,
                                     pool));
@@ -535,13 +534,13 @@ static dl_status hold(dlc_collect_run *run, bool *anew, dl_error *err,
     }
     DL_TRY(dlc_collect_maker_create(&s.maker, run->source, run->ds, err, pool));
     DL_TRY(dlc_collect_reader_create(&s.reader, &plan, err, pool));
+    DL_TRY(dlc_collect_limit_ask(&s.limit, run->cfg, to.topic, err, pool));
+    to.max_bytes = dlc_collect_limit_bytes(s.limit);
     DL_TRY(dlc_collect_sender_create(&s.sender, &to, err, pool));
     dlc_collect_sender_turn(s.sender, s.turn);
     status = work(&s, err);
     conclude(&s);
-    if (dlc_collect_sender_failed(s.sender, &failed) != DL_OK) {
-        *anew = true;
-    }
+    *anew = *anew || dlc_collect_sender_failed(s.sender, NULL) != DL_OK;
     return status;
 }
 

@@ -57,15 +57,11 @@ static void delivered(void *context, const dlc_delivery *delivery)
     if (delivery->status == DL_OK) {
         dl_stats_add(s->plan.records, 1);
     }
-    else if (delivery->status == DL_INVALID) {
-        dl_stats_add(s->plan.refused, 1);
-        dl_log(DL_LOG_ERROR,
-               "DL0917 source %s: the broker refuses a record for good: see "
-               "max.message.bytes of topic %s",
-               s->plan.source, s->plan.topic);
-    }
     else if (s->failed == DL_OK) {
         s->failed = delivery->status;
+    }
+    if (delivery->status == DL_INVALID) {
+        dl_stats_add(s->plan.refused, 1);
     }
 }
 
@@ -80,7 +76,8 @@ dl_status dlc_collect_sender_create(dlc_collect_sender **sender,
                                           .stats = plan->stats,
                                           .timeout_ms = -1,
                                           .queue_kib = QUEUE_KIB,
-                                          .gather = plan->gather};
+                                          .gather = plan->gather,
+                                          .max_bytes = plan->max_bytes};
 
     s->plan = *plan;
     dlc_collect_sender_turn(s, 0);
@@ -230,5 +227,8 @@ dl_status dlc_collect_sender_failed(const dlc_collect_sender *sender,
     return dl_fail(err, DL_UNAVAILABLE, 0, "topic %s: %s", sender->plan.topic,
                    sender->failed == DL_NOT_FOUND
                        ? "it does not exist: run datalakectl topics"
+                   : sender->failed == DL_INVALID
+                       ? "the broker refuses records: what it takes at most "
+                         "is asked again"
                        : "the broker has not stored a record");
 }

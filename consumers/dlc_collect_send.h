@@ -38,6 +38,7 @@ typedef struct dlc_collect_sender_plan {
     dl_stats *stats;         /* of the producer */
     dl_stats_value *records; /* counts what is with the broker */
     dl_stats_value *refused; /* counts what the broker refuses for good */
+    int max_bytes;           /* of a batch, at most: what the topic takes */
 } dlc_collect_sender_plan;
 
 /* Set *SENDER to one for PLAN, in POOL.  Fails as dlc_producer_create. */
@@ -78,8 +79,8 @@ bool dlc_collect_sender_idle(const dlc_collect_sender *sender);
  * microseconds, as far as it was called. */
 int64_t dlc_collect_sender_silence(dlc_collect_sender *sender);
 
-/* DL_OK, or what became of a record that was not stored though records behind
- * it may be: nothing more may be sent in this turn. */
+/* DL_OK, or what became of a record that was not stored, or refused, though
+ * records behind it may be stored: nothing more may be sent in this turn. */
 DL_MUSTCHECK dl_status
 dlc_collect_sender_failed(const dlc_collect_sender *sender, dl_error *err);
 

@@ -8,7 +8,9 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -253,4 +255,79 @@ dl_status dlc_kafka_topic_create(rd_kafka_t *rk, const dlc_kafka_topic *topic,
     status = create_and_wait(rk, made, topic->name, timeout_ms, err);
     rd_kafka_NewTopic_destroy(made);
     return status;
+}
+
+/* Set *BYTES to max.message.bytes of RESOURCE; false: it has none. */
+static bool find_most(int64_t *bytes, const rd_kafka_ConfigResource_t *resource)
+{
+    size_t n = 0;
+    const rd_kafka_ConfigEntry_t **entries =
+        rd_kafka_ConfigResource_configs(resource, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        const char *value = rd_kafka_ConfigEntry_value(entries[i]);
+
+        if (strcmp(rd_kafka_ConfigEntry_name(entries[i]),
+                   "max.message.bytes") == 0 &&
+            value != NULL) {
+            *bytes = strtoll(value, NULL, 10);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Set *BYTES from the answer EVENT; NULL: there is none. */
+static rd_kafka_resp_err_t read_most(int64_t *bytes, rd_kafka_event_t *event)
+{
+    const rd_kafka_ConfigResource_t **resources;
+    rd_kafka_resp_err_t code;
+    size_t n = 0;
+
+    if (event == NULL) {
+        return RD_KAFKA_RESP_ERR__TIMED_OUT;
+    }
+    code = rd_kafka_event_error(event);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return code;
+    }
+    resources = rd_kafka_DescribeConfigs_result_resources(
+        rd_kafka_event_DescribeConfigs_result(event), &n);
+    if (n != 1) {
+        return RD_KAFKA_RESP_ERR__FAIL;
+    }
+    code = rd_kafka_ConfigResource_error(resources[0]);
+    return code == RD_KAFKA_RESP_ERR_NO_ERROR && !find_most(bytes, resources[0])
+               ? RD_KAFKA_RESP_ERR__FAIL
+               : code;
+}
+
+dl_status dlc_kafka_topic_most(int64_t *bytes, rd_kafka_t *rk,
+                               const char *topic, int timeout_ms, dl_error *err)
+{
+    rd_kafka_ConfigResource_t *asked =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
+    rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    rd_kafka_AdminOptions_t *options =
+        rd_kafka_AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+    rd_kafka_event_t *event;
+    rd_kafka_resp_err_t code;
+    char text[TEXT];
+
+    (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text,
+                                                    sizeof text);
+    rd_kafka_DescribeConfigs(rk, &asked, 1, options, queue);
+    event = rd_kafka_queue_poll(queue, timeout_ms);
+    code = read_most(bytes, event);
+    if (event != NULL) {
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_queue_destroy(queue);
+    rd_kafka_ConfigResource_destroy(asked);
+    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        return dlc_kafka_fail(err, code, "max.message.bytes of topic %s",
+                              topic);
+    }
+    return DL_OK;
 }

@@ -76,4 +76,11 @@ DL_MUSTCHECK dl_status dlc_kafka_topic_create(rd_kafka_t *rk,
                                               const dlc_kafka_topic *topic,
                                               int timeout_ms, dl_error *err);
 
+/* Set *BYTES to the most bytes that a batch of records of TOPIC may have,
+ * max.message.bytes, waiting up to TIMEOUT_MS.  DL_NOT_FOUND: no such topic.
+ * Thread: any. */
+DL_MUSTCHECK dl_status dlc_kafka_topic_most(int64_t *bytes, rd_kafka_t *rk,
+                                            const char *topic, int timeout_ms,
+                                            dl_error *err);
+
 #endif

@@ -21,6 +21,10 @@
 /* Bytes that wait, in KiB. */
 #define QUEUE_KIB 32768
 
+/* Bytes of a record, and the least that the library knows of. */
+#define RECORD_BYTES       10485760
+#define LEAST_RECORD_BYTES 1000
+
 /* A producer that is closed waits so long for its last reports. */
 #define CLOSE_MS 1000
 
@@ -145,12 +149,13 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
     dlc_producer *p = apr_pcalloc(pool, sizeof *p);
     char timeout[32];
     char kib[32];
+    char most[32];
     const dlc_kafka_setting settings[] = {
         {"enable.idempotence", "true", 0},
         {"acks", "all", 0},
         {"compression.codec", "lz4", 0},
         {"linger.ms", "5", 0},
-        {"message.max.bytes", "10485760", 0},
+        {"message.max.bytes", most, 0},
         {"message.timeout.ms", timeout, 0},
         {"queue.buffering.max.messages", "50000", 0},
         {"queue.buffering.max.kbytes", kib, 0},
@@ -177,6 +182,12 @@ dl_status dlc_producer_create(dlc_producer **producer, const dl_config *cfg,
                  : p->options.timeout_ms);
     snprintf(kib, sizeof kib, "%d",
              p->options.queue_kib == 0 ? QUEUE_KIB : p->options.queue_kib);
+    if (p->options.max_bytes == 0) {
+        p->options.max_bytes = RECORD_BYTES;
+    }
+    snprintf(most, sizeof most, "%d",
+             p->options.max_bytes < LEAST_RECORD_BYTES ? LEAST_RECORD_BYTES
+                                                       : p->options.max_bytes);
     DL_TRY(dlc_kafka_conf_create(&conf, cfg, options->client, settings, err));
     rd_kafka_conf_set_dr_msg_cb(conf, delivered);
     rd_kafka_conf_set_opaque(conf, p);

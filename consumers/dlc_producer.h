@@ -72,6 +72,8 @@ typedef struct dlc_producer_options {
     bool gather;     /* records wait for others of their partition, some
                         hundred or until poll or flush waits: half the work
                         where there are many (dlc_lot.h) */
+    int max_bytes;   /* bytes of a batch, at most, and of a record: what the
+                        topic takes; 0: 10 MiB, as datalakectl topics has it */
 } dlc_producer_options;
 
 /* Set *PRODUCER to a producer for the brokers of CFG; closed with POOL, within

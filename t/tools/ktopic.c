@@ -4,11 +4,13 @@
  *        ktopic BROKERS delete TOPIC
  *        ktopic BROKERS trim TOPIC PARTITION OFFSET
  *        ktopic BROKERS watermarks TOPIC    prints PARTITION LOW HIGH
+ *        ktopic BROKERS set TOPIC NAME=VALUE
  *
  * Each returns after the broker has done it.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,6 +176,60 @@ static void trim(rd_kafka_t *rk, rd_kafka_queue_t *queue, char **argv)
     rd_kafka_topic_partition_list_destroy(list);
 }
 
+/* Return whether TOPIC has VALUE for its setting NAME. */
+static bool has(rd_kafka_t *rk, rd_kafka_queue_t *queue,
+                rd_kafka_ConfigResource_t *topic, const char *name,
+                const char *value)
+{
+    rd_kafka_AdminOptions_t *options = patient(rk);
+    rd_kafka_event_t *event = NULL;
+    const rd_kafka_ConfigEntry_t **entries;
+    bool found = false;
+    size_t n = 0;
+
+    rd_kafka_DescribeConfigs(rk, &topic, 1, options, queue);
+    event = answer(queue, name);
+    entries = rd_kafka_ConfigResource_configs(
+        rd_kafka_DescribeConfigs_result_resources(
+            rd_kafka_event_DescribeConfigs_result(event), &n)[0],
+        &n);
+    for (size_t i = 0; i < n; i++) {
+        const char *now = rd_kafka_ConfigEntry_value(entries[i]);
+
+        found = found ||
+                (strcmp(rd_kafka_ConfigEntry_name(entries[i]), name) == 0 &&
+                 now != NULL && strcmp(now, value) == 0);
+    }
+    rd_kafka_event_destroy(event);
+    rd_kafka_AdminOptions_destroy(options);
+    return found;
+}
+
+/* Give the topic one setting; its others become the broker's. */
+static void set(rd_kafka_t *rk, rd_kafka_queue_t *queue, char **argv)
+{
+    rd_kafka_ConfigResource_t *topic =
+        rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, argv[3]);
+    rd_kafka_AdminOptions_t *options = patient(rk);
+    char *value = strchr(argv[4], '=');
+
+    if (value == NULL) {
+        fail(argv[4], "a setting is NAME=VALUE");
+    }
+    *value++ = '\0';
+    rd_kafka_ConfigResource_set_config(topic, argv[4], value);
+    rd_kafka_AlterConfigs(rk, &topic, 1, options, queue);
+    rd_kafka_event_destroy(answer(queue, argv[3]));
+    for (int turn = 0; !has(rk, queue, topic, argv[4], value); turn++) {
+        if (turn == TIMEOUT_MS / 20) {
+            fail(argv[3], "the broker did not finish in time");
+        }
+        pause_a_moment();
+    }
+    rd_kafka_AdminOptions_destroy(options);
+    rd_kafka_ConfigResource_destroy(topic);
+}
+
 static void watermarks(rd_kafka_t *rk, const char *topic)
 {
     const rd_kafka_metadata_t *metadata = NULL;
@@ -201,7 +257,7 @@ int main(int argc, char **argv)
     char why[256];
 
     if (argc < 4) {
-        fail("usage", "ktopic BROKERS create|delete|trim|watermarks TOPIC");
+        fail("usage", "ktopic BROKERS create|delete|trim|set|watermarks TOPIC");
     }
     if (rd_kafka_conf_set(conf, "bootstrap.servers", argv[1], why,
                           sizeof why) != RD_KAFKA_CONF_OK) {
@@ -220,6 +276,9 @@ int main(int argc, char **argv)
     }
     else if (strcmp(argv[2], "trim") == 0 && argc > 5) {
         trim(rk, queue, argv);
+    }
+    else if (strcmp(argv[2], "set") == 0 && argc > 4) {
+        set(rk, queue, argv);
     }
     else if (strcmp(argv[2], "watermarks") == 0) {
         watermarks(rk, argv[3]);

@@ -226,6 +226,12 @@ sub create_topic {
         map { "$_=$option{$_}" } sort keys %option);
 }
 
+# Give TOPIC the setting NAME of VALUE; its others become the broker's.
+sub set_topic {
+    my ($self, $topic, $name, $value) = @_;
+    return $self->tool('set', $topic, "$name=$value");
+}
+
 # Delete TOPIC and wait until the broker no longer names it.
 sub delete_topic {
     my ($self, $topic) = @_;
