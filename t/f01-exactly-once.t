@@ -1,6 +1,6 @@
 # f01-exactly-once.t - kill -9 of every part while messages flow: each message
-# is once in the lake and once in the warehouse, unchanged and in order; dead
-# letters are listed once; jobs that compact the lake meanwhile end once.
+# is once in the lake and once in the warehouse, unchanged, in order and with its
+# headers; what sources send again is dropped; dead letters are listed once; jobs that compact the lake meanwhile end once.
 #
 # Size: DL_F01_MESSAGES (100000), DL_F01_KILLS of each daemon (20),
 # DL_F01_MARIADB and DL_F01_BROKER kills (1 each).  DL_RUN repeats a run.
@@ -13,7 +13,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Figure qw(figure full_size run_number);
-use DataLake::Ledger qw(lake_dump no_faults total);
+use DataLake::Ledger qw(dumped lake_dump no_faults total);
 use DataLake::Process qw(wait_until);
 use DataLake::Stack;
 use List::Util qw(shuffle sum0);
@@ -30,22 +30,25 @@ my %SIZE  = (
 
 # --- The checker finds planted damage ------------------------------------------
 
-# What a perfect lake would give for LEDGER: records and rejects.
+# What a perfect lake would give for LEDGER: records, rejects and repeats.
 sub perfect_lake {
     my ($ledger) = @_;
-    my (@records, @rejects, %line);
+    my (@records, @rejects, @repeats, %line);
     for my $message (@{ $ledger->{messages} }) {
         my @place = @$message{qw(partition offset)};
-        if ($message->{reason}) {
+        if ($message->{again}) {
+            push @repeats, [ @place, 1, split / /, $message->{position} ];
+        }
+        elsif ($message->{reason}) {
             push @rejects, [ @place, @$message{qw(reason sha)} ];
         }
         else {
             push @records,
               [ $message->{day}, ++$line{ $message->{day} }, @place,
-                $message->{sha} ];
+                $message->{sha}, join "\t", map { "$_->[0]=$_->[1]" } @{ $message->{headers} // [] } ];
         }
     }
-    return (\@records, \@rejects);
+    return (\@records, \@rejects, \@repeats);
 }
 
 sub perfect_table {
@@ -63,7 +66,7 @@ sub perfect_table {
 }
 
 sub small_ledger {
-    my $ledger = DataLake::Ledger->new(run => 1, bad => 0.1);
+    my $ledger = DataLake::Ledger->new(run => 1, bad => 0.1, notes => 0.5);
     my %next;
     $ledger->generate(400);
     $ledger->placed(
@@ -76,9 +79,9 @@ sub small_ledger {
 # Each damage: what it is called, what must be reported, how it is planted.
 sub self_test {
     my $ledger = small_ledger();
-    my ($records, $rejects) = perfect_lake($ledger);
+    my @lake = perfect_lake($ledger);
     my $rows = perfect_table($ledger);
-    is(total($ledger->check_lake($records, $rejects)),
+    is(total($ledger->check_lake(@lake)),
         0, 'a perfect lake has no fault');
     is(total($ledger->check_table($rows)), 0, 'a perfect table has no fault');
 
@@ -90,12 +93,18 @@ sub self_test {
         [ 'a dropped dead letter', lost => sub { shift @{ $_[1] } } ],
         [ 'a wrong reason', wrong => sub { $_[1][0][2] = 'too-big' } ],
         [ 'two swapped records', reordered => \&swap_two ],
+        [ 'a record without its headers', wrong => sub { (grep { $_->[5] ne '' } @{ $_[0] })[0][5] = '' } ],
+        [ 'headers of another record', wrong => sub { (grep { $_->[5] ne '' } @{ $_[0] })[0][5] =~ s/\d+$/7777/ } ],
+        [ 'a repeat that was stored', dup => sub { store_repeat($ledger, @_) } ],
+        [ 'a repeat that nothing accounts for', lost => sub { shift @{ $_[2] } } ],
+        [ 'a message that was dropped as a repeat', wrong => sub { push @{ $_[2] }, [ @{ shift @{ $_[0] } }[ 2, 3 ], 1, 'a', 1, 1 ] } ],
+        [ 'a repeat of another position', wrong => sub { $_[2][0][5] += 1 } ],
     );
     for my $damage (@lake_damage) {
         my ($name, $kind, $plant) = @$damage;
-        my ($bad_records, $bad_rejects) = perfect_lake($ledger);
-        $plant->($bad_records, $bad_rejects);
-        cmp_ok($ledger->check_lake($bad_records, $bad_rejects)->{$kind},
+        my @bad = perfect_lake($ledger);
+        $plant->(@bad);
+        cmp_ok($ledger->check_lake(@bad)->{$kind},
             '>', 0, "$name is reported");
     }
     my @table_damage = (
@@ -130,6 +139,16 @@ sub self_test_jobs {
     return;
 }
 
+# Put the first repeat of LEDGER among RECORDS.
+sub store_repeat {
+    my ($ledger, $records, $rejects, $repeats) = @_;
+    my ($again) = grep { $_->{again} } @{ $ledger->{messages} };
+    shift @$repeats;
+    push @$records, [ $again->{day}, 1 + @$records, @$again{qw(partition offset sha)},
+        join "\t", map { "$_->[0]=$_->[1]" } @{ $again->{headers} } ];
+    return;
+}
+
 # Exchange the places of two records of one day and one partition.
 sub swap_two {
     my ($records) = @_;
@@ -137,9 +156,9 @@ sub swap_two {
     for my $i (0 .. $#$records) {
         my $key = "$records->[$i][0] $records->[$i][2]";
         if (defined(my $j = $first{$key})) {
-            my @later = @{ $records->[$i] }[ 3, 4 ];
-            @{ $records->[$i] }[ 3, 4 ] = @{ $records->[$j] }[ 3, 4 ];
-            @{ $records->[$j] }[ 3, 4 ] = @later;
+            my @later = @{ $records->[$i] }[ 3 .. 5 ];
+            @{ $records->[$i] }[ 3 .. 5 ] = @{ $records->[$j] }[ 3 .. 5 ];
+            @{ $records->[$j] }[ 3 .. 5 ] = @later;
             return;
         }
         $first{$key} = $i;
@@ -180,7 +199,8 @@ sub produce_slowly {
     for my $message (@$messages) {
         print $out join("\t",
             $message->{partition}, $message->{timestamp},
-            map({ DataLake::Kafka::escaped($_) } $message->{key}), '-',
+            map({ DataLake::Kafka::escaped($_) } $message->{key}),
+            join(',', map { DataLake::Kafka::escaped("$_->[0]=$_->[1]") } @{ $message->{headers} // [] }) || '-',
             DataLake::Kafka::escaped($message->{value})), "\n";
     }
     close $out or die "$file: $!\n";
@@ -309,8 +329,8 @@ sub wait_for_lake {
     wait_until(
         'the lake does not catch up',
         sub {
-            my ($records, $rejects) = eval { lake_dump("$stack->{dir}/lake", $TOPIC) };
-            return $records && @$records + @$rejects >= $count;
+            my @found = eval { lake_dump("$stack->{dir}/lake", $TOPIC, 'notes') };
+            return @found && dumped(@found) >= $count;
         },
         60
     );
@@ -319,8 +339,7 @@ sub wait_for_lake {
 
 sub check_everything {
     my ($stack, $ledger) = @_;
-    my ($records, $rejects) = lake_dump("$stack->{dir}/lake", $TOPIC);
-    my $lake  = $ledger->check_lake($records, $rejects);
+    my $lake  = $ledger->check_lake(lake_dump("$stack->{dir}/lake", $TOPIC, 'notes'));
     my $table = $ledger->check_table(
         [ $stack->mariadb->rows(
             'SELECT transaction_id, amount, currency, src_partition,'
@@ -339,14 +358,14 @@ sub check_everything {
     $stack->ctl('seal', $TOPIC);
     my @sealed = sort(sealed_lines($stack));
     my @sent   = sort map { $_->{sha} }
-      grep { !$_->{reason} } @{ $ledger->{messages} };
+      grep { !$_->{reason} && !$_->{again} } @{ $ledger->{messages} };
     is_deeply(\@sealed, \@sent, 'the sealed files are what was sent');
     return map { my $kind = $_; ($kind => $lake->{$kind} + $table->{$kind}
               + $rollup->{$kind}) } keys %$lake;
 }
 
 sub run_kills {
-    my $ledger = DataLake::Ledger->new(run => hex run_number());
+    my $ledger = DataLake::Ledger->new(run => hex run_number(), notes => 0.5);
     my @messages = $ledger->generate($SIZE{messages});
     my $stack    = DataLake::Stack->new(
         name    => 'f01',

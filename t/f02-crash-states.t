@@ -1,7 +1,8 @@
 #!/usr/bin/env perl
 # f02-crash-states.t - every state a power cut may leave is recovered (F2).
 #
-# A driver writes 200 records in 20 batches into two days, with seals, indexes,
+# A driver writes 200 records in 20 batches into two days, half of them with headers and positions of sources, and one
+# repeat a batch, with seals, indexes,
 # compactions, cold days and the removal of a day, under strace; its buffers are so small that most of them are
 # written as whole blocks by the second thread, past the page cache.  From each prefix of its system calls states are
 # built in which pending writes and folder entries are kept, dropped or torn;
@@ -32,7 +33,7 @@ my $LIMIT  = full_size() ? 3600 : 300; # seconds; the count is the size
 srand hex run_number();
 plan skip_all => 'strace is not installed' if system('command -v strace >/dev/null') != 0;
 $ENV{LAKE_DRIVER_BUFFER} = 8192;
-my $script  = DataLake::LakeScript->new(batches => 20, records => 10, pad => 2000, index => 1, cold => 1, remove => 1);
+my $script  = DataLake::LakeScript->new(batches => 20, records => 10, pad => 2000, index => 1, cold => 1, remove => 1, notes => 1);
 my $scratch = tempdir('dl_f02.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
 my $disk    = tempdir('dl_f02.XXXXXX', DIR => -w 'build' ? 'build' : '/tmp', CLEANUP => 1);
 
@@ -82,7 +83,7 @@ sub judge {
     ($exit, $text) = capture("$DRIVER $root d --check");
     return "second recovery: $text" if $exit != 0;
     return 'the second recovery changes something' if tree($root) ne $before;
-    ($exit, $text) = capture("$DUMP $root d lines");
+    ($exit, $text) = capture("$DUMP $root d " . $script->mode);
     return "dump: $text" if $exit != 0;
     return $script->judge($text, $acked);
 }
@@ -92,7 +93,7 @@ sub judge_rest {
     my ($root) = @_;
     my ($exit, $text) = capture("$DRIVER $root d $scratch/script >/dev/null");
     return "going on: $text" if $exit != 0;
-    ($exit, $text) = capture("$DUMP $root d lines");
+    ($exit, $text) = capture("$DUMP $root d " . $script->mode);
     return $text eq $script->last ? '' : 'after going on the content is wrong';
 }
 
@@ -182,12 +183,25 @@ sub self_test {
     my $acked = $crash->acknowledged;
     is($acked, 20, 'the driver acknowledged its 20 commits');
     is(judge($root, $acked), '', 'the lake as it was left is good');
-    is((capture("$DUMP $root d lines"))[1], $script->last, '... without the day that was removed');
+    is((capture("$DUMP $root d " . $script->mode))[1], $script->last, '... without the day that was removed');
     my @lines = split /^/, $script->last;
     isnt($script->judge(join('', @lines[ 1 .. $#lines ]), $acked), '', 'a dropped line is seen');
     isnt($script->judge(join('', @lines, $lines[-1]), $acked), '', 'a doubled line is seen');
     isnt($script->judge(join('', @lines[ 1, 0, 2 .. $#lines ]), $acked), '', 'swapped lines are seen');
     isnt($script->judge($script->expected(19), 20), '', 'a lost acknowledged commit is seen');
+    for (
+        [ 'a note that was lost',        qr/^(N\tsame\t)[^\n]*dl-[^\n]*\n/m,  sub { "$1\n" } ],
+        [ 'a note of another message',   qr/(dl-source-pos=s\d 1 )(\d+)/,       sub { $1 . ($2 + 1) } ],
+        [ 'a repeat that was forgotten', qr/^D\t[^\n]*\n/m,                    sub { '' } ],
+        [ 'a repeat of another message', qr/^(D\t[^\n]*\t)(\d+)\n/m,           sub { $1 . ($2 + 1) . "\n" } ],
+        [ 'a repeat that was stored',    qr/^(R\t2026-05-19)(\t\d+)([^\n]*\n)/m, sub { "$1$2$3N\tsame\t\n$1\t9$3" } ],
+      )
+    {
+        my ($name, $what, $with) = @$_;
+        my $text = $script->last;
+        ok($text =~ s/$what/$with->()/e, "given $name");
+        isnt($script->judge($text, $acked), '', '... it is seen');
+    }
     is($script->judge($script->expected(20), 19), '', 'an unacknowledged commit may be there');
     cmp_ok($crash->written_behind, '>', 10, 'blocks were written by the second thread');
     my ($part) = glob "$root/d/*/*.json*";

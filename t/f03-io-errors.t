@@ -37,7 +37,7 @@ srand hex run_number();
 plan skip_all => 'strace is not installed' if system('command -v strace >/dev/null') != 0;
 # Small buffers: the thread that writes behind has its share of the faults.
 $ENV{LAKE_DRIVER_BUFFER} = 8192;
-my $script  = DataLake::LakeScript->new(batches => 10, records => 5, pad => 4000, cold => 1);
+my $script  = DataLake::LakeScript->new(batches => 10, records => 5, pad => 4000, cold => 1, notes => 1);
 my $scratch = tempdir('dl_f03.XXXXXX', DIR => -d '/dev/shm' ? '/dev/shm' : '/tmp', CLEANUP => 1);
 $script->save("$scratch/script");
 
@@ -99,13 +99,13 @@ sub judge_after {
     my ($root, $acked, $done) = @_;
     my ($status, $text) = capture("$DRIVER $root d --check 2>&1");
     return "recovery or fsck: $text" if $status != 0;
-    ($status, $text) = capture("$DUMP $root d lines 2>&1");
+    ($status, $text) = capture("$DUMP $root d " . $script->mode . " 2>&1");
     return "dump: $text" if $status != 0;
     my $wrong = $script->judge($text, $done ? $script->commits : $acked);
     return ($done ? 'exit status 0: ' : '') . $wrong if $wrong ne '';
     ($status, $text) = capture("$DRIVER $root d $scratch/script 2>&1 >/dev/null");
     return "after the faults: $text" if $status != 0;
-    ($status, $text) = capture("$DUMP $root d lines 2>&1");
+    ($status, $text) = capture("$DUMP $root d " . $script->mode . " 2>&1");
     return $text eq $script->last ? '' : 'after the faults the content is wrong';
 }
 

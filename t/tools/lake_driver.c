@@ -3,6 +3,11 @@
  * lake_driver ROOT DATASET SCRIPT [RETRIES]
  *     runs the lines of SCRIPT:
  *         R partition offset event_us text     append a record
+ *         N partition offset event_us source epoch position headers text
+ *                                              the same of a message with
+ *                                              headers, NAME=VALUE,... or -,
+ *                                              and dl-source-pos; a repeat is
+ *                                              dropped
  *         Q partition offset reason text       set a record aside
  *         A partition offset                   advance
  *         B partition offset                   go back to an offset, as no writer
@@ -84,12 +89,25 @@ static void acknowledge(const driver *d)
 
 /* One parsed line of a script. */
 typedef struct step {
-    char verb;      /* R, Q, A, C, S, T, K, Z, D, I */
-    dl_coord coord; /* of R, Q, A */
-    int64_t time;   /* of R, C, S, T, K, D */
-    char *word;     /* reason of Q */
-    char *text;     /* of R, Q */
+    char verb;      /* R, N, Q, A, C, S, T, K, Z, D, I */
+    dl_coord coord; /* of R, N, Q, A */
+    int64_t time;   /* of R, N, C, S, T, K, D */
+    char *word;     /* reason of Q, headers of N */
+    char *text;     /* of R, N, Q */
+    char value[96]; /* dl-source-pos of N */
 } step;
+
+/* Cut the next word off *AT and return it. */
+static char *next_word(char **at)
+{
+    char *word = *at + strspn(*at, " ");
+
+    *at = word + strcspn(word, " ");
+    if (**at != '\0') {
+        *(*at)++ = '\0';
+    }
+    return word;
+}
 
 static void parse(step *s, char *line)
 {
@@ -98,23 +116,67 @@ static void parse(step *s, char *line)
     memset(s, 0, sizeof *s);
     s->verb = line[0];
     line[strcspn(line, "\n")] = '\0';
-    if (strchr("RQAB", s->verb) != NULL) {
+    if (strchr("RNQAB", s->verb) != NULL) {
         s->coord.partition = (int32_t)strtol(at, &at, 10);
         s->coord.offset = strtoll(at, &at, 10);
         s->coord.time = 1700000000000000 + s->coord.offset * 1000;
     }
-    if (strchr("RCSTKZDI", s->verb) != NULL) {
+    if (strchr("RNCSTKZDI", s->verb) != NULL) {
         s->time = strtoll(at, &at, 10);
     }
     at += strspn(at, " ");
-    if (s->verb == 'Q') {
-        s->word = at;
-        at += strcspn(at, " ");
-        if (*at != '\0') {
-            *at++ = '\0';
-        }
+    if (s->verb == 'N') {
+        const char *source = next_word(&at);
+        const char *epoch = next_word(&at);
+
+        snprintf(s->value, sizeof s->value, "%s %s %s", source, epoch,
+                 next_word(&at));
+    }
+    if (s->verb == 'Q' || s->verb == 'N') {
+        s->word = next_word(&at);
     }
     s->text = at;
+}
+
+/* Put the headers of S into NOTE; its word is cut. */
+static void fill_note(dl_line_note *note, const step *s)
+{
+    const dl_line_header own = {"dl-source-pos", 13, s->value,
+                                strlen(s->value)};
+    char *rest = s->word;
+    bool full = false;
+
+    memset(note, 0, sizeof *note);
+    for (char *pair = strtok_r(rest, ",", &rest); pair != NULL;
+         pair = strtok_r(NULL, ",", &rest)) {
+        size_t name = strcspn(pair, "=");
+        const dl_line_header header = {pair, name, pair + name + 1,
+                                       strlen(pair) - name - 1};
+
+        if (pair[name] == '=') {
+            dl_line_note_add(note, &header, &full);
+        }
+    }
+    dl_line_note_add(note, &own, &full);
+}
+
+/* Append the message of S, or drop it when it is a repeat. */
+static dl_status put_message(const driver *d, const step *s, dl_error *err)
+{
+    dl_lake_position position;
+    dl_line_note note;
+    const dl_lake_message m = {
+        .coord = s->coord, .note = &note, .position = &position};
+
+    fill_note(&note, s);
+    if (!dl_line_note_position(&position, &note)) {
+        return dl_fail(err, DL_INVALID, 0, "no position: %s", s->value);
+    }
+    if (dl_lake_writer_has(d->w, s->coord.partition, &position)) {
+        return dl_lake_writer_repeat(d->w, &position, &s->coord, err);
+    }
+    return dl_lake_writer_append_message(d->w, s->time, s->text,
+                                         (uint32_t)strlen(s->text), &m, err);
 }
 
 static dl_status put(const driver *d, const step *s, dl_error *err)
@@ -126,6 +188,9 @@ static dl_status put(const driver *d, const step *s, dl_error *err)
 
     if (s->coord.offset < dl_lake_writer_next(d->w, s->coord.partition)) {
         return DL_OK;
+    }
+    if (s->verb == 'N') {
+        return put_message(d, s, err);
     }
     if (s->verb == 'A') {
         return dl_lake_writer_advance(d->w, s->coord.partition, s->coord.offset,
@@ -204,6 +269,7 @@ static dl_status run_step(const driver *d, const step *s, dl_error *err)
 {
     switch (s->verb) {
     case 'R':
+    case 'N':
     case 'Q':
     case 'A':
         return put(d, s, err);

@@ -4,14 +4,17 @@
 #       pad => 300,                   # characters a record has at most
 #       index => 1,                   # make indexes, too
 #       cold => 1,                    # what is compacted becomes cold, too
-#       remove => 1);                 # and remove the first day at the end
+#       remove => 1,                  # and remove the first day at the end
+#       notes => 1);                  # half of the records have headers and a
+#                                     # position; one a batch comes again
 #   $script->save($file);
 #   $script->judge($dump, $acked);    # '' or what is wrong
 #
 # The script appends records of three partitions, some of them set aside, to
 # two days, seals twice and compacts once; with cold days twice, the second time
 # with parts that came for a cold day.  After commit number I the lake must
-# hold exactly $script->expected($i), as `lake_dump ROOT d lines` prints it.
+# hold exactly $script->expected($i), as `lake_dump ROOT d MODE` prints it with
+# the MODE that $script->mode tells.
 #
 # SPDX-License-Identifier: Apache-2.0
 package DataLake::LakeScript;
@@ -24,10 +27,11 @@ my %NAME = (DAY, '2026-05-18', DAY + 1, '2026-05-19');
 
 sub new {
     my ($class, %o) = @_;
-    my $self = bless { pad => $o{pad} // 300, index => $o{index}, cold => $o{cold}, remove => $o{remove}, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
-    my $state = { next => [ 0, 0, 0 ], now => DAY * US + 3_600_000_000, days => {}, aside => [] };
+    my $self = bless { pad => $o{pad} // 300, index => $o{index}, cold => $o{cold}, notes => $o{notes}, remove => $o{remove}, lines => [], expected => [''], ack => { 'ack' => 0 } }, $class;
+    my $state = { next => [ 0, 0, 0 ], now => DAY * US + 3_600_000_000, days => {}, aside => [], mark => {} };
     for my $batch (1 .. $o{batches}) {
         $self->add_record($state) for 1 .. $o{records};
+        $self->add_repeat($state) if $o{notes};
         $self->add_commit($state);
         $self->add_work($state, $batch, $o{batches});
     }
@@ -47,8 +51,36 @@ sub add_record {
     }
     my $day  = rand() < 0.5 ? DAY : DAY + 1;
     my $text = sprintf '{"p":%d,"o":%d,"pad":"%s"}', $p, $o, 'x' x rand $self->{pad};
-    push @{ $self->{lines} }, sprintf 'R %d %d %d %s', $p, $o, $day * US + int rand 1e10, $text;
-    push @{ $state->{days}{$day} }, "0\t$p\t$o\t$text\n";
+    my $time = $day * US + int rand 1e10;
+    if ($self->{notes} && rand() < 0.5) {
+        $self->add_noted($state, $p, $o, $day, $time, $text);
+        return;
+    }
+    push @{ $self->{lines} }, "R $p $o $time $text";
+    push @{ $state->{days}{$day} }, "0\t$p\t$o\t$text\n" . ($self->{notes} ? "N\tsame\t\n" : '');
+}
+
+# A message with headers and the next position of one of three sources.
+sub add_noted {
+    my ($self, $state, $p, $o, $day, $time, $text) = @_;
+    my $source   = 's' . int rand 3;
+    my $position = $state->{mark}{"$p $source"} += 1 + int rand 3;
+    my @headers  = rand() < 0.5 ? () : ('dl-origin=repush', 'dl-replay-id=r' . int rand 1e6);
+    push @{ $self->{lines} }, "N $p $o $time $source 1 $position " . (join(',', @headers) || '-') . " $text";
+    push @{ $state->{days}{$day} },
+      "0\t$p\t$o\t$text\n" . join("\t", "N\tsame\t", @headers, "dl-source-pos=$source 1 $position") . "\n";
+}
+
+# What a source sends again: it is dropped, and accounted for.
+sub add_repeat {
+    my ($self, $state) = @_;
+    my @marks = sort keys %{ $state->{mark} } or return;
+    my ($p, $source) = split / /, $marks[ rand @marks ];
+    my $position = 1 + int rand $state->{mark}{"$p $source"};
+    my $o = $state->{next}[$p]++;
+    $state->{seen}[$p] = $o + 1;
+    push @{ $self->{lines} }, sprintf 'N %d %d %d %s 1 %d - {"p":%d,"again":true}', $p, $o, DAY * US, $source, $position, $p;
+    push @{ $state->{aside} }, "D\t0\t$p\t$o\t1\t$source\t1\t$position\n";
 }
 
 sub add_commit {
@@ -100,6 +132,7 @@ sub save {
 
 sub expected { return $_[0]{expected}[ $_[1] ] }
 sub last     { return $_[0]{removed} // $_[0]{expected}[-1] }
+sub mode     { return $_[0]{notes} ? 'notes' : 'lines' }
 sub commits  { return $#{ $_[0]{expected} } }
 
 # The number of the commit that the line ACK of the driver tells about.

@@ -10,6 +10,11 @@
 # of an id is the later one.  A check returns counts of what is wrong by kind;
 # all zero is good.
 #
+# With `notes => 0.5` half of the messages have headers: where they came from,
+# and a position of one of three sources; of these some come again, later, as a
+# source sends them that does not know whether they arrived.  The lake must keep
+# the headers and drop and account for the repeats.
+#
 # SPDX-License-Identifier: Apache-2.0
 package DataLake::Ledger;
 use strict;
@@ -20,7 +25,7 @@ use Exporter qw(import);
 use File::Basename qw(dirname);
 use POSIX qw(strftime);
 
-our @EXPORT_OK = qw(lake_dump no_faults total);
+our @EXPORT_OK = qw(dumped lake_dump no_faults total);
 
 my $DUMP = abs_path(dirname(__FILE__) . '/../../..')
   . '/build/tools/lake_dump';
@@ -33,7 +38,7 @@ my @BAD        = qw(not-json not-object encoding schema bad-time);
 
 sub new {
     my ($class, %option) = @_;
-    my $self = bless { partitions => 6, bad => 0.01, resend => 0.05, %option },
+    my $self = bless { partitions => 6, bad => 0.01, resend => 0.05, notes => 0, mark => {}, %option },
       $class;
     srand $self->{run};
     # Well before now: a broker refuses times ahead of its own.
@@ -48,6 +53,7 @@ sub generate {
     my ($self, $count) = @_;
     my $messages = $self->{messages};
     for my $i (1 .. $count) {
+        next if $self->{notes} && rand() < 0.05 && $self->add_repeat;
         my $id = @$messages && rand() < $self->{resend} ? $self->old_id : undef;
         $id //= sprintf 'TX%04x%08d', $self->{run} & 0xffff,
           scalar @$messages;
@@ -63,10 +69,40 @@ sub generate {
         else {
             $self->fill_good($message);
         }
+        $self->add_headers($message) if rand() < $self->{notes};
         $message->{sha} = sha256_hex($message->{value});
         push @$messages, $message;
     }
     return @$messages[ -$count .. -1 ];
+}
+
+# Let MESSAGE say where it came from.
+sub add_headers {
+    my ($self, $message) = @_;
+    my $source = pick(qw(a b c));
+    my $place  = "$message->{partition} $source";
+    my $position = $self->{mark}{$place} += 1 + int rand 3;
+    $message->{position} = "$source 1 $position";
+    $message->{headers}  = [
+        rand() < 0.5 ? () : ([ 'dl-origin', 'repush' ], [ 'dl-replay-id', 'r' . int rand 1e6 ]),
+        [ 'dl-source-pos', $message->{position} ]
+    ];
+    return;
+}
+
+# Send one of the last good messages with a position again; false: there is
+# none.
+sub add_repeat {
+    my ($self) = @_;
+    my $messages = $self->{messages};
+    my $from = @$messages < 2000 ? 0 : @$messages - 2000;
+    for (1 .. 20) {
+        my $first = $messages->[ $from + int rand(@$messages - $from) ] // return 0;
+        next if !$first->{position} || $first->{reason} || $first->{again};
+        push @$messages, { %$first, again => 1, timestamp => $self->{base_ms} + @$messages };
+        return 1;
+    }
+    return 0;
 }
 
 # An id that was sent before.
@@ -148,29 +184,46 @@ sub total {
     return $sum;
 }
 
-# Records and rejects of DATASET in the lake at ROOT, as check_lake wants them.
+# Records and rejects of DATASET in the lake at ROOT, as check_lake wants them;
+# with NOTES its repeats [partition, offset, number, source, epoch, position],
+# and the headers of each record behind its other fields.
 sub lake_dump {
-    my ($root, $dataset) = @_;
-    my (@records, @rejects);
-    open my $in, '-|', $DUMP, $root, $dataset or die "lake_dump: $!\n";
+    my ($root, $dataset, $notes) = @_;
+    my (@records, @rejects, @repeats);
+    open my $in, '-|', $DUMP, $root, $dataset, $notes ? 'notes' : () or die "lake_dump: $!\n";
     while (my $line = <$in>) {
         chomp $line;
         my ($kind, @field) = split /\t/, $line;
         if ($kind eq 'R') {
-            push @records, [ @field[ 0, 1, 3, 4, 5 ] ];
+            push @records, [ @field[ 0, 1, 3, 4 ], $notes ? sha256_hex($field[5]) : $field[5] ];
+        }
+        elsif ($kind eq 'N') {
+            push @{ $records[-1] }, join "\t", @field[ 2 .. $#field ];
+        }
+        elsif ($kind eq 'D') {
+            push @repeats, [ @field[ 1 .. 6 ] ];
         }
         else {
-            push @rejects, [ @field[ 1, 2, 3, 4 ] ];
+            push @rejects, [ @field[ 1, 2, 3 ], $notes ? sha256_hex($field[4] // '') : $field[4] ];
         }
     }
     close $in or die "lake_dump failed\n";
-    return (\@records, \@rejects);
+    return (\@records, \@rejects, \@repeats);
 }
 
-# Compare RECORDS ([day, line, partition, offset, sha256]) and REJECTS
-# ([partition, offset, reason, sha256]) of the lake with what was sent.
+# How many messages a dump with notes accounts for.
+sub dumped {
+    my ($records, $rejects, $repeats) = @_;
+    my $sum = @$records + @$rejects;
+    $sum += $_->[2] for @$repeats;
+    return $sum;
+}
+
+# Compare RECORDS ([day, line, partition, offset, sha256, headers]), REJECTS
+# ([partition, offset, reason, sha256]) and REPEATS of the lake with what was
+# sent; headers and repeats count when the ledger has notes.
 sub check_lake {
-    my ($self, $records, $rejects) = @_;
+    my ($self, $records, $rejects, $repeats) = @_;
     my $faults = no_faults();
     my $at     = $self->by_place;
     my (%seen, %last);
@@ -181,7 +234,9 @@ sub check_lake {
         my $sent = $at->{$partition}{$offset};
         $faults->{dup}++ if $seen{$partition}{$offset}++;
         $faults->{wrong}++
-          if !$sent || $sent->{reason} || $sent->{day} ne $day;
+          if !$sent || $sent->{reason} || $sent->{day} ne $day
+          || ($self->{notes} && ($record->[5] // '') ne headers_of($sent));
+        $faults->{dup}++ if $sent && $sent->{again};
         $faults->{torn}++ if $sent && $sent->{sha} ne $sha;
         my $before = $last{$day}{$partition} // -1;
         $faults->{reordered}++ if $offset <= $before;
@@ -194,9 +249,37 @@ sub check_lake {
         $faults->{wrong}++ if !$sent || ($sent->{reason} // '') ne $reason;
         $faults->{torn}++  if $sent && $sent->{sha} ne $sha;
     }
+    my $dropped = $self->account($repeats // [], \%seen);
+    $faults->{$_} += $dropped->{$_} for keys %$dropped;
     for my $message (@{ $self->{messages} }) {
         $faults->{lost}++
           if !$seen{ $message->{partition} }{ $message->{offset} };
+    }
+    return $faults;
+}
+
+# The headers of MESSAGE as a dump has them.
+sub headers_of {
+    my ($message) = @_;
+    return join "\t", map { "$_->[0]=$_->[1]" } @{ $message->{headers} // [] };
+}
+
+# Let REPEATS account for the messages that came again, noting them in SEEN: a
+# row says how many offsets there are from its own on, and what the last of
+# these messages said.
+sub account {
+    my ($self, $repeats, $seen) = @_;
+    my $faults = no_faults();
+    my $at     = $self->by_place;
+    for my $row (@$repeats) {
+        my ($partition, $offset, $number, @position) = @$row;
+        for my $o ($offset .. $offset + $number - 1) {
+            my $sent = $at->{$partition}{$o};
+            $faults->{dup}++ if $seen->{$partition}{$o}++;
+            $faults->{wrong}++ if !$sent || !$sent->{again} || $sent->{position} !~ /^\Q$position[0]\E /;
+        }
+        my $last = $at->{$partition}{ $offset + $number - 1 };
+        $faults->{wrong}++ if !$last || ($last->{position} // '') ne "@position";
     }
     return $faults;
 }
