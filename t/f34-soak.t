@@ -4,7 +4,9 @@
 #
 # Seconds of faults: DL_F34_SECONDS (60; DL_SIZE=S: 8 hours); which of them:
 # DL_F34_FAULTS, a regular expression.  DL_RUN repeats a run.  --self-test: the judge of answers finds what is wrong.
-# Needs root for a volume of its own (a tmpfs of 256 MiB).
+# Messages a second: DL_F34_RATE (500; DL_SIZE=S: 100, since the judge keeps
+# about 1 KB of each in memory).  Needs root for a volume of its own: a tmpfs of
+# 256 MiB, and 1 KB more for each message.
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
@@ -20,7 +22,8 @@ use Time::HiRes qw(sleep time);
 
 my $TOPIC   = 'transaction_log';
 my $SECONDS = $ENV{DL_F34_SECONDS} // (full_size() ? 8 * 3600 : 60);
-my $RATE    = $ENV{DL_F34_RATE}    // 500;
+my $RATE    = $ENV{DL_F34_RATE}    // (full_size() ? 100 : 500);
+my $MIB     = 256 + int($SECONDS * $RATE / 1024);
 
 # --- The judge -------------------------------------------------------------------
 
@@ -69,7 +72,7 @@ my $stack = DataLake::Stack->new(
 my $volume = "$stack->{dir}/lake";
 my $group  = getgrnam('www-data') // die "no group www-data\n";
 my $owner  = $$;
-system('mount', '-t', 'tmpfs', '-o', "size=256m,mode=2750,gid=$group", 'tmpfs', $volume) == 0
+system('mount', '-t', 'tmpfs', '-o', "size=${MIB}m,mode=2750,gid=$group", 'tmpfs', $volume) == 0
   or die "cannot mount a tmpfs\n";
 END { system("umount -l '$volume' 2>/dev/null") if defined $volume && $$ == ($owner // 0); }
 $stack->start_all;
@@ -89,6 +92,7 @@ sub produce_slowly {
         DataLake::Kafka::escaped($_->{key}), '-', DataLake::Kafka::escaped($_->{value})), "\n"
       for @messages;
     close $out or die "$file: $!\n";
+    delete $_->{value} for @messages;    # the judge has its sum
     open my $in, '-|', "$stack->{top}/build/tools/kproduce", '-o', '-r', $RATE,
       $stack->brokers, $TOPIC, $file
       or die "kproduce: $!\n";
@@ -136,7 +140,7 @@ sub kill_and_start {
 }
 
 sub fill_volume {
-    system("head -c 300M /dev/zero > '$volume/_lake/ballast' 2>/dev/null");
+    system("head -c ${\($MIB + 50)}M /dev/zero > '$volume/_lake/ballast' 2>/dev/null");
     sleep 2;
     unlink "$volume/_lake/ballast" or die "ballast: $!\n";
     return;
