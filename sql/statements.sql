@@ -481,8 +481,8 @@ VALUES (?, ?, ?, ?);
 
 -- STMT_OUTBOX_NEW: events without a number; of two that have a row in common
 -- the first is seen first
-SELECT change_outbox_id, topic FROM change_outbox
-WHERE sent_at IS NULL AND change_id IS NULL ORDER BY change_outbox_id LIMIT ?;
+SELECT id, topic FROM change_outbox
+WHERE sent_at IS NULL AND change_id IS NULL ORDER BY id LIMIT ?;
 
 -- STMT_OUTBOX_OWNER: whose turn it is, which nobody takes meanwhile
 SELECT owner FROM change_relay WHERE name = 'outbox' FOR UPDATE;
@@ -495,7 +495,7 @@ ON DUPLICATE KEY UPDATE
 
 -- STMT_OUTBOX_NUMBER: an event gets its number, once
 UPDATE change_outbox SET change_id = ?
-WHERE change_outbox_id = ? AND change_id IS NULL;
+WHERE id = ? AND change_id IS NULL;
 
 -- STMT_OUTBOX_WAITING: events that no broker has confirmed
 SELECT change_id, topic, `key`, `value`, created_at FROM change_outbox
