@@ -94,7 +94,8 @@ bool dlc_work_ends(const dlc_work *work)
 static dl_job_end end_of(const dlc_work *work, dl_status status,
                          const dlc_work_outcome *outcome, const dl_error *err)
 {
-    dl_job_end end = {.state = "succeeded", .done = work->done};
+    dl_job_end end = {
+        .state = "succeeded", .done = work->done, .total = work->total};
 
     if (outcome->result[0] != '\0') {
         end.result = outcome->result;

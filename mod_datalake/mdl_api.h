@@ -98,6 +98,7 @@ mdl_handler mdl_api_jobs;
 mdl_handler mdl_api_job;
 mdl_handler mdl_api_job_cancel;
 extern const mdl_param mdl_api_jobs_params[];
+extern const mdl_param mdl_api_job_params[]; /* of one job, as the next */
 
 /* mdl_api_deadletters.c: GET /api/deadletters/, GET and DELETE
  * /api/deadletters/{id}/. */

@@ -119,7 +119,7 @@ static mdl_events_reason tell(mdl_events *events, watched *w)
 int mdl_api_job_events(mdl_request *q)
 {
     watched w = {.q = q,
-                 .id = mdl_request_segment(q, "id"),
+                 .id = q->values[0].canonical,
                  .now = mdl_answer_buf(q, JOB_MAX),
                  .sent = mdl_answer_buf(q, JOB_MAX)};
     mdl_events *events;

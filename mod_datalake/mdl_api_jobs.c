@@ -53,6 +53,12 @@ const mdl_param mdl_api_jobs_params[] = {
     MDL_PAGE_CURSOR(CURSOR),
     {.name = NULL}};
 
+const mdl_param mdl_api_job_params[] = {{.name = "id",
+                                         .type = MDL_PARAM_UUID,
+                                         .in_path = true,
+                                         .summary = "Id of the job"},
+                                        {.name = NULL}};
+
 /* The account whose jobs Q may see; 0: everybody's. */
 static int64_t whose(const mdl_request *q)
 {
@@ -171,7 +177,7 @@ static dl_status cancel_one(struct dl_wh *wh, void *context, dl_error *err)
 static found_job look_for(mdl_request *q)
 {
     found_job found = {.q = q,
-                       .id = mdl_request_segment(q, "id"),
+                       .id = q->values[0].canonical,
                        .buf = mdl_answer_buf(q, JOB_MAX)};
 
     return found;

@@ -184,6 +184,10 @@ static void write_param_type(dl_json_writer *w, const mdl_param *row,
         mdl_openapi_text(w, "type", "string");
         mdl_openapi_text(w, "pattern", ADDRESS_FORM);
         break;
+    case MDL_PARAM_UUID:
+        mdl_openapi_text(w, "type", "string");
+        mdl_openapi_text(w, "format", "uuid");
+        break;
     case MDL_PARAM_CURSOR:
         mdl_openapi_text(w, "type", "string");
         write_whole(w, "minLength", 1);

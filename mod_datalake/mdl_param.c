@@ -38,11 +38,11 @@ static int find_row(const mdl_param *params, const char *name)
 }
 
 /* Whether ROW is parsed before the access check: what may name a resource, as
- * a number or an address cannot. */
+ * a number, a UUID or an address cannot. */
 static bool is_early(const mdl_param *row)
 {
     return (row->in_path && row->type != MDL_PARAM_INT &&
-            row->type != MDL_PARAM_ADDRESS) ||
+            row->type != MDL_PARAM_UUID && row->type != MDL_PARAM_ADDRESS) ||
            row->resource;
 }
 

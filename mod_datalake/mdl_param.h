@@ -8,7 +8,7 @@
  *
  *   unknown  repeated  empty  required  not-a-number  not-a-boolean
  *   not-a-date  not-a-time  time-zone-missing  not-a-choice  out-of-range
- *   not-an-address
+ *   not-an-address  not-a-uuid
  *   too-long  not-utf-8  cursor-invalid (the handler's word)
  *
  * "Prefer: handling=lenient" lets unknown query parameters pass; nothing else.
@@ -52,6 +52,7 @@ typedef enum mdl_param_type {
     MDL_PARAM_FILTERS,  /* every parameter no other row names: the handler
                           knows them; at most MDL_PARAM_PAIRS, each once */
     MDL_PARAM_ADDRESS,  /* IPv4 or IPv6 */
+    MDL_PARAM_UUID,     /* 8-4-4-4-12 hexadecimal digits of any case */
     MDL_PARAM_CURSOR    /* opaque text; the handler decodes it */
 } mdl_param_type;
 
@@ -106,7 +107,7 @@ typedef struct mdl_value {
     dl_time time;             /* TIME */
     int n_items;              /* LIST: items, 0 with "*" */
     const char *const *items; /* LIST: the items */
-    const char *canonical;    /* ADDRESS: its shortest lower-case form */
+    const char *canonical;    /* ADDRESS, UUID: its shortest lower-case form */
     bool all;                 /* LIST: it was "*" */
     int n_pairs;              /* FILTERS: entries of pairs */
     mdl_param_pair *pairs;    /* FILTERS: what was sent, in that order */
@@ -115,7 +116,7 @@ typedef struct mdl_value {
 } mdl_value;
 
 /* Parse the parameters of Q's route that may name a resource: path segments
- * but numbers, and rows marked resource.  Returns 0 (OK), or the status of a problem that has
+ * but numbers and UUIDs, and rows marked resource.  Returns 0 (OK), or the status of a problem that has
  * been set.  Thread: the request's. */
 int mdl_param_parse_resource(struct mdl_request *q);
 

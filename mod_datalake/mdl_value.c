@@ -9,6 +9,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
+#include <apr_lib.h>
 #include <apr_strings.h>
 
 #include "dl_grant.h"
@@ -192,6 +193,28 @@ static const char *parse_address(mdl_value *value, const mdl_param *param,
     return NULL;
 }
 
+static const char *parse_uuid(mdl_value *value, const mdl_param *param,
+                              apr_pool_t *pool)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    char *canonical = apr_pstrmemdup(pool, value->text, value->len);
+    size_t i;
+
+    (void)param;
+    if (value->len != sizeof form - 1) {
+        return "not-a-uuid";
+    }
+    for (i = 0; i < value->len; i++) {
+        canonical[i] = (char)apr_tolower(canonical[i]);
+        if (form[i] == '-' ? canonical[i] != '-'
+                           : !apr_isxdigit(canonical[i])) {
+            return "not-a-uuid";
+        }
+    }
+    value->canonical = canonical;
+    return NULL;
+}
+
 /* What a value of PARAM must be, in words. */
 static const char *words_of(const mdl_param *param, apr_pool_t *pool)
 {
@@ -221,6 +244,8 @@ static const char *words_of(const mdl_param *param, apr_pool_t *pool)
         return "a dataset, or dataset/YYYY-MM-DD.json";
     case MDL_PARAM_ADDRESS:
         return "an IPv4 or IPv6 address";
+    case MDL_PARAM_UUID:
+        return "a UUID, such as 4b7c8a52-0b1e-4c63-9d55-6b1f5a0c2f10";
     case MDL_PARAM_CURSOR:
         return "a cursor of this list";
     case MDL_PARAM_FILTERS:
@@ -240,7 +265,7 @@ const char *mdl_value_parse(mdl_value *value, const char **wanted,
         [MDL_PARAM_BOOL] = parse_bool, [MDL_PARAM_ENUM] = parse_enum,
         [MDL_PARAM_LIST] = parse_list, [MDL_PARAM_RESOURCE] = parse_resource,
         [MDL_PARAM_FILTERS] = NULL,    [MDL_PARAM_ADDRESS] = parse_address,
-        [MDL_PARAM_CURSOR] = NULL};
+        [MDL_PARAM_UUID] = parse_uuid, [MDL_PARAM_CURSOR] = NULL};
     value_parser *parse = parsers[param->type];
     const char *fault = NULL;
 

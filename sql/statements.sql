@@ -209,8 +209,9 @@ WHERE id = ? AND owner = ? AND attempt = ? AND state = 'running';
 SELECT cancel_asked FROM job WHERE id = ?;
 
 -- STMT_JOB_FINISH: how it ended
-UPDATE job SET state = ?, finished_at = ?, done = ?, result = ?,
-error_code = ?, error_detail = ?, owner = NULL, lease_until = NULL
+UPDATE job SET state = ?, finished_at = ?, done = ?,
+total = COALESCE(?, total), result = ?, error_code = ?, error_detail = ?,
+owner = NULL, lease_until = NULL
 WHERE id = ? AND owner = ? AND attempt = ? AND state = 'running';
 
 -- STMT_JOB_GIVE_BACK: somebody else may go on

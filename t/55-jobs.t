@@ -66,7 +66,15 @@ subtest 'who sees a job' => sub {
     is($client{admin}->get("/api/jobs/$id/")->{status}, 200, 'role admin does');
     is($client{bob}->get("/api/jobs/$id/")->{status}, 404, 'others do not');
     is($nobody->get("/api/jobs/$id/")->{status}, 401, 'nobody does not');
-    is($client{alice}->get('/api/jobs/no-such/')->{status}, 404, 'what is not there is 404');
+    my $none = '01234567-89ab-4cde-8f01-23456789abcd';
+    is($client{alice}->get("$_$none/")->{status}, 404, "what is not there is 404: $_") for qw(/api/jobs/ /sse/jobs/);
+    for my $case ([ GET => '/api/jobs/' ], [ DELETE => '/api/jobs/' ], [ GET => '/sse/jobs/' ]) {
+        for my $text ('no-such', '0', "${none}0", $none =~ tr/-/0/r, $none =~ s/f/g/r) {
+            my $bad = $client{alice}->request($case->[0], "$case->[1]$text/");
+            is("$bad->{status} $bad->{json}{errors}[0]{code}", '400 not-a-uuid', "@$case $text/ is no id");
+        }
+    }
+    is($client{alice}->get('/api/jobs/' . uc($id) . '/')->{json}{id}, $id, 'upper case is the same one');
     my $etag = $answer->{headers}{etag};
     is($client{alice}->get("/api/jobs/$id/", headers => { 'If-None-Match' => $etag })
           ->{status}, 304, 'unchanged it is 304');

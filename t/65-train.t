@@ -144,6 +144,7 @@ my ($first, $second);
 subtest 'a model that finds the rule' => sub {
     my $job = train(target => 'completed');
     is($job->{state}, "succeeded", "it is trained") or diag $job->{error}{detail};
+    is($job->{progress}{done}, $job->{progress}{total}, '... which says how much there was');
     my $details = $job->{result}{details};
     is($details->{algorithm}, 'xgboost', 'by XGBoost');
     is($details->{n_train} + $details->{n_test}, $RECORDS + 20, 'of every transaction once');

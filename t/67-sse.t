@@ -192,7 +192,7 @@ subtest 'who may' => sub {
         close $stream->{socket};
     }
     is($stack->httpd->client->get("/sse/jobs/$id/")->{status}, 401, 'nobody: 401');
-    is($stack->client('alice')->get('/sse/jobs/none/')->{status}, 404, 'no such job: 404');
+    is($stack->client('alice')->get('/sse/jobs/01234567-89ab-4cde-8f01-23456789abcd/')->{status}, 404, 'no such job: 404');
     is($stack->client('alice')->get("/sse/jobs/$id/?x=1")->{status}, 400, 'it takes no x');
     is($stack->client('alice')->get("/sse/jobs/$id/", headers => { Accept => 'application/json' })
           ->{status}, 406, 'it is no JSON');

@@ -138,6 +138,17 @@ static dl_status run_owned(dl_wh_stmt *st, unsigned at,
     return DL_OK;
 }
 
+/* Bind parameter I of ST to TOTAL units of work, NULL when it is not known. */
+static void bind_total(dl_wh_stmt *st, unsigned i, int64_t total)
+{
+    if (total < 0) {
+        dl_wh_bind_null(st, i);
+    }
+    else {
+        dl_wh_bind_int(st, i, total);
+    }
+}
+
 dl_status dl_job_tell(bool *cancelled, dl_wh *wh, const dl_job_claim *claim,
                       const dl_job_progress *progress, dl_time now,
                       dl_error *err)
@@ -147,12 +158,7 @@ dl_status dl_job_tell(bool *cancelled, dl_wh *wh, const dl_job_claim *claim,
 
     DL_TRY(dl_wh_prepare(&st, wh, STMT_JOB_TELL, err));
     dl_wh_bind_int(st, 0, progress->done);
-    if (progress->total < 0) {
-        dl_wh_bind_null(st, 1);
-    }
-    else {
-        dl_wh_bind_int(st, 1, progress->total);
-    }
+    bind_total(st, 1, progress->total);
     dl_wh_bind_str(st, 2, progress->state_text);
     dl_wh_bind_time(st, 3, now + DL_JOB_LEASE_US);
     DL_TRY(run_owned(st, 4, claim, err));
@@ -174,10 +180,11 @@ dl_status dl_job_finish(dl_wh *wh, const dl_job_claim *claim,
     dl_wh_bind_str(st, 0, end->state);
     dl_wh_bind_time(st, 1, now);
     dl_wh_bind_int(st, 2, end->done);
-    dl_wh_bind_str(st, 3, end->result);
-    dl_wh_bind_str(st, 4, end->code);
-    dl_wh_bind_str(st, 5, end->detail);
-    return run_owned(st, 6, claim, err);
+    bind_total(st, 3, end->total);
+    dl_wh_bind_str(st, 4, end->result);
+    dl_wh_bind_str(st, 5, end->code);
+    dl_wh_bind_str(st, 6, end->detail);
+    return run_owned(st, 7, claim, err);
 }
 
 dl_status dl_job_give_back(dl_wh *wh, const dl_job_claim *claim, dl_error *err)

@@ -75,6 +75,7 @@ DL_MUSTCHECK dl_status dl_job_tell(bool *cancelled, struct dl_wh *wh,
 typedef struct dl_job_end {
     const char *state;  /* succeeded, failed, cancelled */
     int64_t done;       /* units of work */
+    int64_t total;      /* in all; -1: as was told before */
     const char *result; /* JSON; NULL: none */
     const char *code;   /* why it failed, a word; NULL: it did not */
     const char *detail; /* ... a sentence */
