@@ -237,17 +237,19 @@ static dl_status load_window(repush *r, dl_error *err)
     return dlc_repush_window_load(r->window, &r->source, err, r->pool);
 }
 
-/* Add the window to the ledger; one that was left stays in hand. */
+/* Add the window to the ledger; one that was left stays in hand.  Of one that
+ * a cancellation ended what was not sent has matched, but is not done. */
 static void count_window(repush *r)
 {
-    if (r->producer == NULL) {
-        r->ledger.matched += (int64_t)r->window->n;
-    }
+    int64_t rest = (int64_t)r->window->n - r->sent - r->failed;
+
+    r->ledger.matched += rest;
     r->ledger.sent += r->sent;
     r->ledger.failed += r->failed;
     r->ledger.replays += (int64_t)r->window->replays;
     if (!r->left) {
-        r->ledger.lines += (int64_t)r->window->lines;
+        r->ledger.lines +=
+            (int64_t)r->window->lines - (r->producer != NULL ? rest : 0);
         r->ledger.behind = r->ledger.to;
     }
 }

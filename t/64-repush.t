@@ -300,6 +300,9 @@ subtest 'one at a time, cancelled, refused' => sub {
     my $job = over($slow);
     is($job->{state}, 'cancelled', 'it ends');
     cmp_ok($job->{result}{sent}, '<', $N, '... before all was sent');
+    cmp_ok($job->{result}{matched} - $job->{result}{skipped_replays}, '>', $job->{result}{sent},
+        '... and tells how many there were');
+    cmp_ok($job->{progress}{done}, '<', $job->{progress}{total}, '... and that it has not done them all');
     is(repush_all({}, client => $alice)->{status}, 403, 'not for users');
     is(repush_all({ filter => { no_such => 1 } })->{status}, 422, 'an unknown field');
     is(repush_all({ filter => { amount__gt => 'x' } })->{status}, 422, 'a value of another type');
