@@ -357,7 +357,12 @@ static int check(const lineage *l)
         return mdl_param_refuse(q, &mdl_api_lineage_params[OFFSET], "required",
                                 "partition needs offset");
     }
-    if (q->values[ID].given && (l->ds == NULL || l->ds->key_field < 0)) {
+    if (q->values[ID].given && l->ds == NULL) {
+        return mdl_problem(q, MDL_PROBLEM_NOT_FOUND, "%s",
+                           "No dataset of this name declares a key; records "
+                           "of others are found by partition and offset.");
+    }
+    if (q->values[ID].given && l->ds->key_field < 0) {
         return mdl_param_refuse(
             q, &mdl_api_lineage_params[ID], "no-key",
             "the dataset declares no key; ask by partition and offset");

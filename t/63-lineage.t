@@ -164,6 +164,8 @@ subtest 'what is not there' => sub {
     my ($gap) = map { $_->{offset} + 1 } grep { $_->{offset} % 7 == 3 && $_->{partition} == 0 } @stored;
     is(lineage('partition=0', "offset=$gap")->{status}, 404, 'an offset in a gap') if defined $gap;
     is(lineage()->{status}, 400, 'nothing asked is 400');
+    is($stack->client('admin')->get("/api/lineage/record/?dataset=no_such&$_")->{status}, 404, "an unknown dataset: $_")
+      for 'id=1', 'partition=0&offset=0';
     is(lineage('partition=0')->{status}, 400, 'a partition without offset');
     is(lineage('offset=0')->{status}, 400, 'an offset without partition');
     is(lineage('id=a', 'partition=0', 'offset=0')->{status}, 400, 'both ways at once');
