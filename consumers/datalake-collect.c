@@ -17,8 +17,8 @@
 #include "dl_thread.h"
 #include "dl_time.h"
 
-/* Between two looks at the threads: when following, and when somebody waits
- * for the end. */
+/* Between two looks at the threads, and at whether they have ended when
+ * somebody waits for that. */
 #define TURN_US INT64_C(100000)
 #define SOON_US INT64_C(5000)
 
@@ -139,23 +139,42 @@ static dl_status start(workers *all, const dlc_service *service, dl_error *err,
     return DL_OK;
 }
 
+/* Return whether one of ALL is at work. */
+static bool is_busy(const workers *all)
+{
+    for (int i = 0; i < all->n; i++) {
+        if (!all->items[i].ended) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Draw how far all of them are; return whether one is at work. */
 static bool look(const workers *all, dlc_progress *bar)
 {
-    bool busy = false;
     int64_t done = 0;
     int64_t total = 0;
 
     for (int i = 0; i < all->n; i++) {
         done += all->items[i].run.done;
         total += all->items[i].run.total;
-        busy = busy || !all->items[i].ended;
     }
     bar->total = total;
     if (total > 0) {
         dlc_progress_update(bar, done);
     }
-    return busy;
+    return is_busy(all);
+}
+
+/* Let a turn pass; less when all threads end. */
+static void rest(const workers *all)
+{
+    int64_t step_us = wanted.once || wanted.dry ? SOON_US : TURN_US;
+
+    for (int64_t us = 0; us < TURN_US && is_busy(all); us += step_us) {
+        dl_thread_sleep(step_us);
+    }
 }
 
 /* Wait for the threads; fail as the first that did. */
@@ -191,7 +210,7 @@ static dl_status serve(const dlc_service *service, dl_error *err,
     }
     while (look(&all, &bar)) {
         service->alive(service->context, "collecting");
-        dl_thread_sleep(wanted.once || wanted.dry ? SOON_US : TURN_US);
+        rest(&all);
     }
     while (all.n == 0 && !wanted.once && !wanted.dry &&
            service->wishes->stop == 0) {

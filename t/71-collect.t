@@ -8,6 +8,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP;
+use Time::HiRes qw(sleep);
 use DataLake::Ledger qw(lake_dump);
 use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
@@ -186,6 +187,20 @@ subtest 'once' => sub {
         2, 'a file that is gone is forgotten');
 };
 
+# Clock ticks that the threads of PID have used, without those of librdkafka,
+# which keep looking for a broker that stands still.
+sub own_ticks {
+    my ($pid) = @_;
+    my $ticks = 0;
+    for my $file (glob "/proc/$pid/task/*/stat") {
+        my ($name, $rest) = (slurp($file) // '') =~ /\((.*)\) (.*)/ or next;
+        next if $name =~ /^rdk:/;
+        my @field = split ' ', $rest;
+        $ticks += $field[11] + $field[12];
+    }
+    return $ticks;
+}
+
 subtest 'records that are gathered by partition' => sub {
     # Few small ones, one that is longer than all that is gathered, many.
     my $post = sub {
@@ -205,6 +220,42 @@ subtest 'records that are gathered by partition' => sub {
     cmp_ok(scalar keys %{ { map { ($_->{partition} => 1) } @sent } }, '>', 1, '... of which there are several');
     my %of = map { ("$_->{key} $_->{partition}" => 1) } @sent;
     is(scalar keys %of, scalar @sent, 'a key goes to one');
+
+    # The broker stands still until the collector has no room for more.
+    my $broker = $stack->kafka->{process};
+    spit("$in/more.ndjson", $post->('n0', 10));
+    source('more', dataset => 'social_posts', path => "$in/more.ndjson", format => 'ndjson');
+    my $collector = $stack->start_daemon('datalake-collect', arguments => [ '--follow', 'more' ]);
+    wait_sent('social_posts', 3_007);
+    $broker->signal('STOP');
+    my $idle   = own_ticks($collector->pid);
+    my $before = $idle;
+    append('more.ndjson', join '', map { $post->("n$_", 100) } 1 .. 60_000);
+    wait_until(
+        'it waits for room',
+        sub {
+            my $spent = own_ticks($collector->pid);
+            my $waits = $spent > $idle && $spent - $before < 2;
+            $before = $spent;
+            sleep 0.3;
+            return $waits;
+        },
+        20
+    );
+    $broker->signal('CONT');
+    wait_until(
+        'all is sent',
+        sub {
+            my $n = 0;
+            $n += $_->[1] for $stack->kafka->watermarks('social_posts');
+            return $n >= 3_006 + 60_001;
+        },
+        30
+    );
+    @sent = grep { $_->{key} =~ /^n/ } sent('social_posts');
+    is(scalar(keys %{ { map { ($_->{key} => 1) } @sent } }), 60_001, 'a full queue loses no record');
+    ok(rising(@sent), '... and keeps their order');
+    $collector->stop;
 };
 
 subtest 'follow' => sub {
