@@ -173,6 +173,8 @@ typedef struct dl_audit_header {
     int64_t file;              /* its number in the chain, from 1 */
     int64_t lines;             /* of the chain before it */
     unsigned char previous[DL_AUDIT_VALUE]; /* the chain's value before it */
+    dl_time at; /* when the file was begun: that of the end before it, when
+                   the file before was rotated */
 } dl_audit_header;
 
 /* Append the line of HEADER, as dl_audit_encode does.  Thread: any. */
@@ -214,9 +216,9 @@ DL_MUSTCHECK dl_status dl_audit_cut_decode(dl_audit_cut *cut,
                                            apr_pool_t *scratch_pool);
 
 /* Append the line that ends a file for REASON (rotated, stopped, taken-over)
- * after CUT bytes of a torn line were removed.  Thread: any. */
+ * at time AT after CUT bytes of a torn line were removed.  Thread: any. */
 DL_MUSTCHECK dl_status dl_audit_end_encode(dl_buf *out, size_t *sealed,
                                            const char *reason, int64_t cut,
-                                           dl_error *err);
+                                           dl_time at, dl_error *err);
 
 #endif

@@ -323,13 +323,13 @@ dl_status dl_audit_header_decode(dl_audit_header *header,
                                  const dl_audit_line *line, dl_error *err,
                                  apr_pool_t *scratch_pool)
 {
-    static const char *const wanted[] = {"audit", "id", "file", "lines",
-                                         "previous"};
+    static const char *const wanted[] = {"audit", "id",       "file",
+                                         "lines", "previous", "at"};
     const dl_json_shape *shape;
-    dl_json_slice slot[5];
+    dl_json_slice slot[6];
     int64_t version;
 
-    DL_TRY(dl_json_shape_create(&shape, wanted, 5, err, scratch_pool));
+    DL_TRY(dl_json_shape_create(&shape, wanted, 6, err, scratch_pool));
     DL_TRY(scan(slot, shape, line, err, scratch_pool));
     if (!get_number(&version, &slot[0]) || version < 1) {
         return dl_fail(err, DL_CORRUPT, 0, "no version in the header");
@@ -343,7 +343,8 @@ dl_status dl_audit_header_decode(dl_audit_header *header,
         !get_number(&header->file, &slot[2]) ||
         !get_number(&header->lines, &slot[3]) ||
         slot[4].kind != DL_JSON_STRING || slot[4].len != 2 * DL_AUDIT_VALUE ||
-        !read_hex(header->previous, slot[4].text)) {
+        !read_hex(header->previous, slot[4].text) ||
+        !get_time(&header->at, &slot[5])) {
         return dl_fail(err, DL_CORRUPT, 0, "a damaged header");
     }
     memcpy(header->name, slot[1].text, DL_AUDIT_CHAIN - 1);

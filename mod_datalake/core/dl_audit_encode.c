@@ -251,11 +251,11 @@ static dl_status put_rest(dl_buf *out, size_t *sealed, size_t begin,
     return PUT(out, "}\n", err);
 }
 
-static dl_status put_time(dl_buf *out, dl_error *err)
+static dl_status put_time(dl_buf *out, dl_time at, dl_error *err)
 {
     char time[DL_TIME_TEXT];
 
-    dl_time_format(time, dl_time_now());
+    dl_time_format(time, at);
     return put_member(out, ",\"at\":", time, err);
 }
 
@@ -270,18 +270,18 @@ dl_status dl_audit_header_encode(dl_buf *out, size_t *sealed,
     DL_TRY(put_number(out, ",\"file\":", header->file, err));
     DL_TRY(put_number(out, ",\"lines\":", header->lines, err));
     DL_TRY(put_member(out, ",\"previous\":", hex, err));
-    DL_TRY(put_time(out, err));
+    DL_TRY(put_time(out, header->at, err));
     return put_rest(out, sealed, begin, err);
 }
 
 dl_status dl_audit_end_encode(dl_buf *out, size_t *sealed, const char *reason,
-                              int64_t cut, dl_error *err)
+                              int64_t cut, dl_time at, dl_error *err)
 {
     size_t begin = out->len;
 
     DL_TRY(put_member(out, "{\"end\":", reason, err));
     DL_TRY(put_number(out, ",\"cut\":", cut, err));
-    DL_TRY(put_time(out, err));
+    DL_TRY(put_time(out, at, err));
     return put_rest(out, sealed, begin, err);
 }
 
@@ -300,6 +300,6 @@ dl_status dl_audit_cut_encode(dl_buf *out, size_t *sealed,
     DL_TRY(put_member(out, ",\"value\":", hex, err));
     DL_TRY(put_member(out, ",\"newest\":", newest, err));
     DL_TRY(put_member(out, ",\"end\":", cut->end, err));
-    DL_TRY(put_time(out, err));
+    DL_TRY(put_time(out, dl_time_now(), err));
     return put_rest(out, sealed, begin, err);
 }

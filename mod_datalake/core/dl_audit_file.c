@@ -178,12 +178,12 @@ static void seal_line(dl_audit_chain *chain, char *text, size_t sealed)
                  dl_audit_chain_value(chain));
 }
 
-/* Make the header of file NUMBER in OUT, moving the chain on. */
+/* Make the header of file NUMBER, begun at AT, in OUT, moving the chain on. */
 static dl_status make_header(dl_buf *out, dl_audit_file *file, int64_t number,
-                             dl_error *err)
+                             dl_time at, dl_error *err)
 {
-    dl_audit_header header = {.file = number,
-                              .lines = dl_audit_chain_length(file->chain)};
+    dl_audit_header header = {
+        .file = number, .lines = dl_audit_chain_length(file->chain), .at = at};
     size_t sealed;
 
     memcpy(header.name, file->name, sizeof header.name);
@@ -223,10 +223,10 @@ static dl_status write_header(dl_audit_file *file, int fd, const char *name,
     return publish(file, name, final, err);
 }
 
-/* Make the next file, with room for BYTES behind its header, and write on
- * there.  When it fails everything is as before. */
-static dl_status open_next(dl_audit_file *file, int64_t bytes, dl_error *err,
-                           apr_pool_t *pool)
+/* Make the next file, begun at AT, with room for BYTES behind its header, and
+ * write on there.  When it fails everything is as before. */
+static dl_status open_next(dl_audit_file *file, int64_t bytes, dl_time at,
+                           dl_error *err, apr_pool_t *pool)
 {
     unsigned char value[DL_AUDIT_VALUE];
     int64_t length = dl_audit_chain_length(file->chain);
@@ -236,7 +236,7 @@ static dl_status open_next(dl_audit_file *file, int64_t bytes, dl_error *err,
     int fd;
 
     memcpy(value, dl_audit_chain_value(file->chain), sizeof value);
-    DL_TRY(make_header(out, file, file->number + 1, err));
+    DL_TRY(make_header(out, file, file->number + 1, at, err));
     dl_audit_file_name_make(name, file->name, file->number + 1, DL_AUDIT_NEW);
     fd = openat(file->options.dir_fd, name,
                 O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0640);
@@ -256,18 +256,19 @@ static dl_status open_next(dl_audit_file *file, int64_t bytes, dl_error *err,
     file->size = (int64_t)out->len;
     file->unsettled = 0;
     file->allocated = file->size + bytes;
-    file->begun = dl_time_now();
+    file->begun = at;
     return DL_OK;
 }
 
 /* The same with a pool of its own. */
-static dl_status make_next(dl_audit_file *file, int64_t bytes, dl_error *err)
+static dl_status make_next(dl_audit_file *file, int64_t bytes, dl_time at,
+                           dl_error *err)
 {
     apr_pool_t *pool;
     dl_status status;
 
     apr_pool_create(&pool, NULL);
-    status = open_next(file, bytes, err, pool);
+    status = open_next(file, bytes, at, err, pool);
     apr_pool_destroy(pool);
     return status;
 }
@@ -279,7 +280,8 @@ dl_status dl_audit_file_reserve(dl_audit_file *file, int64_t bytes,
     int64_t more;
 
     if (file->fd < 0) {
-        DL_TRY(make_next(file, bytes + END_BYTES + DL_AUDIT_AHEAD, err));
+        DL_TRY(make_next(file, bytes + END_BYTES + DL_AUDIT_AHEAD,
+                         dl_time_now(), err));
     }
     need = file->size + file->promised + bytes + END_BYTES;
     if (need > file->allocated) {
@@ -341,14 +343,15 @@ typedef struct end_line {
     size_t len;           /* its bytes */
 } end_line;
 
-/* Make the line that ends the file for REASON, moving the chain on. */
+/* Make the line that ends the file for REASON at AT, moving the chain on. */
 static dl_status make_end(end_line *made, dl_audit_file *file,
-                          const char *reason, int64_t cut, dl_error *err)
+                          const char *reason, int64_t cut, dl_time at,
+                          dl_error *err)
 {
     dl_buf line = {.data = made->text, .size = END_BYTES, .max = END_BYTES};
     size_t sealed;
 
-    DL_TRY(dl_audit_end_encode(&line, &sealed, reason, cut, err));
+    DL_TRY(dl_audit_end_encode(&line, &sealed, reason, cut, at, err));
     seal_line(file->chain, line.data, sealed);
     made->len = line.len;
     return DL_OK;
@@ -380,6 +383,7 @@ static dl_status rotate(dl_audit_file *file, dl_error *err)
     int64_t number = file->number;
     int64_t size = file->size;
     int old = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+    dl_time now = dl_time_now();
     dl_status status;
     end_line end = {.len = 0};
 
@@ -389,10 +393,10 @@ static dl_status rotate(dl_audit_file *file, dl_error *err)
     memcpy(value, dl_audit_chain_value(file->chain), sizeof value);
     /* The next header stands behind the end line, so it is made first; nobody
      * sees that line before there is a next file. */
-    status = make_end(&end, file, "rotated", 0, err);
+    status = make_end(&end, file, "rotated", 0, now, err);
     if (status == DL_OK &&
-        make_next(file, file->promised + END_BYTES + DL_AUDIT_AHEAD, err) !=
-            DL_OK) {
+        make_next(file, file->promised + END_BYTES + DL_AUDIT_AHEAD, now,
+                  err) != DL_OK) {
         dl_audit_chain_resume(file->chain, value, length);
         close(old);
         return DL_OK;
@@ -423,7 +427,7 @@ dl_status dl_audit_file_end(dl_audit_file *file, const char *reason,
     if (file->fd < 0) {
         return DL_OK;
     }
-    DL_TRY(make_end(&end, file, reason, 0, err));
+    DL_TRY(make_end(&end, file, reason, 0, dl_time_now(), err));
     DL_TRY(finish(file, file->fd, file->number, file->size + file->unsettled,
                   &end, err));
     (void)close_file(file);
@@ -463,6 +467,28 @@ static dl_status read_last(dl_audit_file *file, int64_t *end, bool *done,
     return DL_OK;
 }
 
+/* Make the line that ends LISTED, of whose last line CUT bytes are torn: a
+ * process that was killed while it began the next file has promised there what
+ * the end would be. */
+static dl_status make_last(end_line *made, dl_audit_file *file,
+                           const dl_audit_listed *listed, int64_t cut,
+                           dl_error *err, apr_pool_t *pool)
+{
+    unsigned char value[DL_AUDIT_VALUE];
+    dl_audit_header next;
+
+    memcpy(value, dl_audit_chain_value(file->chain), sizeof value);
+    if (dl_audit_next_header(&next, file->options.dir_fd, listed, pool)) {
+        DL_TRY(make_end(made, file, "rotated", 0, next.at, err));
+        if (memcmp(next.previous, dl_audit_chain_value(file->chain),
+                   DL_AUDIT_VALUE) == 0) {
+            return DL_OK;
+        }
+        dl_audit_chain_resume(file->chain, value, 0);
+    }
+    return make_end(made, file, "taken-over", cut, dl_time_now(), err);
+}
+
 /* End the file LISTED, open and locked as file->fd. */
 static dl_status end_killed(dl_audit_file *file, const dl_audit_listed *listed,
                             dl_error *err, apr_pool_t *pool)
@@ -482,7 +508,7 @@ static dl_status end_killed(dl_audit_file *file, const dl_audit_listed *listed,
         return fail_by_errno(file, "cut", err);
     }
     if (!done) {
-        DL_TRY(make_end(&line, file, "taken-over", info.st_size - end, err));
+        DL_TRY(make_last(&line, file, listed, info.st_size - end, err, pool));
     }
     DL_TRY(finish(file, file->fd, file->number, end, &line, err));
     dl_log(DL_LOG_NOTICE, "DL0250 audit: %s: its process was killed, ended",

@@ -251,3 +251,28 @@ int64_t dl_audit_reader_left(const dl_audit_reader *reader)
 {
     return (int64_t)(reader->filled - reader->from);
 }
+
+bool dl_audit_next_header(dl_audit_header *header, int dir_fd,
+                          const dl_audit_listed *listed,
+                          apr_pool_t *scratch_pool)
+{
+    char name[DL_AUDIT_FILE_NAME];
+    dl_audit_reader *reader;
+    dl_audit_line line;
+    const char *text = NULL;
+    size_t len = 0;
+
+    for (int i = DL_AUDIT_OPEN; i <= DL_AUDIT_FINISHED && text == NULL; i++) {
+        dl_audit_file_name_make(name, listed->chain, listed->number + 1,
+                                (dl_audit_stage)i);
+        if (dl_audit_reader_open(&reader, dir_fd, name, 0, NULL,
+                                 scratch_pool) == DL_OK &&
+            dl_audit_reader_next(&text, &len, reader, NULL) != DL_OK) {
+            text = NULL;
+        }
+    }
+    return text != NULL &&
+           dl_audit_line_parse(&line, text, len, NULL) == DL_OK &&
+           line.kind == DL_AUDIT_HEADER &&
+           dl_audit_header_decode(header, &line, NULL, scratch_pool) == DL_OK;
+}

@@ -81,4 +81,10 @@ int64_t dl_audit_reader_position(const dl_audit_reader *reader);
 /* Return how many bytes stand behind the last whole line that was returned. */
 int64_t dl_audit_reader_left(const dl_audit_reader *reader);
 
+/* Set HEADER to that of the file behind LISTED in its chain, in the folder
+ * DIR_FD; false: there is none that can be read. */
+bool dl_audit_next_header(dl_audit_header *header, int dir_fd,
+                          const dl_audit_listed *listed,
+                          apr_pool_t *scratch_pool);
+
 #endif

@@ -491,6 +491,38 @@ static void test_killed(apr_pool_t *pool)
     fixture_close(&f);
 }
 
+/* A process that was killed between making the next file and ending this one,
+ * with any part of the end line on disk. */
+static void test_killed_rotating(apr_pool_t *pool)
+{
+    static kept copy[FILES];
+    char name[DL_AUDIT_FILE_NAME];
+    int wrong = 0;
+    fixture f;
+    size_t end;
+    int n;
+    int taken = 0;
+
+    fixture_open(&f, pool);
+    write_chain(&f, 2);
+    n = keep(copy, &f);
+    end = copy[1].len - 1;
+    while (copy[1].data[end - 1] != '\n') {
+        end--;
+    }
+    dl_audit_file_name_make(name, copy[1].name, 2, DL_AUDIT_OPEN);
+    for (size_t len = end; len < copy[1].len; len++) {
+        put_back(&f, copy, n);
+        unlinkat(f.dir_fd, copy[1].name, 0);
+        put_file(&f, name, copy[1].data, len);
+        wrong += dl_audit_take_over(&taken, f.dir_fd, f.key, NULL, f.pool) !=
+                     DL_OK ||
+                 taken != 1 || verify(&f) != 0;
+    }
+    is_int(wrong, 0, "the file is ended as the next one says it was");
+    fixture_close(&f);
+}
+
 /* Set HEAD to the end of file I of COPY, LENGTH lines long. */
 static void head_of(dl_audit_head *head, const kept *copy, int64_t length)
 {
@@ -560,6 +592,7 @@ int main(void)
     test_forged(pool);
     test_looks_old(pool);
     test_killed(pool);
+    test_killed_rotating(pool);
     test_heads(pool);
     apr_pool_destroy(pool);
     apr_terminate();
