@@ -1,4 +1,4 @@
-/* dlc_job_numbers.c - Two questions and their gauges.
+/* dlc_job_numbers.c - Three questions and their gauges.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_job_numbers.h"
@@ -14,6 +14,9 @@
 
 /* Between two looks. */
 #define LOOK_US (INT64_C(5) * DL_SECOND_US)
+
+/* ... at the sizes of tables, which cost the server more. */
+#define SIZES_US (INT64_C(60) * DL_SECOND_US)
 
 /* Gauges that are told; kinds times states, and schedules. */
 #define GAUGES 128
@@ -43,6 +46,8 @@ struct dlc_job_numbers {
     int64_t looked_us;   /* monotonic time of the last look; 0: none yet */
     gauge_set jobs;      /* by kind and state */
     gauge_set schedules; /* seconds since 1970 */
+    int64_t sized_us;    /* monotonic time of the last look at tables */
+    gauge_set tables;    /* bytes */
 };
 
 static void begin_look(gauge_set *set)
@@ -127,6 +132,37 @@ static dl_status read_schedules(dlc_job_numbers *numbers, dl_wh *wh,
     return DL_OK;
 }
 
+static dl_status read_tables(dlc_job_numbers *numbers, dl_wh *wh, dl_error *err)
+{
+    char labels[LABELS];
+    dl_wh_stmt *st;
+    bool more;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_TABLE_BYTES, err));
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    begin_look(&numbers->tables);
+    while (more) {
+        apr_snprintf(labels, sizeof labels, "table=\"%.64s\"",
+                     dl_wh_text(st, 0, NULL));
+        found(numbers, &numbers->tables, labels, dl_wh_int(st, 1));
+        DL_TRY(dl_wh_fetch(&more, st, err));
+    }
+    end_look(&numbers->tables);
+    return DL_OK;
+}
+
+/* The sizes of tables, when they are due. */
+static dl_status look_at_tables(dlc_job_numbers *numbers, dl_wh *wh,
+                                int64_t now_us, dl_error *err)
+{
+    if (numbers->sized_us != 0 && now_us - numbers->sized_us < SIZES_US) {
+        return DL_OK;
+    }
+    numbers->sized_us = now_us;
+    return read_tables(numbers, wh, err);
+}
+
 dl_status dlc_job_numbers_create(dlc_job_numbers **numbers,
                                  const dl_config *cfg, dl_stats *stats,
                                  dl_error *err, apr_pool_t *pool)
@@ -138,6 +174,8 @@ dl_status dlc_job_numbers_create(dlc_job_numbers **numbers,
     made->jobs.name = "datalake_jobs";
     made->schedules.name = "datalake_schedule_last_success_timestamp_seconds";
     made->schedules.missing = DL_STATS_ABSENT;
+    made->tables.name = "datalake_warehouse_bytes";
+    made->tables.missing = DL_STATS_ABSENT;
     *numbers = made;
     return dlc_link_create(&made->link, cfg, err, pool);
 }
@@ -159,6 +197,9 @@ void dlc_job_numbers_turn(dlc_job_numbers *numbers)
     }
     if (status == DL_OK) {
         status = read_schedules(numbers, wh, &err);
+    }
+    if (status == DL_OK) {
+        status = look_at_tables(numbers, wh, now_us, &err);
     }
     if (status != DL_OK) {
         dlc_link_close(numbers->link);

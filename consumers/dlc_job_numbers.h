@@ -1,8 +1,9 @@
-/* dlc_job_numbers.h - What /metrics tells of jobs and schedules.
+/* dlc_job_numbers.h - What /metrics tells of jobs, schedules and tables.
  *
  * How many jobs there are by kind and state, and when each schedule last went
- * well, are read from the warehouse every few seconds; every program reads the
- * same, so it does not matter whose page is taken.
+ * well, are read from the warehouse every few seconds, and what each table
+ * takes every minute; every program reads the same, so it does not matter
+ * whose page is taken.
  *
  * Thread: the main thread.
  *

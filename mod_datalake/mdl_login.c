@@ -216,5 +216,7 @@ int mdl_login_answer(mdl_request *q, const mdl_login_pair *pair,
     if (dl_json_writer_finish(&w, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_OURSELVES, &err);
     }
+    mdl_metrics_count(MDL_METRICS_ACCESS_ISSUED);
+    mdl_metrics_count(MDL_METRICS_REFRESH_ISSUED);
     return mdl_login_answer_text(q, buf->data, buf->len);
 }

@@ -46,6 +46,8 @@ static const counter_row counter_table[MDL_METRICS_COUNTERS] = {
     {"datalake_token_failures_total", "cause=\"expired\""},
     {"datalake_token_failures_total", "cause=\"account\""},
     {"datalake_audit_entries_total", ""},
+    {"datalake_tokens_issued_total", "type=\"access\""},
+    {"datalake_tokens_issued_total", "type=\"refresh\""},
 };
 
 /* The counters of one route. */
@@ -255,6 +257,13 @@ static void collect_requests(dl_stats_samples *samples, const route_block *rb,
     }
 }
 
+/* Whether TEMPLATE is a route that searches. */
+static bool searches(const char *template)
+{
+    return strcmp(template, "/api/search/") == 0 ||
+           strcmp(template, "/api/fulltext_search/{text}") == 0;
+}
+
 static void collect_route(dl_stats_samples *samples, const route_block *rb,
                           const char *template)
 {
@@ -273,6 +282,11 @@ static void collect_route(dl_stats_samples *samples, const route_block *rb,
     dl_stats_samples_add(samples, DL_STATS_HISTOGRAM,
                          "datalake_http_request_duration_seconds", labels,
                          duration);
+    if (searches(template)) {
+        dl_stats_samples_add(samples, DL_STATS_HISTOGRAM,
+                             "datalake_search_duration_seconds", labels,
+                             duration);
+    }
     sample(samples, DL_STATS_COUNTER, "datalake_http_response_bytes_total",
            labels, dl_stats_get(&rb->bytes));
 }

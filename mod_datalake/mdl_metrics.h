@@ -41,6 +41,8 @@ typedef enum mdl_metrics_counter {
     MDL_METRICS_TOKEN_EXPIRED,   /* refused: too old or not valid yet */
     MDL_METRICS_TOKEN_ACCOUNT,   /* refused: account unknown or disabled */
     MDL_METRICS_AUDIT_ENTRIES,   /* lines of the audit log */
+    MDL_METRICS_ACCESS_ISSUED,   /* access tokens given */
+    MDL_METRICS_REFRESH_ISSUED,  /* refresh tokens given */
     MDL_METRICS_COUNTERS         /* how many there are */
 } mdl_metrics_counter;
 

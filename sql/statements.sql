@@ -283,6 +283,11 @@ WHERE p.state = 'InProgress' AND j.state = 'cancelled';
 -- STMT_JOB_COUNTS: how many jobs there are
 SELECT kind, state, COUNT(*) FROM job GROUP BY kind, state;
 
+-- STMT_TABLE_BYTES: what the tables take, as far as the account may see them
+SELECT table_name, COALESCE(data_length, 0) + COALESCE(index_length, 0)
+FROM information_schema.tables
+WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE';
+
 -- STMT_SCHEDULE_SUCCESSES: when each schedule last went well
 SELECT name, MAX(finished_at) FROM pipeline_run WHERE state = 'Succeeded'
 GROUP BY name;

@@ -15,7 +15,7 @@ my $stack = DataLake::Stack->new(
     kafka   => 1,
     mariadb => 1,
     httpd   => 1,
-    daemons => [qw(datalake-lake datalake-warehouse)],
+    daemons => [qw(datalake-lake datalake-warehouse datalake-jobs)],
     users   => { alice => 'user' },
     grants  => { alice => ['transaction_log'] },
 );
@@ -87,6 +87,12 @@ subtest '/metrics' => sub {
     like($before->{headers}{'content-type'}, qr{^text/plain; version=0\.0\.4},
         'the type is Prometheus\' own');
     $alice->get($top) for 1 .. 7;
+    my ($password) = slurp("$stack->{dir}/secrets/user-alice") =~ /^(\S+)/;
+    is($nobody->post('/token', { username => 'alice', password => $password })->{status}, 200, 'given a log-in');
+    is($nobody->get('/api/resources/', token => 'no.to.ken')->{status}, 401, '... a wrong token');
+    is($alice->get('/api/search/?q=t42')->{status}, 200, '... a search');
+    wait_until('the numbers of datalake-jobs',
+        sub { $nobody->get('/metrics')->{body} =~ /^datalake_warehouse_bytes\{/m }, 15);
     my $after = $nobody->get('/metrics')->{body};
     is($count->($after) - $count->($before->{body}),
         7, 'seven requests count seven');
@@ -132,11 +138,22 @@ subtest '/metrics' => sub {
         qw(http_requests_total http_request_duration_seconds warehouse_up
         warehouse_connections warehouse_queries_total kafka_lag_records
         kafka_messages_total ingest_freshness_seconds lake_commits_total
-        lake_free_bytes build_info)
+        lake_free_bytes build_info
+        http_response_bytes_total http_requests_in_flight kafka_bytes_total
+        kafka_partitions lake_commit_duration_seconds lake_records lake_bytes
+        lake_open_parts search_duration_seconds warehouse_rows_total
+        warehouse_transaction_duration_seconds warehouse_bytes
+        warehouse_breaker_open dead_letters_open tokens_issued_total
+        token_failures_total audit_entries_total audit_lag_seconds
+        process_cpu_seconds_total process_resident_memory_bytes
+        process_open_fds)
       )
     {
         ok($used{"datalake_$name"}, "datalake_$name is there");
     }
+    like($after, qr/^datalake_tokens_issued_total\{type="$_"\} [1-9]/m, "a token of type $_ was issued") for qw(access refresh);
+    like($after, qr/^datalake_warehouse_bytes\{table="transaction_record"\} [1-9]/m, 'a table has its size');
+    like($after, qr{^datalake_search_duration_seconds_count\{route="/api/search/"\} 1$}m, 'the search was timed');
     like($after, qr/^datalake_warehouse_up 1$/m, 'the warehouse is up');
     unlike($after, qr/alice|token=|127\.0\.0\.1/, 'nothing personal');
 };

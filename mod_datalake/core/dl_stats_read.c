@@ -81,6 +81,7 @@ static const meaning meanings[] = {
     {"quota_rejections_total", "Requests refused by a quota."},
     {"schedule_last_success_timestamp_seconds",
      "When the schedule last ran without a failure, seconds since 1970."},
+    {"search_duration_seconds", "Time to answer a search, by route."},
     {"stream_frames_total", "Events sent to clients of live streams."},
     {"streams", "Live streams that are open."},
     {"token_failures_total", "Refused tokens, by cause."},
