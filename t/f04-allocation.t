@@ -29,6 +29,11 @@ my %SCENARIO = (
     'lake-write'  => 1,
     'lake-keep'   => 1,
     'index'       => 1,
+    'mapping'     => 1,
+    'split'       => 1,
+    'log-line'    => 1,
+    'change'      => 1,
+    'source-config' => 0,
 );
 my @BAD = qw(wrong crash leak);
 

@@ -1,12 +1,15 @@
 /* fuzz_split.c - Rows of lines, CSV and JSON: within the text, one behind the
- * other, and the same when the text comes in two pieces.
+ * other, and the same when the text comes in two pieces; the text in older
+ * encodings becomes UTF-8.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz.h"
 
 #include <string.h>
 
+#include "dl_encoding.h"
 #include "dl_split.h"
+#include "dl_utf8.h"
 
 const char *const fuzz_seeds[] = {
     "0a\nb\r\n\nhalf", "1a,b\n\"1\",\"x\ny\"\"\"\r\n2,\"open\n3,4\n",
@@ -36,6 +39,23 @@ static void check_row(const dl_split_row *row, const dl_split_cells *cells,
     }
 }
 
+/* Take TEXT for one in an older encoding. */
+static void check_encodings(const char *text, size_t len, apr_pool_t *pool)
+{
+    static const dl_encoding encodings[] = {DL_ENCODING_LATIN1,
+                                            DL_ENCODING_WINDOWS_1252};
+
+    for (int i = 0; i < 2; i++) {
+        dl_buf *out = dl_buf_create(3 * len + 64, pool);
+
+        fuzz_check(dl_encoding_decode(out, encodings[i], text, len, NULL) ==
+                       DL_OK,
+                   "three bytes a character are room enough");
+        fuzz_check(out->len >= len && dl_utf8_check_text(out->data, out->len),
+                   "any bytes become UTF-8");
+    }
+}
+
 void fuzz_one(const unsigned char *data, size_t len, apr_pool_t *pool)
 {
     dl_split_kind kind;
@@ -47,6 +67,7 @@ void fuzz_one(const unsigned char *data, size_t len, apr_pool_t *pool)
         return;
     }
     kind = (dl_split_kind)(*data % 3);
+    check_encodings((const char *)data + 1, len - 1, pool);
     dl_split_cells_create(&cells, *data > 63 ? ';' : ',', pool);
     input = (dl_split_input){(const char *)data + 1, len - 1, true};
     while (dl_split_next(&row, &cells, kind, &input)) {

@@ -79,6 +79,11 @@ const torture_row torture_rows[] = {{"token", torture_token},
                                     {"lake-write", torture_lake_write},
                                     {"lake-keep", torture_lake_keep},
                                     {"index", torture_index},
+                                    {"mapping", torture_mapping},
+                                    {"split", torture_split},
+                                    {"log-line", torture_log_line},
+                                    {"source-config", torture_source_config},
+                                    {"change", torture_change},
                                     {NULL, NULL}};
 
 /* Names that LeakSanitizer and the linker's --wrap prescribe. */

@@ -69,4 +69,11 @@ torture_scenario torture_grant;
 torture_scenario torture_audit_line;
 torture_scenario torture_stats;
 
+/* Those of foreign sources and of changes of rows. */
+torture_scenario torture_mapping;
+torture_scenario torture_split;
+torture_scenario torture_log_line;
+torture_scenario torture_source_config;
+torture_scenario torture_change;
+
 #endif
