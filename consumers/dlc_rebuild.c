@@ -7,6 +7,7 @@
 #include "dl_statements.h"
 #include "dl_time.h"
 #include "dl_wh.h"
+#include "dl_wh_rows.h"
 #include "dl_wh_words.h"
 #include "dlc_lake_order.h"
 #include "dlc_sink.h"
@@ -92,6 +93,7 @@ static dl_status empty_tables(rebuilding *b, dl_error *err)
     DL_TRY(dl_wh_begin(b->wh, err));
     DL_TRY(offsets_begin(b, err));
     DL_TRY(dl_wh_commit(b->wh, err));
+    DL_TRY(dl_wh_rows_forget(b->wh, b->table->dataset, err));
     DL_TRY(empty_table(b, b->table->dataset->table, err));
     for (int i = 0; i < b->table->n_children; i++) {
         DL_TRY(empty_table(b, b->table->children[i]->dataset->table, err));
@@ -357,6 +359,7 @@ static dl_status load(rebuilding *b, dl_error *err)
     DL_TRY(b->sink->calls->take(b->sink, b->all, b->n, b->cluster, err));
     DL_TRY(fill_tables(b, err));
     DL_TRY(apply_changes(b, err));
+    DL_TRY(dl_wh_rows_begin(b->wh, b->table->dataset, err, b->pool));
     DL_TRY(finish_rollups(b, err));
     b->sink->calls->drop(b->sink, b->all, b->n);
     return DL_OK;

@@ -9,6 +9,7 @@
 #include "dlc_retention_rows.h"
 
 #include "dl_statements.h"
+#include "dl_wh_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -77,18 +78,37 @@ static bool stops(const dlc_retention_rows *rows)
 
 /* --- Without rollups ------------------------------------------------------ */
 
+/* Remove some rows by SQL, and say how many. */
+static dl_status remove_counted(uint64_t *removed,
+                                const dlc_retention_rows *rows, const char *sql,
+                                dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, rows->wh, sql, err));
+    dl_wh_bind_time(st, 0, rows->before);
+    DL_TRY(dl_wh_run(st, err));
+    *removed = dl_wh_affected(st);
+    return dl_wh_rows_removed(rows->wh, rows->dataset, *removed, err);
+}
+
 static dl_status remove_plain(uint64_t *n, const dlc_retention_rows *rows,
                               dl_error *err, apr_pool_t *pool)
 {
     const char *sql = fill(STMT_RETIRE_PLAIN, rows, pool);
     uint64_t removed;
-    dl_wh_stmt *st;
+    dl_status status;
 
     do {
-        DL_TRY(dl_wh_prepare(&st, rows->wh, sql, err));
-        dl_wh_bind_time(st, 0, rows->before);
-        DL_TRY(dl_wh_run(st, err));
-        removed = dl_wh_affected(st);
+        DL_TRY(dl_wh_begin(rows->wh, err));
+        status = remove_counted(&removed, rows, sql, err);
+        if (status == DL_OK) {
+            status = dl_wh_commit(rows->wh, err);
+        }
+        if (status != DL_OK) {
+            dl_wh_rollback(rows->wh);
+            return status;
+        }
         *n += removed;
     } while (removed > 0 && !stops(rows));
     return DL_OK;

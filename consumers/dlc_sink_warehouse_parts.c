@@ -8,6 +8,7 @@
 
 #include "dl_log.h"
 #include "dl_statements.h"
+#include "dl_wh_rows.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ static dl_status known_add(dlc_warehouse *w, const dl_dataset *dataset,
             w->stats, DL_STATS_COUNTER, "datalake_warehouse_rows_total",
             apr_psprintf(w->pool, "table=\"%s\"", dataset->table));
         DL_TRY(dlc_warehouse_lanes_table(w, k.table, err));
+        DL_TRY(dl_wh_rows_begin(w->lanes[0].fact.wh, dataset, err, w->pool));
     }
     w->known = array_grow(w->known, w->n_known, sizeof *w->known);
     w->known[w->n_known++] = k;

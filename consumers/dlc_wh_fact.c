@@ -6,6 +6,7 @@
 #include "dl_log.h"
 #include "dl_statements.h"
 #include "dl_wh_rates.h"
+#include "dl_wh_rows.h"
 #include "dlc_wh_child.h"
 #include "dlc_wh_split.h"
 
@@ -102,7 +103,10 @@ dl_status dlc_wh_fact_connect(dlc_wh_fact *fact, dl_error *err)
 static void unlock_all(dlc_wh_fact *fact)
 {
     while (fact->n_locked > 0) {
-        fact->locked[--fact->n_locked]->locked = false;
+        dlc_wh_place *place = fact->locked[--fact->n_locked];
+
+        place->locked = false;
+        place->added = 0;
     }
 }
 
@@ -292,6 +296,7 @@ static dl_status chunk_load(dlc_wh_fact *fact, dlc_wh_batch *batch,
     DL_TRY(dl_wh_exec(fact->wh, STMT_SAVEPOINT, NULL, err));
     DL_TRY(dlc_wh_send(&result, fact, &all, err));
     if (result.affected == chunk->n && result.warnings == 0) {
+        chunk->place->added += (int64_t)chunk->n;
         dlc_wh_batch_stored(batch, chunk->place, (int64_t)chunk->n);
         return dlc_wh_child_store(fact, chunk, false, err);
     }
@@ -328,6 +333,11 @@ dl_status dlc_wh_fact_commit(dlc_wh_fact *fact, dlc_wh_batch *batch,
             mark->place->committed >= 0 ? mark->place->committed : mark->first;
         if (mark->from != mark->next) {
             DL_TRY(offset_move(fact, mark, mark->from, err));
+        }
+        if (mark->place->added != 0) {
+            DL_TRY(dl_wh_rows_added(fact->wh, mark->place->table->dataset,
+                                    mark->place->partition, mark->place->added,
+                                    err));
         }
     }
     status = dl_wh_commit(fact->wh, err);

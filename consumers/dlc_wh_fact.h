@@ -50,6 +50,7 @@ typedef struct dlc_wh_place {
     _Atomic int64_t careful_below; /* keep the payloads of offsets below this;
                                     * any thread may read it */
     bool locked;                   /* its row is ours in this transaction */
+    int64_t added;                 /* rows that TABLE has more by it */
 } dlc_wh_place;
 
 /* One row of a chunk. */

@@ -453,6 +453,7 @@ static dl_status staged_join(dlc_wh_fact *fact, dlc_wh_batch *batch,
                        (unsigned long long)added,
                        (unsigned long long)superseded, earlier);
     }
+    chunk->place->added += (int64_t)added;
     dlc_wh_batch_stored(batch, chunk->place, (int64_t)(superseded + added));
     DL_TRY(dlc_wh_child_store(fact, chunk, true, err));
     return dl_wh_exec(fact->wh, table->sql_empty_staging, NULL, err);

@@ -1,10 +1,11 @@
 /* mdl_api_counts.c - GET /v1/logs/count, /v1/social/count and
  * /v1/transactions/count.
  *
- * No index knows how many rows there are: of ten million they are counted in
- * seconds.  A count that took long is therefore good for twenty times as long
- * in this child, unless a request of this server has changed rows since; the
- * database spends a twentieth of a processor on it at most, a child.
+ * The number is kept with the rows (dl_wh_rows.h) as soon as a loader has
+ * begun that; until then they are counted, ten million in seconds.  A count
+ * that took long is good for twenty times as long in this child, unless a
+ * request of this server has changed rows since; the database spends a
+ * twentieth of a processor on it at most, a child.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include <pthread.h>

@@ -1332,6 +1332,33 @@ WHERE client_id = ? AND date_transaction <= ?
 AND (date_transaction < ? OR transaction_id < ?)
 ORDER BY date_transaction DESC, transaction_id DESC LIMIT ?);
 
+-- STMT_ROWS_ADD: a partition has brought rows, in their transaction
+INSERT INTO row_count (name, slot, n) VALUES (?, ?, ?)
+ON DUPLICATE KEY UPDATE n = n + VALUES(n);
+
+-- STMT_ROWS_REMOVED: rows that were deleted, a negative number, in the
+-- transaction; few connections meet in a slot
+INSERT INTO row_count (name, slot, n)
+VALUES (?, 1000000 + CONNECTION_ID() % 64, ?)
+ON DUPLICATE KEY UPDATE n = n + VALUES(n);
+
+-- STMT_ROWS_READ: how many rows a table has; 0: nobody knows
+SELECT CAST(COALESCE(SUM(n), 0) AS SIGNED),
+  COUNT(CASE WHEN slot = -1 THEN 1 END)
+FROM row_count WHERE name = ?;
+
+-- STMT_ROWS_BEFORE: rows that nobody has counted, the same at every moment
+SELECT (SELECT COUNT(*) FROM {table})
+  - (SELECT CAST(COALESCE(SUM(n), 0) AS SIGNED) FROM row_count
+     WHERE name = ? AND slot <> -1);
+
+-- STMT_ROWS_BASE: that many there were
+INSERT INTO row_count (name, slot, n) VALUES (?, -1, ?)
+ON DUPLICATE KEY UPDATE n = VALUES(n);
+
+-- STMT_ROWS_FORGET: the table is emptied
+DELETE FROM row_count WHERE name = ?;
+
 -- STMT_COUNT_LOGS: how many lines of logs there are
 SELECT COUNT(*) FROM network_log;
 

@@ -13,6 +13,7 @@
 
 #include "dl_record_rows.h"
 #include "dl_statements.h"
+#include "dl_wh_rows.h"
 #include "dl_wh_words.h"
 
 bool dl_change_has(const dl_change *change, const dl_record *rec, int i)
@@ -379,6 +380,7 @@ static dl_status replace_child(const dl_change *c, dl_wh *wh, int child,
 static dl_status apply_delete(uint64_t *rows, const dl_change *c, dl_wh *wh,
                               dl_error *err)
 {
+    uint64_t deleted;
     dl_wh_stmt *st;
 
     for (int i = 0; i < c->ds->n_children; i++) {
@@ -387,10 +389,11 @@ static dl_status apply_delete(uint64_t *rows, const dl_change *c, dl_wh *wh,
     DL_TRY(prepare(&st, c, wh, STMT_CHANGE_DELETE, NULL, err));
     bind_rows(st, 0, c);
     DL_TRY(dl_wh_run(st, err));
+    deleted = dl_wh_affected(st);
     if (rows != NULL) {
-        *rows = dl_wh_affected(st);
+        *rows = deleted;
     }
-    return DL_OK;
+    return dl_wh_rows_removed(wh, c->ds, deleted, err);
 }
 
 static dl_status apply_update(uint64_t *rows, const dl_change *c, dl_wh *wh,

@@ -15,7 +15,8 @@ typedef enum dl_counted {
     DL_COUNT_PAYMENTS /* payments of clients */
 } dl_counted;
 
-/* Set *N to how many rows there are of WHAT.  Thread: the connection's. */
+/* Set *N to how many rows there are of WHAT: what is kept with them
+ * (dl_wh_rows.h), else they are counted.  Thread: the connection's. */
 DL_MUSTCHECK dl_status dl_wh_count(int64_t *n, dl_wh *wh, dl_counted what,
                                    dl_error *err);
 
