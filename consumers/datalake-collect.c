@@ -22,6 +22,12 @@
 #define TURN_US INT64_C(100000)
 #define SOON_US INT64_C(5000)
 
+/* jemalloc looks for this where it is linked: one heap for all threads, since
+ * one makes what another gives back; what is free for 0.2 s goes back to the
+ * system, for the peak must not depend on how long the broker takes. */
+extern const char *malloc_conf;
+const char *malloc_conf = "narenas:1,dirty_decay_ms:200,muzzy_decay_ms:0";
+
 /* What the command line says. */
 static struct {
     bool once;             /* --once */
