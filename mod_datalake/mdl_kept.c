@@ -89,7 +89,9 @@ bool mdl_kept_find(mdl_kept *kept)
         mdl_kept_changes(), kept->binding.route, kept->binding.parameters,
         kept->before, kept->before_id);
     kept->since_us = dl_time_monotonic_us();
-    kept->stamp = apr_psprintf(pool, "%d %" PRId64, state.counted, state.value);
+    /* Without a loader's counter only its age ends an answer. */
+    kept->stamp =
+        apr_psprintf(pool, "%" PRId64, state.counted != 0 ? state.value : -1);
     found = mdl_cache_find(&kept->answer, q->site->cache, kept->key,
                            kept->stamp, pool);
     if (found == MDL_CACHE_ALONE) {

@@ -1,11 +1,12 @@
 /* mdl_kept.h - Answers about objects of the warehouse, kept until they change.
  *
  * An object that is asked for again and again is read once and answered out of
- * this child's memory (mdl_cache.h) until the loader commits, a request of
- * this server changes any object, or two seconds are over since it was begun to
- * be read, which bounds what a change by another server or program can hide.  Changes of this server are
- * counted in shared memory, and the count is part of what an answer is kept
- * under: who was told that a change is done never sees what was before.
+ * this child's memory (mdl_cache.h) until the loader of this host commits, a
+ * request of this server changes any object, or two seconds are over since it
+ * was begun to be read, which bounds what a change by another server or
+ * program can hide.  Changes of this server are counted in shared memory, and
+ * the count is part of what an answer is kept under: who was told that a
+ * change is done never sees what was before.
  *
  *   status = mdl_kept_begin(&kept, q, &binding, CURSOR);
  *   if (status != OK) {
