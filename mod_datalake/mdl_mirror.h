@@ -61,11 +61,16 @@ typedef struct mdl_account {
 /* The mirror. */
 typedef struct mdl_mirror mdl_mirror;
 
+/* Changes that are remembered as seen. */
+#define MDL_MIRROR_SEEN 1024
+
 /* What the watcher keeps in shared memory beside the places; opaque but for
  * mdl_watcher.c. */
 typedef struct mdl_mirror_watch {
     mdl_election election;     /* which child watches */
     _Atomic int64_t newest_at; /* dl_time of the newest change seen */
+    _Atomic int64_t seen[MDL_MIRROR_SEEN]; /* ids applied lately, a ring */
+    _Atomic uint32_t n_seen;               /* ids ever put into it */
 } mdl_mirror_watch;
 
 /* Set *MIRROR to the mirror NAME with room for about ACCOUNTS accounts, kept

@@ -22,34 +22,44 @@
  * database may differ. */
 #define FIRST_US (INT64_C(3600) * DL_SECOND_US)
 
-/* Changes of one reading, and changes remembered as seen. */
+/* Changes of one reading. */
 #define PAGE 256
-#define SEEN 1024
 
 typedef struct watcher {
     mdl_mirror *mirror;
     mdl_wh_pool *pool;
-    bool failing;       /* the last reading failed; logged once */
-    int64_t seen[SEEN]; /* ids applied lately, a ring */
-    unsigned n_seen;    /* ids ever put into it */
-    int64_t after;      /* id behind which the next page begins */
+    bool failing;  /* the last reading failed; logged once */
+    int64_t after; /* id behind which the next page begins */
     dl_identity_change rows[PAGE];
     size_t n; /* rows of the page */
 } watcher;
 
 /* --- Reading -------------------------------------------------------------- */
 
-static bool was_seen(const watcher *w, int64_t id)
+/* What was seen is shared: the worker of the children that come after a
+ * graceful restart must not forget accounts for changes of long ago, least of
+ * all when the warehouse dies at that moment. */
+static bool was_seen(mdl_mirror_watch *watch, int64_t id)
 {
-    unsigned n = w->n_seen < SEEN ? w->n_seen : SEEN;
-    unsigned i;
+    uint32_t put = atomic_load(&watch->n_seen);
+    uint32_t n = put < MDL_MIRROR_SEEN ? put : MDL_MIRROR_SEEN;
+    uint32_t i;
 
     for (i = 0; i < n; i++) {
-        if (w->seen[i] == id) {
+        if (atomic_load_explicit(&watch->seen[i], memory_order_relaxed) == id) {
             return true;
         }
     }
     return false;
+}
+
+/* Remember that the change ID was applied. */
+static void note_seen(mdl_mirror_watch *watch, int64_t id)
+{
+    uint32_t put = atomic_load(&watch->n_seen);
+
+    atomic_store(&watch->seen[put % MDL_MIRROR_SEEN], id);
+    atomic_store(&watch->n_seen, put + 1);
 }
 
 static dl_status read_page(struct dl_wh *wh, void *context, dl_error *err)
@@ -77,7 +87,7 @@ static void apply_change(watcher *w, const dl_identity_change *change)
         (void)!mdl_account_load(&account, w->mirror, w->pool, change->user_id,
                                 &err);
     }
-    w->seen[w->n_seen++ % SEEN] = change->id;
+    note_seen(watch, change->id);
     if (change->at > atomic_load(&watch->newest_at)) {
         atomic_store(&watch->newest_at, change->at);
     }
@@ -86,13 +96,14 @@ static void apply_change(watcher *w, const dl_identity_change *change)
 /* Read and apply all new changes. */
 static dl_status catch_up(watcher *w, dl_error *err)
 {
+    mdl_mirror_watch *watch = mdl_mirror_watch_of(w->mirror);
     size_t i;
 
     w->after = 0;
     do {
         DL_TRY(mdl_wh_read(w->pool, read_page, w, err));
         for (i = 0; i < w->n; i++) {
-            if (!was_seen(w, w->rows[i].id)) {
+            if (!was_seen(watch, w->rows[i].id)) {
                 apply_change(w, &w->rows[i]);
             }
             w->after = w->rows[i].id;

@@ -163,6 +163,24 @@ subtest 'known accounts go on while the warehouse is away' => sub {
         'and dave is known now');
 };
 
+subtest 'a graceful restart does not forget who is known' => sub {
+    $stack->add_user('erin', 'user');    # the newest change there is
+    my $erin = $stack->token('erin');
+    ok(defined seconds_until(5, sub { status($erin) == 403 }), 'given an account that is known');
+    sleep 0.6;    # its change was applied
+    # Changes can be read, accounts cannot: as when the database dies between
+    # the two.
+    $stack->mariadb->run('RENAME TABLE app_user TO app_user_away');
+    $stack->httpd->reload;
+    my %said;
+    for (1 .. 20) {
+        $said{ status($erin) }++;
+        sleep 0.1;
+    }
+    $stack->mariadb->run('RENAME TABLE app_user_away TO app_user');
+    is(join(' ', sort keys %said), '403', 'the new children go on with what the old ones knew');
+};
+
 unlike($stack->httpd->log_text, qr/exit signal S|Sanitizer/,
     'no child has crashed');
 
