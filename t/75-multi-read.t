@@ -349,7 +349,7 @@ subtest 'each look-up is by an index' => sub {
         social_post        => 'PRIMARY|social_post_user',
         social_comment     => 'PRIMARY',
         client             => 'PRIMARY',
-        client_transaction => 'client_transaction_client',
+        client_transaction => 'client_transaction_page',
     );
     $db->run("ANALYZE TABLE $_") for sort keys %index;
     for my $name (sort keys %bound) {
@@ -364,6 +364,7 @@ subtest 'each look-up is by an index' => sub {
             like($type // '', qr/^(?:const|ref|range|eq_ref)$/, "$name: $table is looked up");
             like($key // '', qr/^(?:$index{$table})$/, '... by its index');
             unlike($extra, qr/filesort/, '... which has the order') if $name =~ /PAGE|VIEW|NEWEST/;
+            like($extra, qr/Using index/, '... and all that is shown') if $table eq 'client_transaction';
         }
         cmp_ok($seen, '>', 0, "$name was explained");
     }

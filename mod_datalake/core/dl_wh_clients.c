@@ -4,7 +4,8 @@
  * them, as nearly everybody does, gets all from STMT_CLIENT_NEWEST, a third of
  * the work: they are counted as they come, and the first is the newest.  Only
  * when there are more, and for later pages, STMT_CLIENT_VIEW counts them and
- * brings the newest beside the page.
+ * brings the newest beside the page.  All of a payment that is shown stands in
+ * the index client_transaction_page: its row is not read.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_wh_clients.h"
