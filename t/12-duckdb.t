@@ -63,7 +63,8 @@ while rounds < 20 or not os.path.exists(done):
 print(rounds, last)
 PY
 
-# Produce COUNT messages and wait until the table has all good ones.
+# Produce COUNT messages and wait until table and lake, which do not wait for
+# each other, have all good ones.
 sub produce_and_wait {
     my ($count) = @_;
     $stack->kafka->produce($TOPIC, [ $ledger->generate($count) ]);
@@ -74,8 +75,10 @@ sub produce_and_wait {
             $stack->mariadb->value('SELECT COUNT(*) FROM transaction_record')
               == $good;
         },
-        30
+        60
     );
+    system("$DataLake::Stack::BUILD/tools/lake_watch '$stack->{dir}/lake' $TOPIC $good 60 >&2") == 0
+      or die "the lake does not catch up\n";
     return $good;
 }
 
