@@ -14,6 +14,9 @@
 
 #include <apr_strings.h>
 
+/* Notes of a commit that are told apart; there are few. */
+#define NOTES_KEPT 8
+
 /* Days whose lines stay open for reading. */
 #define SCANS_MAX 64
 
@@ -32,17 +35,20 @@ typedef struct ordered_day {
 } ordered_day;
 
 struct dlc_lake_order {
-    dl_lake_snapshot *snap;        /* what is read */
-    apr_pool_t *pool;              /* of the walk */
-    apr_pool_t *notes;             /* of the notes of a commit */
-    int n_days;                    /* days */
-    ordered_day *days;             /* they */
-    int n_scans;                   /* of them open for reading */
-    uint64_t uses;                 /* counts for ordered_day.used */
-    char *text;                    /* lines of the commit, malloc */
-    size_t text_len, text_size;    /* bytes of it, room */
-    dlc_lake_record *records;      /* of the commit, malloc */
-    size_t n_records, max_records; /* how many, room */
+    dl_lake_snapshot *snap;               /* what is read */
+    apr_pool_t *pool;                     /* of the walk */
+    apr_pool_t *notes;                    /* of the notes of a commit */
+    dl_line_note room;                    /* for one that is compared */
+    const dl_line_note *kept[NOTES_KEPT]; /* some that the commit has */
+    int n_kept;                           /* how many */
+    int n_days;                           /* days */
+    ordered_day *days;                    /* they */
+    int n_scans;                          /* of them open for reading */
+    uint64_t uses;                        /* counts for ordered_day.used */
+    char *text;                           /* lines of the commit, malloc */
+    size_t text_len, text_size;           /* bytes of it, room */
+    dlc_lake_record *records;             /* of the commit, malloc */
+    size_t n_records, max_records;        /* how many, room */
 };
 
 static apr_status_t free_order(void *data)
@@ -184,17 +190,14 @@ static void *grow(void *data, size_t *size, size_t need, size_t each)
 
 /* Add NAME of FROM to TO, if it is there. */
 static void keep_header(dl_line_note *to, const dl_line_note *from,
-                        const char *name, apr_pool_t *pool)
+                        const char *name)
 {
     const char *value;
     size_t len;
 
     if (dl_line_note_find(&value, &len, from, name)) {
-        to->headers[to->n++] =
-            (dl_line_header){.name = name,
-                             .name_len = strlen(name),
-                             .value = apr_pstrmemdup(pool, value, len),
-                             .len = len};
+        to->headers[to->n++] = (dl_line_header){
+            .name = name, .name_len = strlen(name), .value = value, .len = len};
     }
 }
 
@@ -214,29 +217,47 @@ static bool same_note(const dl_line_note *a, const dl_line_note *b)
     return true;
 }
 
-/* Return what of NOTE the warehouse asks for; LAST, if that is the same. */
-static const dl_line_note *
-keep_note(dlc_lake_order *o, const dl_line_note *note, const dl_line_note *last)
+/* Return a copy of NOTE, which later ones are compared with. */
+static const dl_line_note *add_note(dlc_lake_order *o, const dl_line_note *note)
 {
-    dl_line_note *kept;
+    dl_line_note *copy = apr_pmemdup(o->notes, note, sizeof *note);
+
+    for (int i = 0; i < copy->n; i++) {
+        copy->headers[i].value = apr_pstrmemdup(
+            o->notes, note->headers[i].value, note->headers[i].len);
+    }
+    if (o->n_kept < NOTES_KEPT) {
+        o->kept[o->n_kept++] = copy;
+    }
+    return copy;
+}
+
+/* Return what of NOTE the warehouse asks for, if that is one that was kept
+ * before, the same. */
+static const dl_line_note *keep_note(dlc_lake_order *o,
+                                     const dl_line_note *note)
+{
+    dl_line_note *kept = &o->room;
 
     if (note->n == 0) {
         return NULL;
     }
-    kept = apr_pcalloc(o->notes, sizeof *kept);
-    keep_header(kept, note, "dl-origin", o->notes);
-    keep_header(kept, note, "dl-event", o->notes);
-    keep_header(kept, note, "dl-change-id", o->notes);
+    kept->n = 0;
+    keep_header(kept, note, "dl-origin");
+    keep_header(kept, note, "dl-event");
     if (kept->n == 0) {
         return NULL;
     }
-    return last != NULL && same_note(kept, last) ? last : kept;
+    for (int i = 0; i < o->n_kept; i++) {
+        if (same_note(kept, o->kept[i])) {
+            return o->kept[i];
+        }
+    }
+    return add_note(o, kept);
 }
 
 static void keep_line(dlc_lake_order *o, const dl_lake_line *line)
 {
-    const dl_line_note *last =
-        o->n_records == 0 ? NULL : o->records[o->n_records - 1].note;
     dlc_lake_record *r;
 
     o->records =
@@ -247,7 +268,7 @@ static void keep_line(dlc_lake_order *o, const dl_lake_line *line)
     r->text = NULL; /* when all are there: they may move */
     r->len = line->len;
     r->coord = line->coord;
-    r->note = keep_note(o, line->note, last);
+    r->note = keep_note(o, line->note);
     o->text_len += line->len;
 }
 
@@ -314,6 +335,7 @@ dl_status dlc_lake_order_next(const dlc_lake_record **records, size_t *n,
     dl_time time;
 
     apr_pool_clear(o->notes);
+    o->n_kept = 0;
     o->text_len = o->n_records = 0;
     DL_TRY(find_commit(&time, o, err));
     for (int i = 0; i < o->n_days; i++) {

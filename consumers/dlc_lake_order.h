@@ -23,8 +23,8 @@ typedef struct dlc_lake_record {
     const char *text;         /* the line, without newline */
     size_t len;               /* bytes of it */
     dl_coord coord;           /* where it came from */
-    const dl_line_note *note; /* its headers dl-origin, dl-event and
-                               * dl-change-id; NULL: none of them */
+    const dl_line_note *note; /* its headers dl-origin and dl-event; NULL:
+                               * neither */
 } dlc_lake_record;
 
 typedef struct dlc_lake_order dlc_lake_order; /* a walk */
