@@ -235,6 +235,10 @@ dl_status dl_lake_manifest_publish(dl_lake_writer *w, dl_error *err)
                         err));
     status = refresh_manifest(w, err);
     if (status == DL_OK) {
+        status = dl_lake_compact_roll(&w->manifest, &w->place, w->data,
+                                      w->compact, err);
+    }
+    if (status == DL_OK) {
         dl_lake_head_set_manifest(
             w->head,
             dl_lake_manifest_word(w->manifest.number, w->manifest.length));

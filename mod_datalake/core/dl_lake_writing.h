@@ -193,7 +193,8 @@ DL_MUSTCHECK dl_status dl_lake_seal_parts(dl_lake_writer *w,
 DL_MUSTCHECK dl_status dl_lake_seal_finish(dl_lake_writer *w, dl_error *err);
 
 /* Let the head name the manifest as it is now: a compaction in another process
- * may have moved it on since it was read, and published it already. */
+ * may have moved it on since it was read, and published it already, or died
+ * behind its record, and is finished first. */
 DL_MUSTCHECK dl_status dl_lake_manifest_publish(dl_lake_writer *w,
                                                 dl_error *err);
 
