@@ -265,6 +265,22 @@ static const row rows[] = {
   "a whole number from 1 to 64",
   "Processors a training may use; the same number gives the same model."},
  DL_SETTING_INT, MEMBER(train.threads), 1, 64},
+{{"notify", "smtp_url", "",
+  "smtp://HOST or smtps://HOST, with :PORT behind it or without, or nothing",
+  "Server that takes mails about failed runs of schedules; nothing: no mail."},
+ DL_SETTING_SMTP, MEMBER(notify.smtp_url), 0, 0},
+{{"notify", "smtp_user", "",
+  "a name, or nothing",
+  "Name of datalake-jobs at that server; nothing: it gives none."},
+ DL_SETTING_TEXT, MEMBER(notify.smtp_user), 0, 0},
+{{"notify", "smtp_password_file", "",
+  "a path, or nothing without smtp_user",
+  "File with its password."},
+ DL_SETTING_PATH, MEMBER(notify.smtp_password_file), 0, 0},
+{{"notify", "from", "",
+  "an address such as datalake@example.org, or nothing without smtp_url",
+  "Sender of the mails."},
+ DL_SETTING_ADDRESS, MEMBER(notify.from), 0, 0},
 {{"run", "dir", "/run/datalake",
   "a path",
   "Folder of the running programs: process ids and pages of numbers."},
@@ -398,9 +414,30 @@ static dl_status apply_entry(dl_config *cfg, int *seen,
     }
     seen[r - rows] = entry->line;
     if (!set_member(cfg, r, entry->value, folder, pool)) {
+        /* Somebody may have written a password into an URL. */
         return dl_fail(err, DL_INVALID, 0, "%s:%d: [%s] %s = %.60s: must be %s",
                        cfg->file, entry->line, entry->section, entry->key,
-                       entry->value, r->seen.must_be);
+                       r->type == DL_SETTING_SMTP ? "..." : entry->value,
+                       r->seen.must_be);
+    }
+    return DL_OK;
+}
+
+/* Whether what belongs together in [notify] is there. */
+static dl_status check_notify(const dl_config *cfg, dl_error *err)
+{
+    const dl_config_notify *n = &cfg->notify;
+
+    if (n->smtp_url[0] != '\0' && n->from[0] == '\0') {
+        return dl_fail(err, DL_INVALID, 0,
+                       "%s: [notify] from: must stand beside smtp_url",
+                       cfg->file);
+    }
+    if ((n->smtp_user[0] == '\0') != (n->smtp_password_file[0] == '\0')) {
+        return dl_fail(err, DL_INVALID, 0,
+                       "%s: [notify] smtp_user and smtp_password_file: must "
+                       "both stand there, or none",
+                       cfg->file);
     }
     return DL_OK;
 }
@@ -447,6 +484,7 @@ dl_status dl_config_apply(dl_config **cfg, const dl_ini *ini, dl_error *err,
                            result_pool));
     }
     DL_TRY(dl_config_source_check(made, err));
+    DL_TRY(check_notify(made, err));
     *cfg = made;
     return DL_OK;
 }

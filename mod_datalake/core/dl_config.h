@@ -133,6 +133,15 @@ typedef struct dl_config_train {
     int64_t threads; /* at work on one */
 } dl_config_train;
 
+/* [notify]: mails about failed runs of schedules */
+typedef struct dl_config_notify {
+    const char *smtp_url;           /* smtp://HOST:PORT or smtps://...; "":
+                                       no mail */
+    const char *smtp_user;          /* our name at the server; "": none */
+    const char *smtp_password_file; /* absolute path; "": none */
+    const char *from;               /* the sender's address */
+} dl_config_notify;
+
 /* [run] */
 typedef struct dl_config_run {
     const char *dir;        /* pids and pages of numbers of programs */
@@ -157,6 +166,7 @@ typedef struct dl_config {
     dl_config_retention retention; /* [retention] */
     dl_config_jobs jobs;           /* [jobs] */
     dl_config_train train;         /* [train] */
+    dl_config_notify notify;       /* [notify] */
     dl_config_run run;             /* [run] */
     dl_config_sources sources;     /* [source NAME] */
 } dl_config;

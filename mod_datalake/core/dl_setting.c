@@ -10,11 +10,16 @@
 
 #include "dl_config.h"
 #include "dl_dataset.h"
+#include "dl_identity.h"
 #include "dl_lake_index_build.h"
 #include "dl_zone.h"
 
 /* Seconds of a day. */
 #define DAY_S ((int64_t)86400)
+
+/* Characters of names of hosts. */
+#define HOST_CHARS                                                             \
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-"
 
 /* A unit behind a number. */
 typedef struct unit {
@@ -201,6 +206,57 @@ static bool parse_zone(const char **member, const char *text, apr_pool_t *pool)
     return true;
 }
 
+/* Step over the name of a host, or an address in brackets. */
+static bool step_over_host(const char **s)
+{
+    size_t len = strspn(*s, HOST_CHARS);
+
+    if (**s == '[') {
+        len = strspn(*s + 1, "0123456789abcdefABCDEF:.") + 1;
+        len = (*s)[len] == ']' ? len + 1 : 0;
+    }
+    *s += len;
+    return len > 0;
+}
+
+/* smtp:// or smtps://, a host, a port; no account, no path. */
+static bool parse_smtp(const char **member, const char *text, apr_pool_t *pool)
+{
+    const char *s = text;
+    int64_t port = 1;
+
+    if (*text != '\0') {
+        if (strncmp(s, "smtp://", 7) != 0 && strncmp(s, "smtps://", 8) != 0) {
+            return false;
+        }
+        s = strstr(s, "://") + 3;
+        if (!step_over_host(&s)) {
+            return false;
+        }
+        if (*s == ':') {
+            s++;
+            port = get_digits(&port, &s) ? port : 0;
+        }
+        s += *s == '/';
+    }
+    if (*s != '\0' || port < 1 || port > 65535) {
+        return false;
+    }
+    *member = apr_pstrdup(pool, text);
+    return true;
+}
+
+static bool parse_address(const char **member, const char *text,
+                          apr_pool_t *pool)
+{
+    if (*text != '\0' &&
+        dl_identity_check_email(text, strlen(text), NULL) != DL_OK) {
+        return false;
+    }
+    *member = apr_pstrdup(pool, text);
+    return true;
+}
+
 static bool parse_topics(dl_config_list *member, const char *text,
                          apr_pool_t *pool)
 {
@@ -252,6 +308,10 @@ bool dl_setting_parse(void *member, const dl_setting *setting, const char *text,
         return parse_currency(member, text, pool);
     case DL_SETTING_ZONE:
         return parse_zone(member, text, pool);
+    case DL_SETTING_SMTP:
+        return parse_smtp(member, text, pool);
+    case DL_SETTING_ADDRESS:
+        return parse_address(member, text, pool);
     case DL_SETTING_TOPICS:
         return parse_topics(member, text, pool);
     }

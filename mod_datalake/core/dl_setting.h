@@ -29,6 +29,8 @@ typedef enum dl_setting_type {
     DL_SETTING_SWITCH,   /* "on" or "off"; bool */
     DL_SETTING_CURRENCY, /* three letters; const char *, capitals */
     DL_SETTING_ZONE,     /* an IANA zone of this system; const char * */
+    DL_SETTING_SMTP,     /* URL of a mail server, "" allowed; const char * */
+    DL_SETTING_ADDRESS,  /* an e-mail address, "" allowed; const char * */
     DL_SETTING_TOPICS    /* names of datasets, comma list; dl_config_list */
 } dl_setting_type;
 

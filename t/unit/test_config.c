@@ -79,7 +79,7 @@ static void test_mistakes(void)
     is_str(read_ini("\n\n[lak]\npath = x\n"),
            "/conf/x.ini:4: [lak]: there is no such section, must be one of "
            "lake, warehouse, kafka, datasets, retention, erasure, jobs, train, "
-           "run, source NAME",
+           "notify, run, source NAME",
            "an unknown section lists the known ones");
     is_str(read_ini("[run]\npath = x\n"),
            "/conf/x.ini:2: [run] path: there is no such key, must be one of "
@@ -142,6 +142,21 @@ static void test_refused(void)
     ok(refuses("datasets", "topics", "Clicks"), "a capital");
     ok(refuses("datasets", "topics", "../x"), "a name that climbs");
     ok(refuses("kafka", "dead_letter_share", "101"), "more than all");
+    ok(refuses("notify", "smtp_url", "http://localhost"), "no mail server");
+    ok(refuses("notify", "smtp_url", "smtp://u:p@localhost"), "an account");
+    ok(strstr(err.text, "u:p") == NULL, "which is not told");
+    ok(refuses("notify", "smtp_url", "smtp://"), "no host");
+    ok(refuses("notify", "smtp_url", "smtp://h:0"), "no port");
+    ok(refuses("notify", "smtp_url", "smtp://[::1"), "half an address");
+    ok(refuses("notify", "smtp_url", "smtp://h/path"), "a path");
+    ok(refuses("notify", "smtp_url", "smtp://h\n b"), "two lines");
+    ok(refuses("notify", "from", "Lake <lake@example.org>"), "a name, too");
+    ok(refuses("notify", "smtp_user", "u"), "a name without a password");
+    ok(refuses("notify", "smtp_url", "smtp://h"), "mails without a sender");
+    is_str(read_ini("[notify]\nsmtp_url = smtps://[::1]:465/\n"
+                    "from = lake@example.org\nsmtp_user = u\n"
+                    "smtp_password_file = p\n"),
+           "", "a mail server");
 }
 
 static void test_files(void)
