@@ -55,7 +55,7 @@ TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
 FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c header.c)
 UNIT_PURE      := t/unit/test_window.c t/unit/test_header.c
-UNIT_SHARED    := t/unit/test_moved_row.c
+UNIT_SHARED    := t/unit/test_moved_row.c t/unit/test_mail.c
 TORTURE_SOURCES := $(wildcard t/torture/*.c)
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
@@ -137,8 +137,10 @@ $(CORE_LIBRARY) $(SHARED_LIBRARY):
 	@echo "AR $@"
 	@ar crs $@ $^
 
-# XGBoost, and the OpenMP it brings, are for the one program that trains.
-$(BUILD)/bin/datalake-jobs: CONSUMERS_LIBS += -lxgboost
+# XGBoost, and the OpenMP it brings, are for the one program that trains; it
+# sends mails as well.
+$(BUILD)/bin/datalake-jobs: CONSUMERS_LIBS += -lxgboost \
+  $(shell pkg-config --libs libcurl 2>/dev/null)
 
 # So is SQLite for the one that collects, and jemalloc: a record is six pieces
 # of memory at librdkafka.  A sanitizer brings its own malloc.
@@ -178,6 +180,9 @@ $(BUILD)/unit/test_header: \
 
 # Nor does what is left of a row know of Kafka.
 $(BUILD)/unit/test_moved_row: $(call objects,consumers/dlc_wh_moved_row.c)
+
+# Nor does the text of a mail.
+$(BUILD)/unit/test_mail: $(call objects,consumers/dlc_mail.c)
 
 $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(CORE_LIBRARY)
 	@mkdir -p $(@D)

@@ -1,8 +1,8 @@
 /* datalake-jobs.c - The daemon that does the work no request may wait for.
  *
  * Its main thread loads the audit log into the warehouse, where it can be
- * asked; others work on jobs (dlc_work.h), list dead letters (dlc_letters.h)
- * and send change events (dlc_outbox.h).
+ * asked; others work on jobs (dlc_work.h), list dead letters (dlc_letters.h),
+ * send change events (dlc_outbox.h) and mail failed runs (dlc_notify.h).
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_audit_load.h"
@@ -11,6 +11,7 @@
 #include "dlc_job_numbers.h"
 #include "dlc_letters.h"
 #include "dlc_letters_copy.h"
+#include "dlc_notify.h"
 #include "dlc_outbox.h"
 #include "dlc_redrive.h"
 #include "dlc_repush.h"
@@ -89,6 +90,7 @@ static dl_status serve(const dlc_service *service, dl_error *err,
     DL_TRY(dlc_letters_create(service->cfg, service->stats, err, pool));
     DL_TRY(dlc_letters_copy_create(service->cfg, service->stats, err, pool));
     DL_TRY(dlc_outbox_create(service->cfg, service->stats, err, pool));
+    DL_TRY(dlc_notify_create(service->cfg, err, pool));
     while (service->wishes->stop == 0) {
         bool more = false;
         dl_error failed = {0};

@@ -280,6 +280,32 @@ UPDATE pipeline_run p JOIN job j ON j.id = p.job_id
 SET p.state = 'Failed', p.finished_at = j.finished_at, p.detail = 'cancelled'
 WHERE p.state = 'InProgress' AND j.state = 'cancelled';
 
+-- STMT_NOTIFY_ADDRESSES: who is told of failed runs
+SELECT email FROM users_notification ORDER BY email LIMIT ?;
+
+-- STMT_RUN_UNMAILED: failed runs of late that nobody is mailing; those that
+-- were tried stay in sight until they are given up
+SELECT run_id, name, `trigger`, started_at, finished_at, COALESCE(detail, ''),
+COALESCE(job_id, '') FROM pipeline_run
+WHERE state = 'Failed' AND mailed_at IS NULL AND finished_at >= ?
+AND (finished_at >= ? OR mail_after IS NOT NULL)
+AND (mail_after IS NULL OR mail_after <= ?)
+ORDER BY finished_at, run_id LIMIT 20;
+
+-- STMT_RUN_MAIL_TAKE: one program mails it
+UPDATE pipeline_run SET mail_after = ? WHERE run_id = ? AND mailed_at IS NULL
+AND (mail_after IS NULL OR mail_after <= ?);
+
+-- STMT_RUN_MAIL_LEAVE: it could not be mailed; unless another has taken it
+UPDATE pipeline_run SET mail_after = ? WHERE run_id = ? AND mail_after = ?;
+
+-- STMT_RUN_MAILED: the server has the mail
+UPDATE pipeline_run SET mailed_at = ? WHERE run_id = ? AND mailed_at IS NULL;
+
+-- STMT_RUN_MAIL_DROP: it could not be mailed for too long
+UPDATE pipeline_run SET mail_after = NULL WHERE run_id = ?
+AND mailed_at IS NULL AND mail_after IS NOT NULL;
+
 -- STMT_JOB_COUNTS: how many jobs there are
 SELECT kind, state, COUNT(*) FROM job GROUP BY kind, state;
 
