@@ -260,6 +260,9 @@ sub load {
     return;
 }
 
+# All connections that the child may have to the database are open then: the
+# number of them depends on how many requests have asked at once so far.
+ask('warm', [qw(/api/jobs/ /user/me /v1/me/quota)], 1);
 load(1 / 3);
 my $before = measure();
 load(2 / 3);

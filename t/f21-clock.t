@@ -161,7 +161,10 @@ sub ask {
         environment => clock($offset),
     );
     $server->start;
-    my $answer = $server->client(token => $with)->get($path);
+    my $answer;
+    # 503: it has no connection to the database yet
+    wait_until("$path is answered",
+        sub { ($answer = $server->client(token => $with)->get($path))->{status} != 503 }, 20);
     $server->stop;
     return $answer;
 }

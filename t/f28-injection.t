@@ -132,9 +132,11 @@ sub log_faults {
 my %TEMPLATE = map { ($_ => 0) } qw(
   dl_wh_metrics.c:prepare
   dl_wh.c:dl_wh_load
+  dl_wh_rows.c:read_before
   dl_wh_migrate.c:migration_apply
   dl_wh_migrate.c:line_run
   dlc_collect_mysql.c:read_rows
+  dlc_collect_mysql.c:read_top
   dlc_deep_rows.c:read_page
   dlc_wh_advance.c:*
   dlc_wh_fact.c:*
