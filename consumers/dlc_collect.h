@@ -142,7 +142,7 @@ struct dlc_collect_reader {
 typedef struct dlc_collect_plan {
     const dl_config_source *source;   /* its section */
     const dlc_collect_memory *memory; /* what was stored */
-    bool follow; /* wait for more, for ever; else END at the end of what is
+    bool follow;  /* wait for more, for ever; else END at the end of what is
                   * there, where a last line without its end is whole */
     bool preview; /* rows are looked at and not sent: none is held back */
 } dlc_collect_plan;

@@ -430,8 +430,8 @@ static bool began_before(const char *name, dl_time t)
     bool zone_missing;
     dl_time began;
 
-    snprintf(text, sizeof text, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", name,
-             name + 4, name + 6, name + 9, name + 11, name + 13);
+    snprintf(text, sizeof text, "%.4s-%.2s-%.2s%.3s:%.2s:%.2sZ", name, name + 4,
+             name + 6, name + 8, name + 11, name + 13);
     return dl_time_parse_rfc3339(&began, &zone_missing, text, strlen(text)) &&
            began < t;
 }
