@@ -36,8 +36,8 @@
 
 /* The record that the row of a key is to be made of. */
 typedef struct winner {
-    uint64_t hash;   /* of the key; 0: the place is free */
-    dlc_coord coord; /* where it came from */
+    uint64_t hash;  /* of the key; 0: the place is free */
+    dl_coord coord; /* where it came from */
 } winner;
 
 /* One partition. */
@@ -201,9 +201,9 @@ static dl_status read_moment(rows_run *run, dl_error *err)
 /* --- Keys ------------------------------------------------------------------- */
 
 /* Whether A is what the row is to be made of, rather than B. */
-static bool wins(const rows_run *run, const dlc_coord *a, const dlc_coord *b)
+static bool wins(const rows_run *run, const dl_coord *a, const dl_coord *b)
 {
-    int order = dlc_coord_compare(a, b);
+    int order = dl_coord_compare(a, b);
 
     if (run->asked->dataset->on_repeat == DL_REPEAT_SUPERSEDE) {
         return order > 0;
@@ -215,7 +215,7 @@ static bool wins(const rows_run *run, const dlc_coord *a, const dlc_coord *b)
 }
 
 /* Note that the key of HASH has a record at COORD; false: there is no room. */
-static bool note_key(rows_run *run, uint64_t hash, const dlc_coord *coord)
+static bool note_key(rows_run *run, uint64_t hash, const dl_coord *coord)
 {
     size_t i = (size_t)(hash >> 8) & (PLACES - 1);
 
@@ -249,7 +249,7 @@ static uint64_t hash_of(const char *text, size_t len)
 
 /* The hash of the key of REC. */
 static uint64_t key_of(rows_run *run, const dl_record *rec,
-                       const dlc_coord *coord)
+                       const dl_coord *coord)
 {
     const dlc_wh_input input = {
         .rec = rec, .coord = *coord, .sum = run->sum, .rates = NULL};
@@ -276,7 +276,6 @@ static bool is_taken(const rows_run *run, const dl_coord *coord)
 static bool note_line(rows_run *run, const dl_lake_line *line)
 {
     const dl_coord *c = &line->coord;
-    const dlc_coord coord = {c->time, c->generation, c->partition, c->offset};
     const char *value;
     dl_record rec;
     uint64_t hash;
@@ -293,8 +292,8 @@ static bool note_line(rows_run *run, const dl_lake_line *line)
     if (rec.verdict != DL_RECORD_GOOD) {
         return true; /* no row by the declaration as it is now */
     }
-    hash = key_of(run, &rec, &coord);
-    return hash / 2 % run->turns != run->turn || note_key(run, hash, &coord);
+    hash = key_of(run, &rec, c);
+    return hash / 2 % run->turns != run->turn || note_key(run, hash, c);
 }
 
 static dl_status read_day(rows_run *run, dl_lake_snapshot *snap, dl_day day,

@@ -144,7 +144,7 @@ static dl_status marks_lock(day_work *w, dl_error *err)
 }
 
 /* Return whether the rollups have the row at COORD. */
-static bool is_rolled_up(const day_work *w, const dlc_coord *coord)
+static bool is_rolled_up(const day_work *w, const dl_coord *coord)
 {
     const watermark *m = (const watermark *)w->marks->elts;
 

@@ -155,7 +155,7 @@ static void payload_keep(dlc_wh_chunk *chunk, dlc_wh_line *line,
 }
 
 static void row_sum(dlc_warehouse *w, const dlc_wh_part *p,
-                    const dlc_wh_line *line, const dlc_coord *coord)
+                    const dlc_wh_line *line, const dl_coord *coord)
 {
     const dlc_wh_table *table = p->place.table;
     dlc_text columns[DLC_WH_COLUMNS];
@@ -177,12 +177,14 @@ static void row_sum(dlc_warehouse *w, const dlc_wh_part *p,
 static void row_put(dlc_warehouse *w, dlc_wh_part *p, const dlc_message *msg,
                     const dl_record *rec)
 {
-    dlc_wh_input input = {.rec = rec,
-                          .coord = {msg->time_us < 0 ? 0 : msg->time_us,
-                                    p->place.generation, p->place.partition,
-                                    msg->offset},
-                          .rates = w->rates,
-                          .sum = w->sum};
+    dlc_wh_input input = {
+        .rec = rec,
+        .coord = {.generation = p->place.generation,
+                  .partition = p->place.partition,
+                  .offset = msg->offset,
+                  .time = msg->time_us < 0 ? 0 : msg->time_us},
+        .rates = w->rates,
+        .sum = w->sum};
     dlc_wh_line *line;
     size_t before;
 

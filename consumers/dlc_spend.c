@@ -28,20 +28,6 @@ struct dlc_spend {
     dlc_names names;   /* product */
 };
 
-int dlc_coord_compare(const dlc_coord *a, const dlc_coord *b)
-{
-    if (a->time != b->time) {
-        return a->time < b->time ? -1 : 1;
-    }
-    if (a->generation != b->generation) {
-        return a->generation < b->generation ? -1 : 1;
-    }
-    if (a->partition != b->partition) {
-        return a->partition < b->partition ? -1 : 1;
-    }
-    return (a->offset > b->offset) - (a->offset < b->offset);
-}
-
 dlc_spend *dlc_spend_create(void)
 {
     dlc_spend *spend = calloc(1, sizeof *spend);

@@ -20,6 +20,7 @@
 #include <apr_pools.h>
 
 #include "dl_error.h"
+#include "dl_lake.h"
 #include "dl_time.h"
 #include "dlc_tally.h"
 
@@ -30,18 +31,6 @@ typedef struct dlc_text {
     const char *text; /* not terminated */
     size_t len;       /* bytes */
 } dlc_text;
-
-/* Where a record came from, in the order that decides which one is later. */
-typedef struct dlc_coord {
-    dl_time time;       /* Kafka timestamp */
-    int32_t generation; /* life of the topic */
-    int32_t partition;  /* its number */
-    int64_t offset;     /* in it */
-} dlc_coord;
-
-/* Return below, at or above 0 as A is earlier than, the same as or later than
- * B. */
-int dlc_coord_compare(const dlc_coord *a, const dlc_coord *b);
 
 /* One transaction as the rollups see it. */
 typedef struct dlc_spend_row {
@@ -54,7 +43,7 @@ typedef struct dlc_spend_row {
     dlc_text status;       /* status */
     dlc_text category;     /* product_category */
     dlc_sums sums;         /* n 1 and its amounts */
-    dlc_coord coord;       /* where it came from */
+    dl_coord coord;        /* where it came from */
 } dlc_spend_row;
 
 /* What some transactions add up to. */

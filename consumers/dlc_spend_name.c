@@ -80,7 +80,7 @@ static void texts_free(dlc_name *row)
 }
 
 void dlc_names_add(dlc_names *names, dlc_text product_id, dlc_text name,
-                   const dlc_coord *coord)
+                   const dl_coord *coord)
 {
     uint32_t *slot;
     dlc_name *row;
@@ -97,7 +97,7 @@ void dlc_names_add(dlc_names *names, dlc_text product_id, dlc_text name,
         return;
     }
     row = &names->rows[*slot - 1];
-    if (dlc_coord_compare(coord, &row->coord) < 0) {
+    if (dl_coord_compare(coord, &row->coord) < 0) {
         return;
     }
     row->coord = *coord;

@@ -10,7 +10,7 @@
 typedef struct dlc_name {
     dlc_text product_id; /* from malloc, with the name behind it */
     dlc_text name;       /* in the same block */
-    dlc_coord coord;     /* of the record that gave it */
+    dl_coord coord;      /* of the record that gave it */
 } dlc_name;
 
 /* Names by product. */
@@ -24,7 +24,7 @@ typedef struct dlc_names {
 
 /* Note that the record at COORD calls PRODUCT_ID NAME. */
 void dlc_names_add(dlc_names *names, dlc_text product_id, dlc_text name,
-                   const dlc_coord *coord);
+                   const dl_coord *coord);
 
 /* Free what NAMES holds. */
 void dlc_names_clear(dlc_names *names);

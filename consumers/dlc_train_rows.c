@@ -192,21 +192,6 @@ bool dlc_train_rows_wants(const dlc_train_rows *rows, const dlc_train_row *row)
     return rank(row) <= rows->below;
 }
 
-/* Whether A came after B. */
-static bool is_later(const dl_coord *a, const dl_coord *b)
-{
-    if (a->time != b->time) {
-        return a->time > b->time;
-    }
-    if (a->generation != b->generation) {
-        return a->generation > b->generation;
-    }
-    if (a->partition != b->partition) {
-        return a->partition > b->partition;
-    }
-    return a->offset > b->offset;
-}
-
 /* Take half of the hashes from now on. */
 static void halve(dlc_train_rows *rows)
 {
@@ -229,7 +214,7 @@ void dlc_train_rows_add(dlc_train_rows *rows, const dlc_train_row *row)
     if (rows->slots[slot] != EMPTY) {
         dlc_train_row *old = &rows->rows[rows->slots[slot]];
 
-        if (is_later(&row->coord, &old->coord)) {
+        if (dl_coord_compare(&row->coord, &old->coord) > 0) {
             *old = *row;
         }
         return;

@@ -93,15 +93,7 @@ static size_t size_of(const loaded *l)
 
 static bool covers(const loaded *l, const dl_coord *coord)
 {
-    if (coord->generation != l->generation) {
-        return coord->generation < l->generation;
-    }
-    for (int i = 0; i < l->n; i++) {
-        if (l->bounds[i].partition == coord->partition) {
-            return coord->offset < l->bounds[i].next;
-        }
-    }
-    return false;
+    return dl_change_covers(l->generation, l->bounds, l->n, coord);
 }
 
 /* Let TO cover what MORE covers, too. */

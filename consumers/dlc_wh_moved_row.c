@@ -8,30 +8,7 @@
 
 static bool covers(const dlc_moved_deletion *d, const dl_coord *coord)
 {
-    if (coord->generation != d->generation) {
-        return coord->generation < d->generation;
-    }
-    for (int i = 0; i < d->n; i++) {
-        if (d->bounds[i].partition == coord->partition) {
-            return coord->offset < d->bounds[i].next;
-        }
-    }
-    return false;
-}
-
-/* Whether A is later than B, as STMT_WORD_LATER has it. */
-static bool is_later(const dl_coord *a, const dl_coord *b)
-{
-    if (a->time != b->time) {
-        return a->time > b->time;
-    }
-    if (a->generation != b->generation) {
-        return a->generation > b->generation;
-    }
-    if (a->partition != b->partition) {
-        return a->partition > b->partition;
-    }
-    return a->offset > b->offset;
+    return dl_change_covers(d->generation, d->bounds, d->n, coord);
 }
 
 static bool names(const dlc_moved_deletion *d, const dlc_moved_record *record)
@@ -65,7 +42,8 @@ static size_t row_after(const dlc_moved_record *records, size_t n,
     for (size_t i = 0; i < n; i++) {
         if (stretches[i] == at &&
             (row == n ||
-             (!first && is_later(&records[i].coord, &records[row].coord)))) {
+             (!first &&
+              dl_coord_compare(&records[i].coord, &records[row].coord) > 0))) {
             row = i;
         }
     }

@@ -176,7 +176,7 @@ void dlc_wh_row_hash(char out[DL_SHA256_TEXT], dl_sha256 *sum,
     dl_sha256_text(out, sum);
 }
 
-int64_t dlc_wh_row_id(const dlc_coord *coord)
+int64_t dlc_wh_row_id(const dl_coord *coord)
 {
     return (int64_t)(coord->generation & 0xfff) << 51 |
            (int64_t)(coord->partition & 0x7ff) << 40 |
@@ -309,7 +309,7 @@ static void spend_sums(dlc_sums *sums, const dlc_wh_table *table,
 }
 
 void dlc_wh_row_spend(dlc_spend_row *spend, const dlc_wh_table *table,
-                      const dlc_text *columns, const dlc_coord *coord,
+                      const dlc_text *columns, const dl_coord *coord,
                       char *scratch)
 {
     const dlc_wh_spend_columns *at = &table->at;

@@ -25,7 +25,7 @@
 typedef struct dlc_wh_input {
     const dl_record *rec;     /* a good one */
     const dl_record *parent;  /* of a child's row: the record it stands in */
-    dlc_coord coord;          /* where it came from */
+    dl_coord coord;           /* where it came from */
     dlc_text origin;          /* header dl-origin, NULL: none */
     const dl_wh_rates *rates; /* for amount_base */
     dl_sha256 *sum;           /* over nothing, for hashes */
@@ -40,7 +40,7 @@ void dlc_wh_row_hash(char out[DL_SHA256_TEXT], dl_sha256 *sum,
 
 /* Return the number of the record at COORD, the same in every rebuild: 12 bits
  * of generation, 11 of partition and 40 of offset. */
-int64_t dlc_wh_row_id(const dlc_coord *coord);
+int64_t dlc_wh_row_id(const dl_coord *coord);
 
 /* Return how many bytes a row of TABLE made from INPUT needs at most. */
 size_t dlc_wh_row_bound(const dlc_wh_table *table, const dlc_wh_input *input);
@@ -58,7 +58,7 @@ void dlc_wh_row_split(dlc_text *columns, const dlc_wh_table *table,
 /* Set *SPEND to what the row with COLUMNS at COORD adds to the rollups.  Texts
  * that are escaped are copied to SCRATCH, which has room for the row. */
 void dlc_wh_row_spend(dlc_spend_row *spend, const dlc_wh_table *table,
-                      const dlc_text *columns, const dlc_coord *coord,
+                      const dlc_text *columns, const dl_coord *coord,
                       char *scratch);
 
 /* Write the row with COLUMNS as "('a', NULL)" at OUT, which has room for 2

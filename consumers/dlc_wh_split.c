@@ -156,10 +156,12 @@ typedef struct keyed {
     dlc_text key[DLC_WH_UNIQUE]; /* its unique columns, escaped */
 } keyed;
 
-static dlc_coord line_coord(const dlc_wh_chunk *chunk, const dlc_wh_line *line)
+static dl_coord line_coord(const dlc_wh_chunk *chunk, const dlc_wh_line *line)
 {
-    return (dlc_coord){line->time, chunk->place->generation,
-                       chunk->place->partition, line->offset};
+    return (dl_coord){.generation = chunk->place->generation,
+                      .partition = chunk->place->partition,
+                      .offset = line->offset,
+                      .time = line->time};
 }
 
 static int text_compare(dlc_text a, dlc_text b)
@@ -193,8 +195,8 @@ static int keyed_compare(const void *a, const void *b)
     const keyed *x = a;
     const keyed *y = b;
     int order = key_compare(x, y);
-    dlc_coord left = line_coord(x->chunk, &x->chunk->lines[x->line]);
-    dlc_coord right = line_coord(y->chunk, &y->chunk->lines[y->line]);
+    dl_coord left = line_coord(x->chunk, &x->chunk->lines[x->line]);
+    dl_coord right = line_coord(y->chunk, &y->chunk->lines[y->line]);
 
     if (order != 0) {
         return order;
@@ -202,7 +204,7 @@ static int keyed_compare(const void *a, const void *b)
     if (x->chunk->place->table->dataset->on_repeat == DL_REPEAT_IGNORE) {
         return x->line < y->line ? -1 : 1;
     }
-    return dlc_coord_compare(&left, &right);
+    return dl_coord_compare(&left, &right);
 }
 
 /* Take LINE of CHUNK out of the batch and of its sums. */
@@ -211,7 +213,7 @@ static void line_exclude(dlc_wh_batch *batch, dlc_wh_chunk *chunk, size_t at)
     const dlc_wh_table *table = chunk->place->table;
     dlc_wh_line *line = &chunk->lines[at];
     dlc_text columns[DLC_WH_COLUMNS];
-    dlc_coord coord = line_coord(chunk, line);
+    dl_coord coord = line_coord(chunk, line);
     dlc_spend_row row;
     char *scratch;
 

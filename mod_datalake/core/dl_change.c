@@ -274,3 +274,17 @@ int dl_change_bounds(int32_t *generation, dl_change_bound *bounds, int max,
     }
     return n;
 }
+
+bool dl_change_covers(int32_t generation, const dl_change_bound *bounds, int n,
+                      const dl_coord *coord)
+{
+    if (coord->generation != generation) {
+        return coord->generation < generation;
+    }
+    for (int i = 0; i < n; i++) {
+        if (bounds[i].partition == coord->partition) {
+            return coord->offset < bounds[i].next;
+        }
+    }
+    return false;
+}

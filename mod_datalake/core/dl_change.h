@@ -32,6 +32,7 @@
 
 #include "dl_dataset.h"
 #include "dl_error.h"
+#include "dl_lake.h"
 #include "dl_record.h"
 #include "dl_wh.h"
 #include "dl_wh_sink.h"
@@ -106,6 +107,11 @@ typedef struct dl_change_bound {
  * to what was loaded of it, MAX partitions at most; return how many. */
 int dl_change_bounds(int32_t *generation, dl_change_bound *bounds, int max,
                      const dl_change *change);
+
+/* Return whether a record at COORD had been loaded, by GENERATION and the N
+ * BOUNDS of dl_change_bounds. */
+bool dl_change_covers(int32_t generation, const dl_change_bound *bounds, int n,
+                      const dl_coord *coord);
 
 /* Apply the event by WH, and set *ROWS, unless it is NULL, to the rows that it
  * deletes, or that it is for: those that dl_change_lock found loaded, also when

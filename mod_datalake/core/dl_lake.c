@@ -16,6 +16,20 @@
 #include <apr_strings.h>
 #include <apr_tables.h>
 
+int dl_coord_compare(const dl_coord *a, const dl_coord *b)
+{
+    if (a->time != b->time) {
+        return a->time < b->time ? -1 : 1;
+    }
+    if (a->generation != b->generation) {
+        return a->generation < b->generation ? -1 : 1;
+    }
+    if (a->partition != b->partition) {
+        return a->partition < b->partition ? -1 : 1;
+    }
+    return (a->offset > b->offset) - (a->offset < b->offset);
+}
+
 /* Sums a handle remembers; the oldest place is reused. */
 #define SUMS 256
 

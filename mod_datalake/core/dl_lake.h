@@ -31,6 +31,10 @@ typedef struct dl_coord {
                            DL_TIME_NONE when the message has none */
 } dl_coord;
 
+/* Return below, at or above 0 as A is earlier than, the same as or later than
+ * B, in the order of STMT_WORD_LATER: by time, generation, partition, offset. */
+int dl_coord_compare(const dl_coord *a, const dl_coord *b);
+
 /* One day of a snapshot. */
 typedef struct dl_lake_day {
     dl_day day;         /* UTC date of the event times */

@@ -7,6 +7,7 @@
 #ifndef LAKE_FIXTURE_H
 #define LAKE_FIXTURE_H
 
+#include "dl_lake_fsck.h"
 #include "dl_lake_reader.h"
 #include "dl_lake_writer.h"
 
@@ -131,6 +132,30 @@ static inline const char *fixture_read(char *text, size_t size,
     }
     apr_pool_destroy(pool);
     return text;
+}
+
+static inline void fixture_say(void *context, const char *file,
+                               const char *text)
+{
+    (void)context;
+    printf("# %s: %s\n", file, text);
+}
+
+/* Check "d" as `datalakectl fsck` does and print what is wrong; return how many
+ * problems there are, -1: it cannot be checked. */
+static inline int fixture_problems(void)
+{
+    dl_lake_check check = {
+        .root = fixture_root, .dataset = "d", .problem = fixture_say};
+    dl_error err = {.status = DL_OK};
+    dl_lake_findings found;
+    apr_pool_t *pool;
+    dl_status status;
+
+    apr_pool_create(&pool, NULL);
+    status = dl_lake_fsck(&found, &check, &err, pool);
+    apr_pool_destroy(pool);
+    return status == DL_OK ? found.problems : -1;
 }
 
 #endif

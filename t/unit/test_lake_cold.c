@@ -3,7 +3,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_compact.h"
-#include "dl_lake_fsck.h"
 #include "dl_lake_manifest.h"
 #include "dl_lake_text.h"
 #include "lake_fixture.h"
@@ -151,20 +150,6 @@ static bool find_file(char path[200], const char *folder, const char *suffix)
     return found;
 }
 
-static int problems(void)
-{
-    dl_lake_check check = {.root = fixture_root, .dataset = "d"};
-    dl_error err = {.status = DL_OK};
-    dl_lake_findings found;
-    apr_pool_t *pool;
-    dl_status status;
-
-    apr_pool_create(&pool, NULL);
-    status = dl_lake_fsck(&found, &check, &err, pool);
-    apr_pool_destroy(pool);
-    return status == DL_OK ? found.problems : -1;
-}
-
 /* --- Tests ------------------------------------------------------------------ */
 
 static void test_cooling(void)
@@ -193,7 +178,7 @@ static void test_cooling(void)
     ok(find_file(frames_path, "_lake/d/idx", ".frames"),
        "with a directory beside its trail");
     ok(reads_the_same(), "it reads as before");
-    is_int(problems(), 0, "and fsck finds nothing");
+    is_int(fixture_problems(), 0, "and fsck finds nothing");
     ok(compact(&done, 9, &err) == DL_OK && done.days + done.cold_days == 0,
        "a second compaction has nothing to do");
     apr_pool_destroy(own);
@@ -292,19 +277,20 @@ static void test_directory(void)
     ok(stat(frames_path, &st) == 0 && rename(frames_path, away) == 0,
        "given a day whose directory is gone");
     ok(reads_the_same(), "it reads as before");
-    is_int(problems(), 1, "fsck names the file that is not called so");
-    ok(rename(away, frames_path) == 0 && problems() == 0, "which is back");
+    is_int(fixture_problems(), 1, "fsck names the file that is not called so");
+    ok(rename(away, frames_path) == 0 && fixture_problems() == 0,
+       "which is back");
     for (off_t at = 0; at < st.st_size; at += 61) {
         old = poke(frames_path, at, 0);
         (void)poke(frames_path, at, (unsigned char)~old);
         same += reads_the_same();
-        seen += problems() > 0;
+        seen += fixture_problems() > 0;
         (void)poke(frames_path, at, old);
     }
     is_int(same, (long long)(st.st_size + 60) / 61,
            "with a wrong byte in the directory it reads as before");
     is_int(seen, same, "and fsck finds that byte");
-    is_int(problems(), 0, "put back, nothing is found");
+    is_int(fixture_problems(), 0, "put back, nothing is found");
 }
 
 static void test_damage(void)
@@ -328,7 +314,7 @@ static void test_damage(void)
         wrong +=
             text != NULL && (len != plain_len || memcmp(text, plain, len) != 0);
         free(text);
-        seen += problems() > 0;
+        seen += fixture_problems() > 0;
         (void)poke(cold_path, at, old);
         n++;
     }
@@ -351,7 +337,7 @@ static void test_late(void)
     free(plain);
     plain = read_day(&plain_len, &err);
     ok(plain != NULL, "it reads, cold and late part together");
-    is_int(problems(), 0, "fsck finds nothing");
+    is_int(fixture_problems(), 0, "fsck finds nothing");
     ok(compact(&done, 0, &err) == DL_OK && done.days == 1 && done.parts == 2 &&
            done.cold_days == 0,
        "they are joined to a plain file");
@@ -360,7 +346,7 @@ static void test_late(void)
     ok(compact(&done, 9, &err) == DL_OK && done.cold_days == 1,
        "and becomes cold again");
     ok(reads_the_same(), "it reads as before");
-    is_int(problems(), 0, "fsck finds nothing");
+    is_int(fixture_problems(), 0, "fsck finds nothing");
     apr_pool_destroy(own);
 }
 

@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_compact.h"
-#include "dl_lake_fsck.h"
 #include "dl_lake_io.h"
 #include "dl_lake_quarantine.h"
 #include "lake_fixture.h"
@@ -63,20 +62,6 @@ static dl_status open_failing(dl_lake_writer **w, apr_pool_t **pool,
     return dl_lake_writer_open(w, &o, err, *pool);
 }
 
-static int problems(void)
-{
-    dl_lake_check check = {.root = fixture_root, .dataset = "d"};
-    dl_error err = {.status = DL_OK};
-    dl_lake_findings found;
-    apr_pool_t *pool;
-    dl_status status;
-
-    apr_pool_create(&pool, NULL);
-    status = dl_lake_fsck(&found, &check, &err, pool);
-    apr_pool_destroy(pool);
-    return status == DL_OK ? found.problems : -1;
-}
-
 static void test_full_disk(void)
 {
     dl_lake_range a = {.day = DAY_A, .as_of = DL_TIME_NONE};
@@ -110,7 +95,7 @@ static void test_full_disk(void)
                      &err) == DL_OK,
        "with room again the writer goes on from next()");
     apr_pool_destroy(pool);
-    is_int(problems(), 0, "and the lake has no problem");
+    is_int(fixture_problems(), 0, "and the lake has no problem");
     fixture_end();
 }
 
@@ -184,7 +169,7 @@ static int write_much(void)
         wrong += dl_lake_writer_commit(w, TIME_A, &err) != DL_OK;
     }
     apr_pool_destroy(pool);
-    return wrong + problems();
+    return wrong + fixture_problems();
 }
 
 static void test_direct(void)
@@ -259,9 +244,10 @@ static void test_full_behind(void)
         refused = n;
         wrong += append_to(w, next + 200, &err) != DL_NO_SPACE ||
                  dl_lake_writer_next(w, 0) != next ||
-                 dl_lake_writer_pending(w) != 0 || problems() != 0;
+                 dl_lake_writer_pending(w) != 0 || fixture_problems() != 0;
         refused = -1;
-        wrong += append_to(w, next + 20, &err) != DL_OK || problems() != 0;
+        wrong +=
+            append_to(w, next + 20, &err) != DL_OK || fixture_problems() != 0;
     }
     is_int(wrong, 0,
            "a write that fails behind is DL_NO_SPACE, forgets all, "
@@ -340,7 +326,7 @@ static void test_many_days(void)
            dl_lake_writer_next(w, 0) == 4500,
        "the writer recovers them");
     apr_pool_destroy(pool);
-    is_int(problems(), 0, "without a problem");
+    is_int(fixture_problems(), 0, "without a problem");
     fixture_end();
 }
 
@@ -403,7 +389,7 @@ static void test_quarantine(void)
            dl_lake_writer_next(w, 4) == 29,
        "the uncommitted one is read again");
     apr_pool_destroy(pool);
-    is_int(problems(), 0, "without a problem");
+    is_int(fixture_problems(), 0, "without a problem");
     fixture_end();
 }
 
@@ -483,7 +469,7 @@ static void test_compaction(void)
     }
     is_int(n, 5, "with its own five lines");
     apr_pool_destroy(pool);
-    is_int(problems(), 0, "the lake has no problem");
+    is_int(fixture_problems(), 0, "the lake has no problem");
     fixture_end();
 }
 

@@ -7,7 +7,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_compact.h"
-#include "dl_lake_fsck.h"
 #include "dl_lake_io.h"
 #include "lake_fixture.h"
 
@@ -119,27 +118,6 @@ static dl_status recover_stopped(dl_lake_writer **w, apr_pool_t **pool,
 
 /* --- What must be there then ---------------------------------------------- */
 
-static void say(void *context, const char *file, const char *text)
-{
-    (void)context;
-    printf("# %s: %s\n", file, text);
-}
-
-static int problems(void)
-{
-    dl_lake_check check = {
-        .root = fixture_root, .dataset = "d", .problem = say};
-    dl_error err = {.status = DL_OK};
-    dl_lake_findings found;
-    apr_pool_t *pool;
-    dl_status status;
-
-    apr_pool_create(&pool, NULL);
-    status = dl_lake_fsck(&found, &check, &err, pool);
-    apr_pool_destroy(pool);
-    return status == DL_OK ? found.problems : -1;
-}
-
 static const char *read_day(void)
 {
     static char text[2000];
@@ -186,7 +164,7 @@ static void check_lake(void)
        "... a writer goes on");
     apr_pool_destroy(own);
     is_str(read_day(), ALL, "... and leaves it so");
-    is_int(problems(), 0, "... nothing is damaged");
+    is_int(fixture_problems(), 0, "... nothing is damaged");
     fixture_end();
 }
 

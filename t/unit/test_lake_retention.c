@@ -2,7 +2,6 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_lake_compact.h"
-#include "dl_lake_fsck.h"
 #include "dl_lake_retention.h"
 #include "lake_fixture.h"
 
@@ -57,27 +56,6 @@ static dl_status compact(void)
     status = dl_lake_compact(&done, &job, &err, pool);
     apr_pool_destroy(pool);
     return status;
-}
-
-static void say(void *context, const char *file, const char *text)
-{
-    (void)context;
-    printf("# %s: %s\n", file, text);
-}
-
-static int problems(void)
-{
-    dl_lake_check check = {
-        .root = fixture_root, .dataset = "d", .problem = say};
-    dl_error err = {.status = DL_OK};
-    dl_lake_findings found;
-    apr_pool_t *pool;
-    dl_status status;
-
-    apr_pool_create(&pool, NULL);
-    status = dl_lake_fsck(&found, &check, &err, pool);
-    apr_pool_destroy(pool);
-    return status == DL_OK ? found.problems : -1;
 }
 
 static const char *read_day(dl_day day)
@@ -147,7 +125,7 @@ static void test_removal(void)
     is_int(parts_of_uid("_lake/d/idx/*"), 1,
            "... only the next day's trail is left");
     is_int(parts_of_uid("_lake/d/compact/"), 0, "... nothing of its folder");
-    is_int(problems(), 0, "... and fsck finds nothing");
+    is_int(fixture_problems(), 0, "... and fsck finds nothing");
     is_int(retire(DAY_B, false), DL_OK, "again");
     is_int(n_told, 0, "... there is nothing to do");
 
@@ -159,7 +137,7 @@ static void test_removal(void)
     ok(dl_lake_writer_seal(w, 1600000, &err) == DL_OK &&
            parts_of_uid("d/dt=2026-05-18/2026-05-18.003.json") == 1,
        "sealed, its part's number goes on behind the removed ones");
-    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(fixture_problems(), 0, "... fsck finds nothing");
     ok(fixture_batch(w, TIME_A, 1, 2, 1, 1700000, &err) == DL_OK &&
            dl_lake_writer_seal(w, 1800000, &err) == DL_OK && compact() == DL_OK,
        "it is compacted with a later one");
@@ -167,17 +145,17 @@ static void test_removal(void)
            "... and has both");
     is_int(parts_of_uid("_lake/d/idx/8000000000000000.*"), 0,
            "... under a uid that no removed file had");
-    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(fixture_problems(), 0, "... fsck finds nothing");
     is_int(retire(DAY_B + 1, false), DL_OK, "both days removed");
     is_int(n_told, 2, "... are told");
     is_str(read_day(DAY_A), "not-found", "... the first is gone again");
     is_str(read_day(DAY_B), "not-found", "... the second, too");
-    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(fixture_problems(), 0, "... fsck finds nothing");
     apr_pool_destroy(reader);
     apr_pool_destroy(own);
     ok(fixture_writer(&w, &own, &err) == DL_OK, "a recovery after all that");
     is_int(dl_lake_writer_next(w, 1), 3, "... goes on at the same offset");
-    is_int(problems(), 0, "... and fsck finds nothing");
+    is_int(fixture_problems(), 0, "... and fsck finds nothing");
     apr_pool_destroy(own);
     fixture_end();
 }
@@ -243,14 +221,14 @@ static void test_quarantine(void)
     is_int(retire_aside(TIME_A + 1, false), 64, "the first goes");
     is_int(parts_of_uid("_lake/d/quarantine/0000000001"), 0, "... alone");
     is_int(parts_of_uid("_lake/d/quarantine/*"), 3, "... the others stay");
-    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(fixture_problems(), 0, "... fsck finds nothing");
     is_int(retire_aside(TIME_B + 1, false) > 0, 1, "all that is old");
     is_int(parts_of_uid("_lake/d/quarantine/*"), 1, "... but the current one");
-    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(fixture_problems(), 0, "... fsck finds nothing");
     apr_pool_destroy(own);
     ok(fixture_writer(&w, &own, &err) == DL_OK && set_aside(w, TIME_B, 500),
        "a recovery, and more is set aside");
-    is_int(problems(), 0, "... fsck finds nothing");
+    is_int(fixture_problems(), 0, "... fsck finds nothing");
     apr_pool_destroy(own);
     fixture_end();
 }
