@@ -3,10 +3,10 @@
  * A thread numbers what waits (dl_outbox.h), reads it in the order of the
  * numbers, sends it and notes what the broker has confirmed.  An event is sent
  * again when that note was not made; its number (header dl-change-id) is then
- * not above the one that the lake stored, which drops it.  So none may ever come behind one of a higher number
- * for the first time: a producer never gives a record up and never leaves a gap
- * (dlc_producer_options.ordered), and after any failure a new one begins with
- * the lowest that waits.
+ * not above the one that the lake stored, which drops it.  So none may ever
+ * come behind one of a higher number for the first time: a producer never gives
+ * a record up and never leaves a gap (dlc_producer_options.ordered), and after
+ * any failure a new one begins with the lowest that waits.
  *
  * One program sends at a time, by a lease of some seconds.  Two that take turns
  * badly (one was stopped for long) do no harm: each sends whole stretches in

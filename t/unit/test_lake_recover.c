@@ -21,8 +21,8 @@ static pid_t other;         /* the process, 0: not begun */
 static bool other_waits;    /* it waited for us */
 static const char *dies_at; /* DL_CRASH_AT of it, NULL: it lives */
 
-/* Compact the days up to DAY_A; does not return. */
-static void compact_there(void)
+/* Compact the days up to DAY_A. */
+static dl_status compact(void)
 {
     dl_lake_compaction job = {.root = fixture_root,
                               .dataset = "d",
@@ -31,13 +31,22 @@ static void compact_there(void)
     dl_error err = {.status = DL_OK};
     dl_lake_compacted done;
     apr_pool_t *pool;
+    dl_status status;
 
+    apr_pool_create(&pool, NULL);
+    status = dl_lake_compact(&done, &job, &err, pool);
+    apr_pool_destroy(pool);
+    return status;
+}
+
+/* Do so, and be killed where DIES_AT says; does not return. */
+static void compact_there(void)
+{
     if (dies_at != NULL) {
         setenv("DL_CRASH_AT", dies_at, 1); /* NOLINT: one thread */
         dl_lake_crash_arm();
     }
-    apr_pool_create(&pool, NULL);
-    _exit(dl_lake_compact(&done, &job, &err, pool) == DL_OK ? 0 : 1);
+    _exit(compact() == DL_OK ? 0 : 1);
 }
 
 /* Whether the process PID waits for a lock of a file: "1: -> FLOCK ADVISORY
@@ -132,12 +141,7 @@ static const char *const ALL =
 /* A whole file, and a part behind it. */
 static void make_lake(void)
 {
-    dl_lake_compaction job = {.root = fixture_root,
-                              .dataset = "d",
-                              .before = DAY_B,
-                              .only = DL_DAY_NONE};
     dl_error err = {.status = DL_OK};
-    dl_lake_compacted done;
     dl_lake_writer *w;
     apr_pool_t *own;
 
@@ -145,7 +149,7 @@ static void make_lake(void)
     ok(fixture_writer(&w, &own, &err) == DL_OK &&
            fixture_batch(w, TIME_A, 0, 0, 2, 1000000, &err) == DL_OK &&
            dl_lake_writer_seal(w, 1200000, &err) == DL_OK &&
-           dl_lake_compact(&done, &job, &err, own) == DL_OK &&
+           compact() == DL_OK &&
            fixture_batch(w, TIME_A, 1, 0, 1, 1300000, &err) == DL_OK &&
            dl_lake_writer_seal(w, 1400000, &err) == DL_OK,
        "given a whole file of a day and a part behind it");
