@@ -266,7 +266,7 @@ static dl_status moment(backup *b, dl_error *err)
 
     DL_TRY(dl_wh_connect(&b->wh, b->job->cfg, DL_WH_MIGRATE, err, b->pool));
     DL_TRY(dl_wh_schema_check(b->wh, err));
-    DL_TRY(dl_wh_dump_begin(b->wh, err));
+    DL_TRY(dl_wh_begin_snapshot(b->wh, err));
     DL_TRY(reached_load(b, err));
     DL_TRY(
         dl_wh_dump_tables(&b->tables, &b->done->tables, b->wh, err, b->pool));

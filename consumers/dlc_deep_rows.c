@@ -191,8 +191,7 @@ static dl_status read_moment(rows_run *run, dl_error *err)
     dl_wh *wh = run->asked->wh;
     dl_status status;
 
-    DL_TRY(dl_wh_exec(wh, STMT_DUMP_ISOLATION, NULL, err));
-    DL_TRY(dl_wh_begin(wh, err));
+    DL_TRY(dl_wh_begin_snapshot(wh, err));
     status = read_rows(run, err);
     dl_wh_rollback(wh);
     return status;

@@ -274,8 +274,7 @@ dl_status dlc_wh_recover(dl_wh *wh, dlc_spend_writer *writer,
             move.to_generation = move.generation + 1;
             move.to = INT64_MAX;
         }
-        DL_TRY(dl_wh_exec(wh, STMT_SNAPSHOT_NEXT, NULL, err));
-        DL_TRY(dl_wh_exec(wh, STMT_BEGIN, NULL, err));
+        DL_TRY(dl_wh_begin_snapshot(wh, err));
         if (move.to == INT64_MAX) {
             /* the rest of an old life of the topic; the new one begins at 0 */
             step rest = move;

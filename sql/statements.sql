@@ -23,11 +23,14 @@ SET max_execution_time = 30000;
 -- STMT_VERSION: which engine is it
 SELECT VERSION();
 
--- STMT_BEGIN: open a transaction with a consistent snapshot
-START TRANSACTION WITH CONSISTENT SNAPSHOT;
-
 -- STMT_START: open a transaction that sees what others commit
 START TRANSACTION;
+
+-- STMT_SNAPSHOT_NEXT: the next transaction alone sees one moment
+SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
+
+-- STMT_SNAPSHOT: open it; the moment is now
+START TRANSACTION WITH CONSISTENT SNAPSHOT;
 
 -- STMT_COMMIT: end a transaction; its result is always looked at
 COMMIT;
@@ -819,9 +822,6 @@ WHERE dataset = ? AND lake_id = ? AND `file` = ? AND place = ?;
 
 -- --- Rollups and their watermark (dlc_wh_advance.c) -------------------------
 
--- STMT_SNAPSHOT_NEXT: the next transaction alone sees one moment
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
-
 -- STMT_WATERMARK: how far the rollups are
 SELECT next_offset, generation FROM sink_offset
 WHERE sink = 'rollup' AND topic = ? AND `partition` = ?;
@@ -1409,9 +1409,6 @@ CAST({column} AS CHAR);
 PRAGMA table_info({table});
 
 -- --- Backup (dl_wh_dump.c, dl_wh_fill.c) -----------------------------------
-
--- STMT_DUMP_ISOLATION: the next transaction of a writer sees one moment
-SET TRANSACTION ISOLATION LEVEL REPEATABLE READ;
 
 -- STMT_DUMP_TABLES: what is backed up, and the next id of each
 SELECT table_name, auto_increment FROM information_schema.tables

@@ -301,6 +301,12 @@ dl_status dl_wh_begin(dl_wh *wh, dl_error *err)
     return dl_wh_exec(wh, STMT_START, NULL, err);
 }
 
+dl_status dl_wh_begin_snapshot(dl_wh *wh, dl_error *err)
+{
+    DL_TRY(dl_wh_exec(wh, STMT_SNAPSHOT_NEXT, NULL, err));
+    return dl_wh_exec(wh, STMT_SNAPSHOT, NULL, err);
+}
+
 dl_status dl_wh_commit(dl_wh *wh, dl_error *err)
 {
     return dl_wh_exec(wh, STMT_COMMIT, NULL, err);

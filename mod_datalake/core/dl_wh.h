@@ -19,8 +19,8 @@
  *
  * Every connection speaks utf8mb4 with binary comparison, UTC and strict SQL
  * mode, READ COMMITTED: each statement sees what others have committed.  Who
- * wants one moment for several statements runs STMT_SNAPSHOT_NEXT and
- * STMT_BEGIN.  Outside of a transaction each statement commits by itself.
+ * wants one moment for several statements calls dl_wh_begin_snapshot.  Outside
+ * of a transaction each statement commits by itself.
  *
  * Thread: one at a time for each connection, any thread; the first connection
  * may be opened by any thread.
@@ -131,8 +131,13 @@ DL_MUSTCHECK dl_status dl_wh_exec(dl_wh *wh, const char *sql,
 DL_MUSTCHECK dl_status dl_wh_ask(const char **value, dl_wh *wh, const char *sql,
                                  dl_error *err, apr_pool_t *pool);
 
-/* Begin a transaction. */
+/* Begin a transaction: each statement sees what others have committed. */
 DL_MUSTCHECK dl_status dl_wh_begin(dl_wh *wh, dl_error *err);
+
+/* Begin a transaction whose statements all see the moment of this call: for
+ * who reads with more than one, of which the second relies on the first.  Costs
+ * one round trip more. */
+DL_MUSTCHECK dl_status dl_wh_begin_snapshot(dl_wh *wh, dl_error *err);
 
 /* Commit the transaction.  DL_UNAVAILABLE leaves open whether it happened
  * (rule E6). */

@@ -39,12 +39,6 @@ const char *dl_wh_dump_fill(const char *template, const char *table,
     }
 }
 
-dl_status dl_wh_dump_begin(dl_wh *wh, dl_error *err)
-{
-    DL_TRY(dl_wh_exec(wh, STMT_DUMP_ISOLATION, NULL, err));
-    return dl_wh_exec(wh, STMT_BEGIN, NULL, err);
-}
-
 /* --- Tables --------------------------------------------------------------- */
 
 static bool is_binary(const char *type)

@@ -38,10 +38,6 @@ typedef struct dl_wh_dump_sink {
     void *context;         /* its first argument */
 } dl_wh_dump_sink;
 
-/* Let what is read in the transaction that WH begins be one snapshot of all
- * tables; it ends with dl_wh_rollback. */
-DL_MUSTCHECK dl_status dl_wh_dump_begin(dl_wh *wh, dl_error *err);
-
 /* Set *TABLES to the N tables of WH but schema_version, by name, in POOL. */
 DL_MUSTCHECK dl_status dl_wh_dump_tables(const dl_wh_dump_table **tables,
                                          int *n, dl_wh *wh, dl_error *err,

@@ -112,7 +112,7 @@ static dl_status read_begin(reading *read, dl_wh *wh,
         read->currency[i] =
             (char)toupper((unsigned char)selection->currency[i]);
     }
-    DL_TRY(dl_wh_begin(wh, err));
+    DL_TRY(dl_wh_begin_snapshot(wh, err));
     status = tail_load(read, err);
     if (status != DL_OK) {
         dl_wh_rollback(wh);

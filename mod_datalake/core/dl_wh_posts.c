@@ -219,7 +219,7 @@ dl_status dl_wh_posts_read(dl_post_list *list, dl_wh *wh,
 
     list->rows = apr_array_make(result_pool, 16, sizeof(dl_post));
     list->more = false;
-    DL_TRY(dl_wh_begin(wh, err));
+    DL_TRY(dl_wh_begin_snapshot(wh, err));
     status = read_posts(&read, err, result_pool);
     if (status == DL_OK && list->rows->nelts > 0) {
         status = read_comments(&read, err);
