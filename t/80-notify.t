@@ -1,6 +1,7 @@
 # 80-notify.t - failed runs of schedules are mailed: once, to all addresses, as
 # soon as the mail server is there, by one of several programs; what the error
-# holds does no harm; without a server nothing is sent.
+# holds does no harm; a program that dies at it leaves one more mail at most;
+# without a server nothing is sent.
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
@@ -164,6 +165,57 @@ subtest 'killed and started again' => sub {
     $db->run('UPDATE pipeline_run SET mail_after = UTC_TIMESTAMP(6) WHERE run_id = ?', $taken);
     await_mail('what it did not mail in time', $taken);
     is(() = $stack->daemon_log($JOBS) =~ /DL0962/g, 1, 'it is said once');
+};
+
+# The run of NAME, which the mail server has and the program does not know of.
+sub held {
+    my ($name) = @_;
+    spit("$FILE.hold", '');
+    my $id = failed($name, 'why');
+    wait_until('the server has it', sub { mails($id) }, 20);
+    return $id;
+}
+
+# Start the program again behind its kill: run ID, which the killed one had
+# taken, is mailed once more.
+sub once_more {
+    my ($id) = @_;
+    is(noted($id), 0, 'the mail is not noted');
+    is($db->value('SELECT mail_after > UTC_TIMESTAMP(6) - INTERVAL 30 SECOND AND mail_after <='
+              . ' UTC_TIMESTAMP(6) + INTERVAL 60 SECOND FROM pipeline_run WHERE run_id = ?', $id), 1, 'the run is taken for a minute');
+    $db->run('UPDATE pipeline_run SET mail_after = UTC_TIMESTAMP(6) WHERE run_id = ?', $id);
+    start_with(%NOTIFY);
+    await_mail('it', $id);
+    await_mail('another run', failed('behind it', 'why'));
+    my @both = mails($id);
+    is(scalar @both, 2, 'there is one more mail');
+    is($both[1]{id}, $both[0]{id}, '... with the same id, so that a mailbox may tell');
+    return;
+}
+
+subtest 'killed before the answer of the mail server' => sub {
+    my $id = held('no answer');
+    $stack->daemon($JOBS)->kill_now;
+    unlink "$FILE.hold";
+    once_more($id);
+};
+
+subtest 'killed between the answer and its note' => sub {
+    my $id  = held('no note');
+    my $dbh = $db->dbh;
+    my $at;
+    $dbh->begin_work;
+    $dbh->selectall_arrayref('SELECT * FROM pipeline_run WHERE run_id = ? FOR UPDATE', undef, $id);
+    unlink "$FILE.hold";
+    wait_until('no note is on its way', sub {
+            $at = $db->value(q{SELECT id FROM information_schema.processlist
+                WHERE info LIKE 'UPDATE pipeline_run SET mailed_at%' AND time_ms > 50}); }, 20);
+    $stack->daemon($JOBS)->kill_now;
+    $db->run("KILL $at");    # else the server finishes what it was asked for
+    wait_until('it is gone', sub {
+            !$db->value('SELECT COUNT(*) FROM information_schema.processlist WHERE id = ?', $at) }, 20);
+    $dbh->rollback;
+    once_more($id);
 };
 
 subtest 'two programs' => sub {

@@ -10,7 +10,8 @@
 #
 # It speaks EHLO, AUTH PLAIN, MAIL, RCPT, DATA, RSET and QUIT, one client after
 # another, in a process of its own, and dies with its parent.  While
-# "$dir/mails.slow" is there, a mail takes it 0.1 s.
+# "$dir/mails.slow" is there, a mail takes it 0.1 s; while "$dir/mails.hold" is,
+# a mail that is written down gets no answer.
 #
 # SPDX-License-Identifier: Apache-2.0
 package DataLake::Smtp;
@@ -38,6 +39,7 @@ sub new {
     $self->{pid} = fork // die "fork: $!\n";
     return $self if $self->{pid};
     DataLake::Process::die_with_parent($parent);
+    local $SIG{PIPE} = 'IGNORE';    # who was killed gets no answer
     while (my $client = $socket->accept) {
         eval { $self->talk($client); 1 } or warn "mail server: $@";
         close $client;
@@ -107,7 +109,8 @@ sub answer {
             $say->('354 go on');
             $self->keep(\%mail, $client) or last;
             %mail = (to => [], auth => $mail{auth});
-            sleep 0.1 if -e "$self->{file}.slow";
+            sleep 0.1  if -e "$self->{file}.slow";
+            sleep 0.02 while -e "$self->{file}.hold";
             $say->('250 kept');
         }
         elsif ($line eq 'RSET') { $say->('250 fine'); }
