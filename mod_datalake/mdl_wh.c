@@ -156,15 +156,30 @@ void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome)
     pthread_mutex_unlock(&pool->mutex);
 }
 
+/* Borrow a connection for a request that has been trying since BEGAN_US: what
+ * it may take counts from there. */
+static dl_status acquire_again(mdl_wh *wh, mdl_wh_pool *pool, int64_t began_us,
+                               dl_error *err)
+{
+    if (dl_time_monotonic_us() - began_us > MDL_WH_LIMIT_MS * INT64_C(1000)) {
+        return dl_fail(err, DL_TIMEOUT, 0, "all tries together took too long");
+    }
+    DL_TRY(mdl_wh_acquire(wh, pool, err));
+    pthread_mutex_lock(&pool->mutex);
+    pool->slot[wh->slot].since_us = began_us;
+    pthread_mutex_unlock(&pool->mutex);
+    return DL_OK;
+}
+
 /* Run READER once.  A connection the keeper cut says why. */
-static dl_status read_once(mdl_wh_pool *pool, mdl_wh_reader *reader,
-                           void *context, dl_error *err)
+static dl_status read_once(mdl_wh_pool *pool, int64_t began_us,
+                           mdl_wh_reader *reader, void *context, dl_error *err)
 {
     mdl_wh wh = {NULL, 0};
     dl_status status;
     dl_status cut;
 
-    DL_TRY(mdl_wh_acquire(&wh, pool, err));
+    DL_TRY(acquire_again(&wh, pool, began_us, err));
     status = reader(wh.wh, context, err);
     pthread_mutex_lock(&pool->mutex);
     cut = pool->slot[wh.slot].cut;
@@ -179,10 +194,11 @@ static dl_status read_once(mdl_wh_pool *pool, mdl_wh_reader *reader,
 dl_status mdl_wh_read(mdl_wh_pool *pool, mdl_wh_reader *reader, void *context,
                       dl_error *err)
 {
-    dl_status status = read_once(pool, reader, context, err);
+    int64_t began_us = dl_time_monotonic_us();
+    dl_status status = read_once(pool, began_us, reader, context, err);
 
     if (status == DL_UNAVAILABLE || status == DL_RETRY) {
-        status = read_once(pool, reader, context, err);
+        status = read_once(pool, began_us, reader, context, err);
     }
     return status;
 }
@@ -211,7 +227,7 @@ static dl_status write_in(dl_wh *wh, bool *committing, mdl_wh_writer *writer,
 
 /* Write once; *FRESH says that the failure left nothing behind but a lost
  * connection. */
-static dl_status write_once(mdl_wh_pool *pool, bool *fresh,
+static dl_status write_once(bool *fresh, mdl_wh_pool *pool, int64_t began_us,
                             mdl_wh_writer *writer, void *context, dl_error *err)
 {
     mdl_wh wh = {NULL, 0};
@@ -221,7 +237,7 @@ static dl_status write_once(mdl_wh_pool *pool, bool *fresh,
     bool lost;
 
     *fresh = false;
-    DL_TRY(mdl_wh_acquire(&wh, pool, err));
+    DL_TRY(acquire_again(&wh, pool, began_us, err));
     status = write_in(wh.wh, &committing, writer, context, err);
     lost = dl_wh_lost(wh.wh);
     pthread_mutex_lock(&pool->mutex);
@@ -240,11 +256,12 @@ dl_status mdl_wh_write(mdl_wh_pool *pool, mdl_wh_writer *writer, void *context,
 {
     bool fresh = false;
     bool lost_before = false;
+    int64_t began_us = dl_time_monotonic_us();
     dl_status status = DL_OK;
     int i;
 
     for (i = 0; i < MDL_WH_WRITES; i++) {
-        status = write_once(pool, &fresh, writer, context, err);
+        status = write_once(&fresh, pool, began_us, writer, context, err);
         if (status != DL_RETRY && (!fresh || lost_before)) {
             return status;
         }

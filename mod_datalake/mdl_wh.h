@@ -47,7 +47,7 @@ struct dl_wh_target;
 /* How often a transaction that met others is tried. */
 #define MDL_WH_WRITES 5
 
-/* No read takes longer. */
+/* No read or change takes longer, all its tries together. */
 #define MDL_WH_LIMIT_MS 30000
 
 /* The connections of one child to one warehouse. */
