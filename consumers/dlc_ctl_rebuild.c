@@ -9,9 +9,15 @@
 #include "dlc_rebuild.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+
+/* How often the lake is looked at until it has what a rebuild needs, and how
+ * long each time is waited. */
+#define TRIES   20
+#define WAIT_MS 500
 
 /* What is to be done. */
 typedef struct rebuild_run {
@@ -88,17 +94,19 @@ static dl_status find_changes(dlc_rebuild *what, rebuild_run *r, dl_error *err,
     return status == DL_NOT_FOUND ? DL_OK : status;
 }
 
-static dl_status rebuild(rebuild_run *r, const dl_dataset *ds, dl_error *err,
-                         apr_pool_t *pool)
+/* Rebuild the table of DS from the lake as it is; *BEGUN: it was emptied. */
+static dl_status rebuild_now(bool *begun, rebuild_run *r, const dl_dataset *ds,
+                             dl_error *err, apr_pool_t *pool)
 {
     dlc_rebuild what = {.cfg = r->cfg,
                         .set = r->set,
                         .dataset = ds,
                         .progress = progress,
                         .context = r};
-    dlc_rebuilt done;
+    dlc_rebuilt done = {.begun = false};
     dl_status status;
 
+    *begun = false;
     DL_TRY(dl_lake_snapshot_open(&what.snap, r->lake, ds->name, err, pool));
     DL_TRY(find_changes(&what, r, err, pool));
     dlc_progress_begin(&r->bar, "records",
@@ -106,11 +114,27 @@ static dl_status rebuild(rebuild_run *r, const dl_dataset *ds, dl_error *err,
                        r->ctl->json);
     status = dlc_rebuild_run(&done, &what, err, pool);
     dlc_progress_end(&r->bar);
+    *begun = done.begun;
     if (status != DL_OK) {
         return dl_wrap(err, "dataset %s", ds->name);
     }
     tell(r, ds, &done);
     return DL_OK;
+}
+
+/* The same; a lake that is behind for a moment is waited for. */
+static dl_status rebuild(rebuild_run *r, const dl_dataset *ds, dl_error *err,
+                         apr_pool_t *pool)
+{
+    dl_status status = DL_BUSY;
+    bool begun = false;
+
+    for (int i = 0; i < TRIES && status == DL_BUSY && !begun; i++) {
+        (void)poll(NULL, 0, i == 0 ? 0 : WAIT_MS);
+        apr_pool_clear(pool);
+        status = rebuild_now(&begun, r, ds, err, pool);
+    }
+    return status;
 }
 
 /* Refuse while the loader runs here; one elsewhere is found by the offsets. */

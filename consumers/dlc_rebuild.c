@@ -46,7 +46,7 @@ typedef struct rebuilding {
     dlc_part *parts;              /* they */
     dlc_part **by_number;         /* of a partition, NULL: none */
     dlc_part **all;               /* the same as PARTS, for the sink */
-    dlc_wh_change *change;        /* change events; NULL: none */
+    dlc_wh_change *change;        /* change events */
     int64_t tick_us;              /* when the sink's next duty is due */
     apr_pool_t *pool;             /* of all this */
 } rebuilding;
@@ -190,9 +190,7 @@ static dl_status put_record(rebuilding *b, const dlc_lake_record *c,
         c->coord.offset < b->sink->calls->next(b->sink, part)) {
         return DL_OK; /* it was stored before a failure */
     }
-    if (b->change != NULL) {
-        DL_TRY(dlc_wh_change_is_gone(&gone, b->change, c, err));
-    }
+    DL_TRY(dlc_wh_change_is_gone(&gone, b->change, c, err));
     if (gone) {
         return DL_OK;
     }
@@ -297,32 +295,41 @@ static dl_status finish_rollups(rebuilding *b, dl_error *err)
 
 static dl_status read_changes(rebuilding *b, dl_error *err)
 {
-    const dlc_wh_change_source source = {b->r->dataset, b->r->snap,
-                                         b->r->changes_of, b->r->changes};
+    const dl_dataset *of = dl_dataset_find(b->r->set, b->r->changes_of);
+    const dlc_wh_change_source source = {
+        b->r->dataset, b->r->snap, b->r->changes_of,
+        of == NULL ? b->r->dataset->topic : of->topic, b->r->changes};
 
-    return b->r->changes == NULL
-               ? DL_OK
-               : dlc_wh_change_load(&b->change, &source, err, b->pool);
+    return dlc_wh_change_load(&b->change, &source, b->wh, err, b->pool);
 }
 
-/* Apply them as the loader, who may add rows; what may pass is waited out. */
+/* Apply them as the loader, who may add rows, and count the rows. */
+static dl_status finish_rows(rebuilding *b, dl_wh *wh, dl_wh *look,
+                             dl_error *err, apr_pool_t *pool)
+{
+    DL_TRY(dlc_wh_change_apply(b->change, wh, look, err));
+    b->done->changes = dlc_wh_change_count(b->change);
+    return dl_wh_rows_begin(look, b->table->dataset, err, pool);
+}
+
+/* The same; what may pass is waited out. */
 static dl_status apply_changes(rebuilding *b, dl_error *err)
 {
     dl_status status = DL_RETRY;
 
-    if (b->change == NULL) {
-        return DL_OK;
-    }
-    b->done->changes = dlc_wh_change_count(b->change);
     for (int i = 0; i < TRIES && may_pass(status); i++) {
         apr_pool_t *pool;
+        dl_wh *look;
         dl_wh *wh;
 
         (void)poll(NULL, 0, i == 0 ? 0 : WAIT_MS);
         apr_pool_create(&pool, b->pool);
         status = dl_wh_connect(&wh, b->r->cfg, DL_WH_INGEST, err, pool);
         if (status == DL_OK) {
-            status = dlc_wh_change_apply(b->change, wh, err);
+            status = dl_wh_connect(&look, b->r->cfg, DL_WH_JOBS, err, pool);
+        }
+        if (status == DL_OK) {
+            status = finish_rows(b, wh, look, err, pool);
         }
         apr_pool_destroy(pool);
     }
@@ -359,7 +366,6 @@ static dl_status load(rebuilding *b, dl_error *err)
     DL_TRY(b->sink->calls->take(b->sink, b->all, b->n, b->cluster, err));
     DL_TRY(fill_tables(b, err));
     DL_TRY(apply_changes(b, err));
-    DL_TRY(dl_wh_rows_begin(b->wh, b->table->dataset, err, b->pool));
     DL_TRY(finish_rollups(b, err));
     b->sink->calls->drop(b->sink, b->all, b->n);
     return DL_OK;
@@ -380,6 +386,7 @@ dl_status dlc_rebuild_run(dlc_rebuilt *done, const dlc_rebuild *r,
     DL_TRY(dlc_wh_table_load(&b.table, b.wh, r->dataset, err, pool));
     DL_TRY(read_changes(&b, err));
     began_us = dl_time_monotonic_us();
+    done->begun = true;
     DL_TRY(empty_tables(&b, err));
     DL_TRY(load(&b, err));
     done->took_us = dl_time_monotonic_us() - began_us;

@@ -3,9 +3,9 @@
  * The tables of a dataset are emptied and loaded again by the sink that loads
  * them from Kafka, with the records of the lake in the order in which Kafka
  * gave them, but those that requests had deleted; then what requests had
- * changed is changed again (dlc_wh_change.h).  What comes of it is what the
- * loader had made: rows, rollups, names of products, offsets.  Exchange rates
- * are no part of the lake; those that the database has are used.
+ * changed, or change meanwhile, is changed again (dlc_wh_change.h).  What comes
+ * of it is what the loader had made: rows, rollups, names of products, offsets.
+ * Exchange rates are no part of the lake; those that the database has are used.
  *
  * Offsets are 0 from the first step on.  A rebuild that dies leaves them where
  * it came to; a loader that is started then goes on from there as far as Kafka
@@ -17,6 +17,7 @@
 #ifndef DLC_REBUILD_H
 #define DLC_REBUILD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <apr_pools.h>
@@ -33,7 +34,7 @@ typedef struct dlc_rebuild {
     const dl_dataset *dataset; /* whose table it is; it has one */
     dl_lake_snapshot *snap;    /* what it is made of */
     const char *changes_of;    /* dataset whose topic has its change events */
-    dl_lake_snapshot *changes; /* of that dataset; NULL: there are none */
+    dl_lake_snapshot *changes; /* of that dataset; NULL: it has no lake */
     void (*progress)(void *context, uint64_t records); /* told how many records
                                                           were read; or NULL */
     void *context;                                     /* its first argument */
@@ -41,16 +42,18 @@ typedef struct dlc_rebuild {
 
 /* What it has done. */
 typedef struct dlc_rebuilt {
+    bool begun;       /* tables are being emptied, or were */
     uint64_t records; /* of the lake that were given to the loader */
     uint64_t refused; /* of them, not rows by the declaration as it is now */
     uint64_t changes; /* change events that were applied */
     int64_t took_us;  /* from empty tables to complete rollups */
 } dlc_rebuilt;
 
-/* Empty the tables of R->dataset and fill them from R->snap.  DL_CONFLICT:
- * another loader works on them.  DL_UNAVAILABLE: the database is away and did
- * not come back.  Else as lake and database say; the tables are then not
- * complete.  POOL is for the time of the call. */
+/* Empty the tables of R->dataset and fill them from R->snap.  DL_BUSY, before
+ * anything is done: R->snap has not yet what changes were made of.
+ * DL_CONFLICT: another loader works on them.  DL_UNAVAILABLE: the database is
+ * away and did not come back.  Else as lake and database say; the tables are
+ * then not complete.  POOL is for the time of the call. */
 DL_MUSTCHECK dl_status dlc_rebuild_run(dlc_rebuilt *done, const dlc_rebuild *r,
                                        dl_error *err, apr_pool_t *pool);
 

@@ -9,7 +9,7 @@
  * or found its place empty where it had been deleted.
  *
  * Events are in the topic of the dataset, or in that of the dataset it names
- * ("changes_in").  Memory: 24 bytes for each event, 36 to 72 for each key that
+ * ("changes_in").  Memory: 32 bytes for each event, 36 to 72 for each key that
  * was deleted, whatever their sizes: 100 MB for a million deletions; and what
  * dlc_wh_moved.h says where rows may move.  Their texts are in files
  * (dlc_spool.h).
@@ -37,16 +37,20 @@ typedef struct dlc_wh_change_source {
     const dl_dataset *dataset; /* whose table they change */
     dl_lake_snapshot *records; /* the lake of that one */
     const char *of;            /* dataset that has them in its topic */
-    dl_lake_snapshot *snap;    /* the lake of that one */
+    const char *topic;         /* that topic */
+    dl_lake_snapshot *snap;    /* the lake of that dataset; NULL: none */
 } dlc_wh_change_source;
 
-/* Set *CHANGE to the events of SOURCE; lives in POOL, as what SOURCE points
- * to.  DL_CORRUPT: one is none of the form of the contract, section 4;
- * DL_UNSUPPORTED: the table has rollups, which would not follow; DL_IO,
- * DL_NO_SPACE: the lake cannot be read, or a temporary file not be written. */
+/* Set *CHANGE to the events of SOURCE and those that WH has and the lake has
+ * not (dlc_wh_waiting.h); lives in POOL, as what SOURCE points to.  DL_BUSY:
+ * the lake has not stored yet what one of them was made of.  DL_CORRUPT: one is
+ * none of the form of the contract, section 4; DL_UNSUPPORTED: the table has
+ * rollups, which would not follow; DL_IO, DL_NO_SPACE: the lake cannot be read,
+ * or a temporary file not be written; else as dl_wh_run. */
 DL_MUSTCHECK dl_status dlc_wh_change_load(dlc_wh_change **change,
                                           const dlc_wh_change_source *source,
-                                          dl_error *err, apr_pool_t *pool);
+                                          dl_wh *wh, dl_error *err,
+                                          apr_pool_t *pool);
 
 /* Return how many events there are. */
 uint64_t dlc_wh_change_count(const dlc_wh_change *change);
@@ -58,10 +62,11 @@ DL_MUSTCHECK dl_status dlc_wh_change_is_gone(bool *gone, dlc_wh_change *change,
                                              dl_error *err);
 
 /* Apply by WH the events that were not applied yet; all records are in the
- * table.  After a failure of the database it may be called again, by another
- * connection: what was applied without being noted is applied once more, which
- * changes nothing. */
+ * table.  Then those that came since, which are read by OUTBOX, another
+ * connection, until there is none.  After a failure of the database it may be
+ * called again, by other connections: what was applied without being noted is
+ * applied once more, which changes nothing. */
 DL_MUSTCHECK dl_status dlc_wh_change_apply(dlc_wh_change *change, dl_wh *wh,
-                                           dl_error *err);
+                                           dl_wh *outbox, dl_error *err);
 
 #endif

@@ -723,6 +723,12 @@ WHERE f.sink = 'warehouse' AND f.topic = ?
   AND (COALESCE(r.next_offset, 0) <> f.next_offset
   OR COALESCE(r.generation, 0) <> f.generation);
 
+-- STMT_REBUILD_EVENTS: change events of a topic, with their numbers
+SELECT id, change_id FROM change_outbox WHERE topic = ?;
+
+-- STMT_REBUILD_EVENT: one of them
+SELECT `value` FROM change_outbox WHERE id = ?;
+
 -- STMT_OFFSET_RENEW: an operator accepts a topic that was made anew
 UPDATE sink_offset SET next_offset = 0, generation = ?, cluster_id = ?
 WHERE sink = 'warehouse' AND topic = ? AND `partition` = ? AND generation = ?;

@@ -319,6 +319,7 @@ change_door(3, '{"kg":99.25,"who":{"name":"alice"}}',
     "UPDATE door_opening SET kg = 99.25, who = 'alice' WHERE door_id = 'D3'");
 change_door(4, '{"who":null}',
     "UPDATE door_opening SET who = NULL WHERE door_id = 'D4'");
+my $door_change = $last_change;
 change_door(5, 'null', "DELETE FROM door_opening WHERE door_id = 'D5'");
 change_door(6, 'null', "DELETE FROM door_opening WHERE door_id = 'D6'");
 put('doors', door(4, 900, ',"kg":7'), door(6, 900, ',"kg":8'),
@@ -396,6 +397,67 @@ subtest 'the loader goes on behind it' => sub {
     is($stack->mariadb->value(
             "SELECT COUNT(*) FROM door_opening WHERE door_id = 'D12'"),
         1, 'with the next message');
+};
+
+# A change as a request makes it that the relay has not sent, or that the lake
+# has not stored: SQL in the tables, a row of the outbox with NUMBER.
+sub waiting_change {
+    my ($id, $number, $changes, $sql) = @_;
+    my $event = $changes eq 'null' ? 'delete' : 'update';
+    my $value = qq({"_event":"$event","key":{"door_id":"D$id"},"changes":$changes,"by":"alice",)
+      . qq("at":"2026-05-20T10:00:00Z","request_id":"w","upto":) . upto('doors') . '}';
+    my $deletes = $sql =~ /^DELETE/;
+    $stack->mariadb->run($sql);
+    $stack->mariadb->run("INSERT INTO row_count (name, slot, n) VALUES ('door_opening', 1000000, -1)"
+          . ' ON DUPLICATE KEY UPDATE n = n + VALUES(n)') if $deletes;
+    $stack->mariadb->run('INSERT INTO change_outbox (change_id, topic, `key`, `value`, created_at, sent_at) VALUES ('
+          . ($number // 'NULL') . ", 'doors', 'D$id', '$value', NOW(6), " . ($number && $number % 2 ? 'NOW(6)' : 'NULL') . ')');
+    return;
+}
+
+subtest 'changes that are not in the lake yet' => sub {
+    waiting_change(3, 1001, '{"kg":1}', "UPDATE door_opening SET kg = 1 WHERE door_id = 'D3'");
+    waiting_change(3, undef, '{"kg":3}', "UPDATE door_opening SET kg = 3 WHERE door_id = 'D3'");
+    waiting_change(7, 1000, '{"who":{"name":"carol"}}', "UPDATE door_opening SET who = 'carol' WHERE door_id = 'D7'");
+    waiting_change(8, undef, 'null', "DELETE FROM door_opening WHERE door_id = 'D8'");
+    waiting_change(3, $door_change, '{"kg":5}', 'DO 0');    # which the lake has
+    my $before = run_and_compare('they wait in the database', '--dataset', 'doors');
+    is(scalar(grep { /^D3\t.*\t3\.0+\t/ } @{ $before->{door_opening} }), 1, 'the last one holds');
+    run_and_compare('once more', '--dataset', 'doors');
+};
+
+subtest 'a change that comes while the tables are filled' => sub {
+    my ($end) = $stack->mariadb->value("SELECT next_offset FROM sink_offset WHERE sink = 'warehouse' AND topic = 'doors' AND `partition` = 1");
+    my $event = '{"_event":"update","key":{"door_id":"D3"},"changes":{"kg":33},"by":"alice",'
+      . '"at":"2026-05-20T10:00:00Z","request_id":"w","upto":' . upto('doors') . '}';
+    $stack->mariadb->run('CREATE TRIGGER a_request AFTER UPDATE ON sink_offset FOR EACH ROW BEGIN'
+          . " IF NEW.sink = 'warehouse' AND NEW.topic = 'doors' AND NEW.`partition` = 1 AND NEW.next_offset >= $end THEN"
+          . " UPDATE door_opening SET kg = 33 WHERE door_id = 'D3';"
+          . ' INSERT INTO change_outbox (topic, `key`, `value`, created_at)'
+          . " VALUES ('doors', 'D3', '$event', NOW(6)); END IF; END");
+    my ($status, $said) = $stack->try_ctl('rebuild-warehouse', '--dataset', 'doors');
+    is($status, 0, 'datalakectl rebuild-warehouse') or diag $said;
+    $stack->mariadb->run('DROP TRIGGER a_request');
+    is($stack->mariadb->value("SELECT kg FROM door_opening WHERE door_id = 'D3'") + 0, 33, 'is not lost behind older ones');
+    run_and_compare('it is in the next one, too', '--dataset', 'doors');
+};
+
+subtest 'a change of a record that the lake has not stored' => sub {
+    $stack->daemon('datalake-lake')->stop;
+    put('doors', door(13, 1100, ',"kg":1'));
+    $stack->start_daemon('datalake-warehouse');
+    wait_loaded(0, 'doors');
+    waiting_change(13, undef, '{"kg":13}', "UPDATE door_opening SET kg = 13 WHERE door_id = 'D13'");
+    $stack->daemon('datalake-warehouse')->stop;
+    my $before = everything();
+    my ($status, $said) = $stack->try_ctl('rebuild-warehouse', '--dataset', 'doors');
+    isnt($status, 0, 'a rebuild waits for it, and is refused');
+    like($said, qr/datalake-lake has not stored yet .* partition 1/s, 'with a reason');
+    same_as($before, 'nothing happened');
+    $stack->start_daemon('datalake-lake');
+    wait_stored('doors', 19);
+    run_and_compare('it is there', '--dataset', 'doors');
+    $stack->start_daemon('datalake-warehouse');
 };
 
 subtest 'a second life of a topic' => sub {
