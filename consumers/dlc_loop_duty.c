@@ -68,20 +68,26 @@ static void show_offsets(dlc_loop *l, int64_t now)
     }
 }
 
-/* Look for new topics and partitions; read them too. */
-static void look_for_partitions(dlc_loop *l)
+/* Look for new topics and partitions; read them too.  Returns when to look
+ * again, in microseconds from now: a look that failed has not told that none
+ * is missing. */
+static int64_t look_for_partitions(dlc_loop *l)
 {
     bool new_lanes;
 
     if (l->o->group) {
-        return;
+        return TOPICS_US;
     }
-    if (dlc_loop_learn_partitions(l, &new_lanes) == DL_OK && new_lanes) {
+    if (dlc_loop_learn_partitions(l, &new_lanes) != DL_OK) {
+        return MISSING_US;
+    }
+    if (new_lanes) {
         dlc_loop_decide(l, dlc_loop_flush(l), NULL);
         if (l->state == DLC_LOOP_READING) {
             dlc_loop_again(l, 0);
         }
     }
+    return l->missing ? MISSING_US : TOPICS_US;
 }
 
 /* Do what is due. */
@@ -106,8 +112,7 @@ void dlc_loop_clock(dlc_loop *l)
         }
     }
     if (now >= l->topics_us && l->state == DLC_LOOP_READING) {
-        look_for_partitions(l);
-        l->topics_us = now + (l->missing ? MISSING_US : TOPICS_US);
+        l->topics_us = now + look_for_partitions(l);
     }
 }
 

@@ -36,6 +36,8 @@ typedef struct fault {
     bool range;        /* partition 0 is out of range at once */
     bool resume;       /* an operator accepts what has stopped */
     bool bad_reload;   /* SIGHUP finds bad declarations */
+    bool absent;       /* the topic is not there when it is first asked for,
+                        * and then nobody answers, once */
 } fault;
 
 /* Source and sink in one. */
@@ -53,7 +55,7 @@ typedef struct world {
     int pending[PARTS];    /* put, not committed */
     int dead;              /* set aside */
     int disorder;          /* puts that were not in order */
-    int commits, assigns, takes, drops, renews, generation;
+    int commits, assigns, takes, drops, renews, generation, looks;
     bool subscribed, given, changed, signalled;
     const char *resume_path;
 } world;
@@ -81,9 +83,13 @@ static dl_status w_cluster(const char **id, dlc_source *s, dl_error *err)
 static dl_status w_partitions(int32_t *count, dlc_source *s, const char *topic,
                               dl_error *err)
 {
-    (void)s;
-    (void)topic;
-    (void)err;
+    world *w = of_source(s);
+
+    w->looks++;
+    if (w->fault.absent && w->looks <= 2) {
+        return dl_fail(err, w->looks == 1 ? DL_NOT_FOUND : DL_UNAVAILABLE, 0,
+                       "topic %s", topic);
+    }
     *count = PARTS;
     return DL_OK;
 }
@@ -541,6 +547,14 @@ static void test_resume(apr_pool_t *pool)
     ok(access(w.resume_path, F_OK) != 0, "the accepted file is removed");
 }
 
+static void test_absent(apr_pool_t *pool)
+{
+    world w;
+
+    (void)run_world(&w, (fault){NOTHING, .absent = true}, 10, pool);
+    is_whole(&w, "a topic that comes is read, though a look for it failed");
+}
+
 static void test_group(apr_pool_t *pool)
 {
     world w;
@@ -576,6 +590,7 @@ int main(void)
     test_fatal(pool);
     test_stops(pool);
     test_resume(pool);
+    test_absent(pool);
     test_group(pool);
     test_reload(pool);
     apr_terminate();
