@@ -5,7 +5,7 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use DataLake::Process qw(free_port port_answers slurp wait_until);
+use DataLake::Process qw(free_port port_answers slurp spit wait_until);
 use DataLake::Stack;
 
 # A test of its own that starts httpd and waits.  Returns its process and the
@@ -21,29 +21,32 @@ sub sleeper {
             "my \$s = DataLake::Stack->new(name => '02-$name', bare => 1, "
               . "httpd => { module => '' }); "
               . "DataLake::Process::spit('$dir.port', \$s->httpd->{port}); "
+              . "select undef, undef, undef, 0.01 until -e '$dir.go'; "
               . $ending
         ],
     );
-    unlink "$dir.port";
+    unlink "$dir.port", "$dir.go";
     $child->start->ready(sub { -s "$dir.port" });
-    return ($child, slurp("$dir.port"));
+    my $port = slurp("$dir.port");
+    spit("$dir.go", '');
+    return ($child, $port);
 }
 
 for my $signal (qw(TERM KILL)) {
     my ($child, $port) = sleeper("signal-$signal", 'sleep 600');
     ok(port_answers($port), 'its server answers');
     $child->signal($signal);
-    $child->wait(10);
+    $child->wait;
     ok(
-        wait_until('it is gone', sub { !port_answers($port) }, 10),
+        wait_until('it is gone', sub { !port_answers($port) }),
         "SIG$signal to the test ends its server"
     );
 }
 
 subtest 'a test that dies leaves nothing and fails' => sub {
     my $dir = "$DataLake::Stack::TOP/build/t/02-dies";
-    my ($child, $port) = eval { sleeper('dies', 'sleep 1; die "planted"') };
-    my $status = $child->wait(20);
+    my ($child, $port) = sleeper('dies', 'die "planted"');
+    my $status = $child->wait;
     isnt($status, 0, 'its exit status says so');
     ok(!port_answers($port), 'its server is gone');
     like(slurp("$dir.log"), qr/planted/, 'its message is kept');
@@ -55,7 +58,7 @@ subtest 'a crash in a log fails the test that looked elsewhere' => sub {
             "open my \$o, '>>', '$log'; "
           . 'print $o "child pid 7 exit signal Segmentation fault (11)\n"; '
           . 'close $o; exit 0');
-    isnt($child->wait(20), 0, 'its exit status says so');
+    isnt($child->wait, 0, 'its exit status says so');
 };
 
 subtest 'a reused pid is not taken for ours' => sub {

@@ -120,8 +120,8 @@ subtest 'messages reach lake and warehouse once' => sub {
         },
         5
     );
-    is(number('datalake_lake_records', 'dataset="transaction_log"'),
-        300, 'the lake counts 300 records');
+    wait_until('the lake counts 300 records',
+        sub { (number('datalake_lake_records', 'dataset="transaction_log"') // 0) == 300 });
 };
 
 subtest 'an untyped topic that appears later lands in the lake' => sub {
@@ -182,7 +182,7 @@ subtest 'two loaders share the partitions' => sub {
         'the second one is given partitions',
         sub {
             (slurp("$stack->{dir}/log/second.log") // '') =~
-              /DL0722 the group gives (?:7|11) /;
+              /DL0722 the group gives [1-9]/;
         },
         30
     );

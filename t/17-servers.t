@@ -37,12 +37,14 @@ sub ask {
 # The threads of a child of HTTPD once it has started all of them.
 sub threads_of {
     my ($httpd) = @_;
-    my ($before, $threads) = (0, -1);
+    my ($threads, $same) = (0, 0);
     wait_until('all threads run', sub {
         my ($child) = qx(pgrep -P $httpd->{process}{pid}) =~ /(\d+)/ or return 0;
-        ($before, $threads) = ($threads, scalar(() = glob "/proc/$child/task/*"));
-        return $threads > 25 && $threads == $before;
-    }, 10);
+        my $now = () = glob "/proc/$child/task/*";
+        $same = $now > 25 && $now == $threads ? $same + 1 : 0;
+        $threads = $now;
+        return $same == 20;
+    });
     return $threads;
 }
 

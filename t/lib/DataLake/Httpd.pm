@@ -127,10 +127,11 @@ sub check {
 }
 
 # Graceful restart with the configuration as it is now; returns when the new
-# generation serves.
+# generation serves, and no child of the one before takes connections any more.
 sub reload {
     my ($self) = @_;
-    my $before = () = $self->log_text =~ /resuming normal operations/g;
+    my $before   = () = $self->log_text =~ /resuming normal operations/g;
+    my @children = children_of($self->{process}->pid);
     $self->configure;
     $self->{process}->signal('USR1');
     wait_until(
@@ -140,7 +141,33 @@ sub reload {
             return $now > $before;
         }
     );
+    my %port = map { ($_ => 1) } listening_on($self->{port});
+    wait_until(
+        'the former children leave the port',
+        sub { !grep { $port{$_} } map { sockets_of($_) } @children }
+    );
     return $self;
+}
+
+# The children of process PID.
+sub children_of {
+    my ($pid) = @_;
+    return split ' ', slurp("/proc/$pid/task/$pid/children") // '';
+}
+
+# The sockets that process PID holds open, by inode.
+sub sockets_of {
+    my ($pid) = @_;
+    return map { (readlink $_ // '') =~ /^socket:\[(\d+)\]/ }
+      glob "/proc/$pid/fd/*";
+}
+
+# The sockets that listen on PORT, by inode.
+sub listening_on {
+    my ($port) = @_;
+    my $wanted = sprintf '%04X', $port;
+    return map { (split)[9] } grep { /^\s*\d+: \w+:$wanted \w+:0000 0A / }
+      map { split /\n/, slurp($_) // '' } qw(/proc/net/tcp /proc/net/tcp6);
 }
 
 sub log_text { my ($self) = @_; return slurp("$self->{dir}/error.log") // ''; }
