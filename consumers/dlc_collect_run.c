@@ -61,6 +61,7 @@ typedef struct session {
     bool *anew;                 /* see hold() */
     bool ended;                 /* nothing will come */
     bool unmarked;              /* records were sent since the last mark */
+    bool left_row;              /* the row taken last was not sent */
     bool silent;                /* the broker was said to be away */
     int64_t mark_us;            /* monotonic times of what is due */
     int64_t save_us;            /* likewise */
@@ -159,7 +160,7 @@ static dlc_collect_place place_of(const session *s)
 /* Let all that was sent end with a mark. */
 static void mark(session *s)
 {
-    if (s->reader->positions && s->unmarked) {
+    if (s->reader->positions && s->unmarked && !s->left_row) {
         const dlc_collect_place place = place_of(s);
 
         dlc_collect_sender_mark(s->sender, &place);
@@ -374,6 +375,9 @@ static dl_status send_row(session *s, const dlc_collect_row *row, dl_error *err)
             watch_broker(s);
         }
     } while (status == DL_UNAVAILABLE && !stopping(s->run));
+    /* A stop may leave it: the reader stands behind it, so no mark is set any
+     * more, and what was sent since the last one is sent again. */
+    s->left_row = status != DL_OK;
     s->unmarked = true;
     return stopping(s->run) ? DL_OK : status;
 }

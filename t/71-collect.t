@@ -201,6 +201,25 @@ sub own_ticks {
     return $ticks;
 }
 
+# Wait until COLLECTOR, which had used IDLE ticks before there was work, works
+# no more.
+sub await_full {
+    my ($collector, $idle) = @_;
+    my $before = $idle;
+    wait_until(
+        'it waits for room',
+        sub {
+            my $spent = own_ticks($collector->pid);
+            my $waits = $spent > $idle && $spent - $before < 2;
+            $before = $spent;
+            sleep 0.3;
+            return $waits;
+        },
+        20
+    );
+    return;
+}
+
 subtest 'records that are gathered by partition' => sub {
     # Few small ones, one that is longer than all that is gathered, many.
     my $post = sub {
@@ -228,20 +247,9 @@ subtest 'records that are gathered by partition' => sub {
     my $collector = $stack->start_daemon('datalake-collect', arguments => [ '--follow', 'more' ]);
     wait_sent('social_posts', 3_007);
     $broker->signal('STOP');
-    my $idle   = own_ticks($collector->pid);
-    my $before = $idle;
+    my $idle = own_ticks($collector->pid);
     append('more.ndjson', join '', map { $post->("n$_", 100) } 1 .. 60_000);
-    wait_until(
-        'it waits for room',
-        sub {
-            my $spent = own_ticks($collector->pid);
-            my $waits = $spent > $idle && $spent - $before < 2;
-            $before = $spent;
-            sleep 0.3;
-            return $waits;
-        },
-        20
-    );
+    await_full($collector, $idle);
     $broker->signal('CONT');
     wait_until(
         'all is sent',
@@ -255,6 +263,23 @@ subtest 'records that are gathered by partition' => sub {
     @sent = grep { $_->{key} =~ /^n/ } sent('social_posts');
     is(scalar(keys %{ { map { ($_->{key} => 1) } @sent } }), 60_001, 'a full queue loses no record');
     ok(rising(@sent), '... and keeps their order');
+
+    # It is asked to stop while a row waits for room, which comes then.
+    $broker->signal('STOP');
+    $idle = own_ticks($collector->pid);
+    append('more.ndjson', join '', map { $post->("o$_", 100) } 1 .. 60_000);
+    await_full($collector, $idle);
+    $collector->ask_to_stop;
+    sleep 0.5;
+    $broker->signal('CONT');
+    $collector->await_end;
+    $collector = $stack->start_daemon('datalake-collect', arguments => [ '--follow', 'more' ]);
+    my %seen;
+    eval {
+        wait_until('all is sent',
+            sub { %seen = map { ($_->{key} => 1) } grep { $_->{key} =~ /^o/ } sent('social_posts'); keys %seen == 60_000 }, 30);
+    };
+    is(scalar keys %seen, 60_000, 'a stop meanwhile loses none either');
     $collector->stop;
 };
 
