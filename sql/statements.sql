@@ -23,6 +23,9 @@ SET max_execution_time = 30000;
 -- STMT_VERSION: which engine is it
 SELECT VERSION();
 
+-- STMT_PING: is anybody there
+SELECT 1;
+
 -- STMT_START: open a transaction that sees what others commit
 START TRANSACTION;
 

@@ -7,6 +7,7 @@
 #include "dl_secret.h"
 #include "dl_statements.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,9 @@
 
 /* The only name the loader's LOAD DATA may use; sql/statements.sql has it. */
 #define LOAD_NAME "datalake"
+
+/* How long a connection of API may take to get its settings. */
+#define SETUP_US INT64_C(1000000)
 
 /* Seconds a silent server is waited for; 0: for ever. */
 static const unsigned silence_s[] = {
@@ -165,14 +169,25 @@ static apr_status_t close_cleanup(void *wh)
     return APR_SUCCESS;
 }
 
-dl_status dl_wh_connect_target(dl_wh **wh, const dl_wh_target *target,
-                               dl_error *err, apr_pool_t *pool)
+/* Whether the last failure of WH is one that its server told. */
+static bool told_by_server(const dl_wh *wh)
+{
+    unsigned number = mysql_errno(wh->mysql);
+
+    return number != 0 && (number < CR_MIN_ERROR || number >= 3000);
+}
+
+dl_status dl_wh_connect_heard(dl_wh **wh, bool *heard,
+                              const dl_wh_target *target, dl_error *err,
+                              apr_pool_t *pool)
 {
     dl_wh *made = apr_pcalloc(pool, sizeof *made);
     const dl_config_warehouse *where = target->where;
     bool local = where->socket[0] != '\0';
+    dl_status status;
 
     (void)pthread_once(&library_once, library_start);
+    *heard = false;
     made->role = target->role;
     made->pool = pool;
     made->mysql = mysql_init(NULL);
@@ -186,14 +201,27 @@ dl_status dl_wh_connect_target(dl_wh **wh, const dl_wh_target *target,
             target->password != NULL ? target->password->data : NULL,
             where->database, local ? 0 : (unsigned)where->port,
             local ? where->socket : NULL, 0) == NULL) {
-        dl_status status = dl_wh_fail(made, err, "cannot reach the warehouse");
-
+        status = dl_wh_fail(made, err, "cannot reach the warehouse");
+        *heard = told_by_server(made);
         dl_wh_close(made);
         return status;
     }
-    DL_TRY(session_setup(made, err, pool));
-    *wh = made;
-    return DL_OK;
+    if (made->role == DL_WH_API) {
+        made->until_us = dl_time_monotonic_us() + SETUP_US;
+    }
+    status = session_setup(made, err, pool);
+    *heard = status == DL_OK || told_by_server(made);
+    made->until_us = 0;
+    *wh = status == DL_OK ? made : *wh;
+    return status;
+}
+
+dl_status dl_wh_connect_target(dl_wh **wh, const dl_wh_target *target,
+                               dl_error *err, apr_pool_t *pool)
+{
+    bool heard;
+
+    return dl_wh_connect_heard(wh, &heard, target, err, pool);
 }
 
 dl_status dl_wh_connect(dl_wh **wh, const struct dl_config *cfg,
@@ -239,6 +267,31 @@ dl_wh_engine dl_wh_engine_of(const dl_wh *wh)
     return wh->engine;
 }
 
+/* Return whether the server of WH sends something within WAIT_MS. */
+static bool readable(const dl_wh *wh, int wait_ms)
+{
+    struct pollfd at = {dl_wh_socket(wh), POLLIN, 0};
+
+    return poll(&at, 1, wait_ms) > 0;
+}
+
+/* Send SQL, and read how its result begins, by WH's own time. */
+static int query(dl_wh *wh, const char *sql)
+{
+    int64_t left_us = wh->until_us - dl_time_monotonic_us();
+
+    if (wh->until_us == 0) {
+        return mysql_real_query(wh->mysql, sql, strlen(sql));
+    }
+    if (mysql_send_query(wh->mysql, sql, strlen(sql)) != 0) {
+        return 1;
+    }
+    if (!readable(wh, left_us > 0 ? (int)(left_us / 1000) : 0)) {
+        dl_wh_abort(wh); /* so that reading fails at once */
+    }
+    return mysql_read_query_result(wh->mysql);
+}
+
 /* Send SQL and leave its result on the connection. */
 static dl_status text_run(dl_wh *wh, const char *sql, dl_error *err)
 {
@@ -248,12 +301,41 @@ static dl_status text_run(dl_wh *wh, const char *sql, dl_error *err)
     if (wh->active != NULL) {
         dl_wh_finish(wh->active);
     }
-    if (mysql_real_query(wh->mysql, sql, strlen(sql)) != 0) {
+    if (query(wh, sql) != 0) {
         char what[64];
 
         (void)snprintf(what, sizeof what, "%.60s", sql);
         return dl_wh_fail(wh, err, what);
     }
+    return DL_OK;
+}
+
+dl_status dl_wh_ping(dl_wh *wh, dl_error *err)
+{
+    if (wh->mysql == NULL || wh->lost) {
+        return dl_fail(err, DL_UNAVAILABLE, 0, "the connection is closed");
+    }
+    return mysql_send_query(wh->mysql, STMT_PING, strlen(STMT_PING)) == 0
+               ? DL_OK
+               : dl_wh_fail(wh, err, "asking for a sign of life");
+}
+
+dl_status dl_wh_pong(bool *answered, dl_wh *wh, int wait_ms, dl_error *err)
+{
+    MYSQL_RES *rows;
+
+    *answered = readable(wh, wait_ms);
+    if (!*answered) {
+        return DL_OK;
+    }
+    if (mysql_read_query_result(wh->mysql) != 0) {
+        return dl_wh_fail(wh, err, "waiting for a sign of life");
+    }
+    rows = mysql_store_result(wh->mysql);
+    if (rows == NULL) {
+        return dl_wh_fail(wh, err, "reading a sign of life");
+    }
+    mysql_free_result(rows);
     return DL_OK;
 }
 

@@ -89,14 +89,20 @@ DL_MUSTCHECK dl_status dl_wh_target_foreign(const dl_wh_target **target,
                                             apr_pool_t *pool);
 
 /* Connect to TARGET and set *WH to the connection; it is closed with POOL.
- * API waits 1 s for the connection, the others as long as the ini says.
- * INGEST gives a silent server up after 20 s, MIGRATE never, the others after
- * 60 s; a statement of API may run for 30 s.  DL_UNAVAILABLE: nobody answers,
- * or too many connections.  DL_UNSUPPORTED: the account is refused or the
- * database is not there. */
+ * API waits 1 s for the connection and 1 s more until its settings hold, the
+ * others as long as the ini says.  INGEST gives a silent server up after 20 s,
+ * MIGRATE never, the others after 60 s; a statement of API may run for 30 s.
+ * DL_UNAVAILABLE: nobody answers, or too many connections.  DL_UNSUPPORTED:
+ * the account is refused or the database is not there. */
 DL_MUSTCHECK dl_status dl_wh_connect_target(dl_wh **wh,
                                             const dl_wh_target *target,
                                             dl_error *err, apr_pool_t *pool);
+
+/* The same, and set *HEARD to whether the server said anything, if only that it
+ * has too many connections. */
+DL_MUSTCHECK dl_status dl_wh_connect_heard(dl_wh **wh, bool *heard,
+                                           const dl_wh_target *target,
+                                           dl_error *err, apr_pool_t *pool);
 
 /* dl_wh_target_load and dl_wh_connect_target in one, for programs. */
 DL_MUSTCHECK dl_status dl_wh_connect(dl_wh **wh, const struct dl_config *cfg,
@@ -113,6 +119,17 @@ int dl_wh_socket(const dl_wh *wh);
 /* Do just that: the call of another thread that hangs on WH returns.  WH must
  * not be closed meanwhile.  Thread: any. */
 void dl_wh_abort(dl_wh *wh);
+
+/* Ask the server of WH for a sign of life, without waiting for it: dl_wh_pong
+ * does, and until it has answered nothing else may be run on WH, which has no
+ * unread rows.  DL_UNAVAILABLE: the connection is lost. */
+DL_MUSTCHECK dl_status dl_wh_ping(dl_wh *wh, dl_error *err);
+
+/* Wait for the answer to dl_wh_ping for at most WAIT_MS, and set *ANSWERED to
+ * whether it came; when it did not, ask again or close WH.  DL_UNAVAILABLE:
+ * the connection is lost. */
+DL_MUSTCHECK dl_status dl_wh_pong(bool *answered, dl_wh *wh, int wait_ms,
+                                  dl_error *err);
 
 /* Return whether the connection has been lost: close it. */
 bool dl_wh_lost(const dl_wh *wh);

@@ -26,6 +26,8 @@ struct dl_wh {
     dl_wh_role role;     /* as whom */
     dl_wh_engine engine; /* what the server is */
     bool lost;           /* a call found the connection dead */
+    int64_t until_us;    /* text statements are answered by then, monotonic
+                            clock; 0: the connection's own time-outs */
     apr_pool_t *pool;    /* statements live here */
     dl_wh_stmt *first;   /* prepared statements, a list */
     dl_wh_stmt *active;  /* the one with unread rows, or NULL */
