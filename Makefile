@@ -54,7 +54,7 @@ TOOL_SOURCES   := $(wildcard t/tools/*.c)
 TOOLS          := $(patsubst t/tools/%.c,$(BUILD)/tools/%,$(TOOL_SOURCES))
 FUZZ_SOURCES   := $(wildcard t/fuzz/fuzz_*.c)
 FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c header.c)
-UNIT_PURE      := t/unit/test_window.c t/unit/test_header.c
+UNIT_PURE      := t/unit/test_window.c t/unit/test_header.c t/unit/test_wh_pool.c
 UNIT_SHARED    := t/unit/test_moved_row.c t/unit/test_mail.c
 TORTURE_SOURCES := $(wildcard t/torture/*.c)
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
@@ -177,6 +177,10 @@ $(BUILD)/unit/test_window: \
 # Neither do values of headers.
 $(BUILD)/unit/test_header: \
   $(call objects,$(addprefix mod_datalake/mdl_,header.c rows.c))
+
+# Nor does the pool of warehouse connections; the test is its server.
+$(BUILD)/unit/test_wh_pool: \
+  $(call objects,$(addprefix mod_datalake/mdl_,wh.c wh_keeper.c wh_life.c))
 
 # Nor does what is left of a row know of Kafka.
 $(BUILD)/unit/test_moved_row: $(call objects,consumers/dlc_wh_moved_row.c)

@@ -38,6 +38,7 @@ static apr_status_t pool_cleanup(void *data)
             mdl_wh_slot_close(&pool->slot[i]);
         }
     }
+    mdl_wh_slot_close(&pool->watch);
     return APR_SUCCESS;
 }
 
@@ -48,6 +49,7 @@ static void pool_init(mdl_wh_pool *pool, const dl_wh_target *target, int max)
     for (i = 0; i < MDL_WH_SLOTS; i++) {
         pool->slot[i].socket = -1;
     }
+    pool->watch.socket = -1;
     pool->target = target;
     pool->max = max < MDL_WH_SLOTS ? max : MDL_WH_SLOTS;
     pthread_mutex_init(&pool->mutex, NULL);
@@ -148,8 +150,7 @@ void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome)
         }
     }
     else {
-        pool->failures = 0;
-        pool->alive_us = dl_time_monotonic_us();
+        mdl_wh_alive(pool);
         mdl_wh_slot_set(s, MDL_WH_SLOT_IDLE);
     }
     pthread_cond_broadcast(&pool->available);
@@ -270,26 +271,32 @@ dl_status mdl_wh_write(mdl_wh_pool *pool, mdl_wh_writer *writer, void *context,
     return status;
 }
 
+/* Until when somebody who wants a sign of life at NOW_US waits: not after the
+ * server has been silent for the same time to others.  The mutex is held. */
+static int64_t check_until(const mdl_wh_pool *pool, int64_t now_us)
+{
+    return (pool->asking_us != 0 ? pool->asking_us : now_us) +
+           MDL_WH_WAIT_MS * INT64_C(1000);
+}
+
 dl_status mdl_wh_check(mdl_wh_pool *pool, dl_error *err)
 {
     int64_t now_us = dl_time_monotonic_us();
-    struct timespec until =
-        dl_thread_timespec(now_us + MDL_WH_WAIT_MS * INT64_C(1000));
+    int64_t fresh_us = now_us - FRESH_US;
+    struct timespec until;
     int alive;
 
     pthread_mutex_lock(&pool->mutex);
-    if (pool->state == MDL_WH_BREAKER_CLOSED &&
-        pool->alive_us < now_us - FRESH_US) {
+    until = dl_thread_timespec(check_until(pool, now_us));
+    if (pool->state == MDL_WH_BREAKER_CLOSED && pool->alive_us < fresh_us) {
         pool->asked = 1;
         pthread_cond_signal(&pool->work);
     }
-    while (pool->state == MDL_WH_BREAKER_CLOSED &&
-           pool->alive_us < now_us - FRESH_US &&
+    while (pool->state == MDL_WH_BREAKER_CLOSED && pool->alive_us < fresh_us &&
            pthread_cond_timedwait(&pool->available, &pool->mutex, &until) ==
                0) {
     }
-    alive = pool->state == MDL_WH_BREAKER_CLOSED &&
-                    pool->alive_us >= now_us - FRESH_US
+    alive = pool->state == MDL_WH_BREAKER_CLOSED && pool->alive_us >= fresh_us
                 ? 1
                 : 0;
     pthread_mutex_unlock(&pool->mutex);

@@ -9,20 +9,38 @@
  * and waits at most MDL_WH_WAIT_MS; then it is DL_UNAVAILABLE, which mdl_http.c
  * answers as 503 warehouse-unavailable with Retry-After.
  *
- * The breaker has three states, changed only by breaker_set() in mdl_wh.c:
+ * The breaker has three states, changed only by breaker_set() in
+ * mdl_wh_keeper.c:
  *
- *   closed   requests get connections; a failure (connect, lost connection,
- *            an unanswered probe) counts, a success resets the count
+ *   closed   requests get connections; each question that was not answered is
+ *            a failure, a sign of life sets their count back to 0
  *   open     after MDL_WH_FAILURES failures in a row.  Every request fails at
  *            once, without a system call.  The keeper probes once a second
  *   probing  the keeper's probe is under way; requests still fail at once
  *
+ * A sign of life is anything the server says: the answer to a request, to the
+ * keeper, a new connection, even "too many connections".  A failure is a lost
+ * connection, one that is not to be had, and silence.
+ *
  * A server that hangs (SIGSTOP, black hole) answers nothing and refuses
- * nothing.  So the keeper looks every 100 ms for a request that has been
- * inside the server for longer than MDL_WH_STALL_MS and then probes on a
- * connection of its own; an unanswered probe opens the breaker and shuts the
- * sockets of all requests in flight, which return with DL_UNAVAILABLE.  A
- * request past MDL_WH_LIMIT_MS has its socket shut too: DL_TIMEOUT.
+ * nothing; a slow machine looks the same for a while.  So the keeper looks
+ * every 100 ms for a request that has been inside the server for longer than
+ * MDL_WH_STALL_MS while nothing at all was heard: the first failure.  Then it
+ * asks: on a connection of its own, which it keeps for this and which needs
+ * neither a log-in nor a lock of the server (700 ms), then by a new one (1 s).
+ * Three questions, three roads: a server that answers on none of them is
+ * away after 2 s, the breaker opens, and the sockets of all requests in flight
+ * are shut, so that they return with DL_UNAVAILABLE.  Whatever is heard
+ * meanwhile, on whichever road, ends it: of a server that is busy with one
+ * request, or answers a second too late, nobody gets a 503.  The time is
+ * counted in ticks of 100 ms of which each counts once, however late it ends,
+ * and a time-out that ends late does not count, twice: when the machine
+ * itself stood still, so did the server.
+ *
+ * A server that refuses (killed, no such port) opens the breaker at once.
+ * One that is full does not, as long as the pool has connections that work.
+ *
+ * A request past MDL_WH_LIMIT_MS has its socket shut too: DL_TIMEOUT.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #ifndef MDL_WH_H
@@ -41,8 +59,9 @@ struct dl_wh_target;
 /* Failures in a row that open the breaker. */
 #define MDL_WH_FAILURES 3
 
-/* A request inside the server for this long makes the keeper probe. */
-#define MDL_WH_STALL_MS 500
+/* A request inside the server for this long, nothing being heard, makes the
+ * keeper ask. */
+#define MDL_WH_STALL_MS 300
 
 /* How often a transaction that met others is tried. */
 #define MDL_WH_WRITES 5
@@ -117,8 +136,8 @@ DL_MUSTCHECK dl_status mdl_wh_acquire(mdl_wh *wh, mdl_wh_pool *pool,
 void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome);
 
 /* DL_OK when the warehouse answered within the last second; else the keeper
- * asks it and this waits for at most MDL_WH_WAIT_MS.  DL_UNAVAILABLE: no
- * answer.  For health.  Thread: any. */
+ * asks it and this waits for at most MDL_WH_WAIT_MS, no longer than the keeper
+ * has asked for that time.  DL_UNAVAILABLE: no answer.  For health.  Thread: any. */
 DL_MUSTCHECK dl_status mdl_wh_check(mdl_wh_pool *pool, dl_error *err);
 
 /* Set *STATE to what POOL is doing; takes no connection.  Thread: any. */

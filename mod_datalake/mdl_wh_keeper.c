@@ -1,10 +1,9 @@
 /* mdl_wh_keeper.c - The thread that connects, looks for requests that hang,
- * and opens and closes the breaker.
+ * and opens and closes the breaker.  What it asks: mdl_wh_life.c.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "mdl_wh_pool.h"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "dl_log.h"
@@ -12,11 +11,12 @@
 #include "dl_time.h"
 #include "mdl_metrics.h"
 
-#define PROBE_US   1000000 /* between probes of an open breaker */
-#define LOOK_US    100000  /* between looks for requests that hang */
-#define CONNECT_US 50000   /* between failed connects while some wait */
-#define REST_US    500000  /* the keeper's longest sleep */
-#define STALL_US   (MDL_WH_STALL_MS * 1000LL)
+#define PROBE_US   1000000  /* between probes of an open breaker */
+#define LOOK_US    100000   /* between looks for requests that hang */
+#define CONNECT_US 50000    /* between failed connects while some wait */
+#define REST_US    500000   /* the keeper's longest sleep */
+#define WATCH_US   10000000 /* between tries for a connection of our own */
+#define SILENT_US  2000000  /* an open breaker cuts what hangs for longer */
 #define LIMIT_US   (MDL_WH_LIMIT_MS * 1000LL)
 
 /* The one place that changes the breaker.  The mutex is held. */
@@ -115,9 +115,8 @@ static int connectable_slot(const mdl_wh_pool *pool)
     return -1;
 }
 
-/* Connect in S, which is CONNECTING.  The mutex is not held. */
-static dl_status slot_connect(mdl_wh_slot *s, const dl_wh_target *target,
-                              dl_error *err)
+dl_status mdl_wh_slot_connect(mdl_wh_slot *s, bool *heard,
+                              const dl_wh_target *target, dl_error *err)
 {
     dl_status status;
 
@@ -126,7 +125,7 @@ static dl_status slot_connect(mdl_wh_slot *s, const dl_wh_target *target,
         s->pool = NULL;
         return dl_fail(err, DL_INTERNAL, 0, "no memory for a connection");
     }
-    status = dl_wh_connect_target(&s->wh, target, err, s->pool);
+    status = dl_wh_connect_heard(&s->wh, heard, target, err, s->pool);
     s->cut = MDL_WH_NO_CUT;
     if (status == DL_OK) {
         s->socket = dup(dl_wh_socket(s->wh));
@@ -140,6 +139,15 @@ static dl_status slot_connect(mdl_wh_slot *s, const dl_wh_target *target,
 /* --- The keeper -----------------------------------------------------------
  */
 
+/* Return whether POOL has connections that work, as far as is known. */
+static int has_some(const mdl_wh_pool *pool)
+{
+    return mdl_wh_idle_slot(pool) >= 0 ||
+                   mdl_wh_count(pool, MDL_WH_SLOT_BUSY) > 0
+               ? 1
+               : 0;
+}
+
 /* Connect one more slot.  The mutex is held, but not while connecting.
  * Return whether it came up. */
 static int keeper_connect(mdl_wh_pool *pool)
@@ -147,7 +155,7 @@ static int keeper_connect(mdl_wh_pool *pool)
     dl_error err = {DL_OK, 0, ""};
     int i = connectable_slot(pool);
     unsigned era = pool->era;
-    dl_status status;
+    mdl_wh_answer answer;
     mdl_wh_slot *s;
 
     if (i < 0) {
@@ -156,20 +164,39 @@ static int keeper_connect(mdl_wh_pool *pool)
     s = &pool->slot[i];
     mdl_wh_slot_set(s, MDL_WH_SLOT_CONNECTING);
     pthread_mutex_unlock(&pool->mutex);
-    status = slot_connect(s, pool->target, &err);
+    answer = mdl_wh_connect(s, pool, &err);
     pthread_mutex_lock(&pool->mutex);
     s->era = era;
-    mdl_wh_slot_set(s, status == DL_OK ? MDL_WH_SLOT_IDLE : MDL_WH_SLOT_FREE);
-    if (status == DL_OK) {
-        pool->failures = 0;
+    mdl_wh_slot_set(s, answer == MDL_WH_ANSWERED ? MDL_WH_SLOT_IDLE
+                                                 : MDL_WH_SLOT_FREE);
+    if (answer == MDL_WH_ANSWERED) {
+        mdl_wh_alive(pool);
         pool->next_try_us = 0;
-        pool->alive_us = dl_time_monotonic_us();
         pthread_cond_broadcast(&pool->available);
         return 1;
     }
     pool->next_try_us = dl_time_monotonic_us() + CONNECT_US;
-    mdl_wh_failed(pool, err.text);
+    if (answer == MDL_WH_REFUSED && has_some(pool) == 0) {
+        mdl_wh_failed(pool, err.text); /* it lives, and we have nothing of it */
+    }
+    else {
+        mdl_wh_heard(pool, answer, err.text);
+    }
     return 0;
+}
+
+/* Connect for asking alone, before there is anything to ask.  The mutex is
+ * held, but not while connecting. */
+static void keeper_watch(mdl_wh_pool *pool)
+{
+    dl_error err = {DL_OK, 0, ""};
+    mdl_wh_answer answer;
+
+    pool->next_watch_us = dl_time_monotonic_us() + WATCH_US;
+    pthread_mutex_unlock(&pool->mutex);
+    answer = mdl_wh_connect(&pool->watch, pool, &err);
+    pthread_mutex_lock(&pool->mutex);
+    mdl_wh_heard(pool, answer, err.text);
 }
 
 /* Try whether an open breaker can close.  The mutex is held. */
@@ -183,68 +210,6 @@ static void keeper_probe(mdl_wh_pool *pool)
         breaker_set(pool, MDL_WH_BREAKER_OPEN, "");
         pool->next_try_us = dl_time_monotonic_us() + PROBE_US;
     }
-}
-
-/* Shut the sockets of the requests that are inside the server since before
- * BEFORE_US; they return with CUT.  The mutex is held. */
-static void cut_since(mdl_wh_pool *pool, int64_t before_us, dl_status cut)
-{
-    int i;
-
-    for (i = 0; i < pool->max; i++) {
-        mdl_wh_slot *s = &pool->slot[i];
-
-        if (s->state == MDL_WH_SLOT_BUSY && s->since_us < before_us &&
-            s->cut == MDL_WH_NO_CUT) {
-            s->cut = cut;
-            shutdown(s->socket, SHUT_RDWR);
-        }
-    }
-}
-
-/* Return whether a request is inside the server since before BEFORE_US. */
-static int busy_since(const mdl_wh_pool *pool, int64_t before_us)
-{
-    int i;
-
-    for (i = 0; i < pool->max; i++) {
-        const mdl_wh_slot *s = &pool->slot[i];
-
-        if (s->state == MDL_WH_SLOT_BUSY && s->since_us < before_us &&
-            s->cut == MDL_WH_NO_CUT) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-/* Ask the server for a sign of life: on a connection of our own, since those
- * at hand may hang.  Without one all requests in flight return and the breaker
- * opens.  The mutex is held, but not while asking. */
-static void keeper_ask(mdl_wh_pool *pool)
-{
-    dl_error err = {DL_OK, 0, ""};
-    mdl_wh_slot trial = {.state = MDL_WH_SLOT_CONNECTING, .socket = -1};
-    dl_status status;
-
-    pthread_mutex_unlock(&pool->mutex);
-    status = slot_connect(&trial, pool->target, &err);
-    mdl_wh_slot_close(&trial);
-    pthread_mutex_lock(&pool->mutex);
-    pool->asked = 0;
-    if (status == DL_OK) {
-        pool->alive_us = dl_time_monotonic_us();
-        pool->next_try_us = 0;
-        pool->next_stall_us = pool->alive_us + STALL_US;
-    }
-    else {
-        pool->era++;
-        pool->failures = MDL_WH_FAILURES;
-        pool->next_try_us = dl_time_monotonic_us() + PROBE_US;
-        breaker_set(pool, MDL_WH_BREAKER_OPEN, err.text);
-        cut_since(pool, INT64_MAX, DL_UNAVAILABLE);
-    }
-    pthread_cond_broadcast(&pool->available);
 }
 
 /* Return whether a connection is to be made, none being idle: somebody waits,
@@ -265,16 +230,18 @@ static int64_t keeper_turn(mdl_wh_pool *pool, int64_t now_us)
     int idle = mdl_wh_idle_slot(pool) >= 0 ? 1 : 0;
     int due = now_us >= pool->next_try_us ? 1 : 0;
 
-    cut_since(pool, now_us - LIMIT_US, DL_TIMEOUT);
+    mdl_wh_cut_since(pool, now_us - LIMIT_US, DL_TIMEOUT);
     if (pool->state == MDL_WH_BREAKER_OPEN) {
+        if (pool->alive_us < now_us - SILENT_US) {
+            mdl_wh_cut_since(pool, now_us - SILENT_US, DL_UNAVAILABLE);
+        }
         if (due != 0) {
             keeper_probe(pool);
         }
         return pool->state == MDL_WH_BREAKER_OPEN ? pool->next_try_us : 0;
     }
-    if (pool->asked != 0 || (now_us >= pool->next_stall_us &&
-                             busy_since(pool, now_us - STALL_US) != 0)) {
-        keeper_ask(pool);
+    if (pool->asked != 0 || mdl_wh_stalled(pool, now_us) != 0) {
+        mdl_wh_ask(pool);
         return 0;
     }
     if (idle == 0 && needs_one(pool) != 0) {
@@ -283,6 +250,10 @@ static int64_t keeper_turn(mdl_wh_pool *pool, int64_t now_us)
         }
         keeper_connect(pool);
         return pool->next_try_us;
+    }
+    if (pool->watch.wh == NULL && now_us >= pool->next_watch_us) {
+        keeper_watch(pool);
+        return 0;
     }
     return mdl_wh_count(pool, MDL_WH_SLOT_BUSY) > 0 ? now_us + LOOK_US
                                                     : now_us + REST_US;
