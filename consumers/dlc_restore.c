@@ -202,6 +202,13 @@ static dl_status warehouse_look(const restore *r, dl_wh *wh, dl_error *err)
                        "run \"datalakectl migrate\" first",
                        version);
     }
+    if (r->schema != version) {
+        /* its rows would lack what migrations do with the rows they find */
+        return dl_fail(err, DL_CONFLICT, 0,
+                       "%s has rows of schema %d, the warehouse has %d: drop "
+                       "the database and make it anew, empty",
+                       r->job->dir, r->schema, version);
+    }
     DL_TRY(dl_wh_ask(&value, wh, STMT_RESTORE_FOUND, err, r->pool));
     if (!r->job->replace && (value == NULL || strcmp(value, "0") != 0)) {
         return dl_fail(err, DL_CONFLICT, 0,

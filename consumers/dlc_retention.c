@@ -144,7 +144,7 @@ static dl_status tables_remove(const dlc_retention *run, dl_error *err,
         uint64_t gone = 0;
 
         if (days == 0 || ds->table == NULL ||
-            ds->fields[ds->time_field].column == NULL) {
+            dlc_retention_rows_time(ds) == NULL) {
             continue;
         }
         rows.before = dl_day_start(dl_time_day(run->now) - (dl_day)days);

@@ -3,16 +3,15 @@
  * Rows of a table with rollups are locked first and then taken one by one: a
  * loader that replaces one meanwhile waits, and finds it gone.  Only rows below
  * the watermark of the rollups go, because of the others nothing was added up
- * yet, and whoever does that may read them anew.
+ * yet, and whoever does that may read them anew.  Rows with others that follow
+ * them are locked and taken one by one, too.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_retention_rows.h"
 
 #include "dl_statements.h"
 #include "dl_wh_rows.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "dl_wh_words.h"
 
 #include <apr_strings.h>
 
@@ -29,30 +28,41 @@ typedef struct place {
     int64_t offset;     /* in it */
 } place;
 
+const char *dlc_retention_rows_time(const dl_dataset *ds)
+{
+    return ds->clock_field < 0 ? ds->fields[ds->time_field].column
+                               : ds->time_column;
+}
+
+static const char *quoted(const char *name, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "`", name, "`", NULL);
+}
+
 /* Return TEMPLATE for the table of ROWS. */
 static const char *fill(const char *template, const dlc_retention_rows *rows,
                         apr_pool_t *pool)
 {
     const dl_dataset *ds = rows->dataset;
-    const char *out = "";
+    const dl_wh_word words[] = {
+        {"table", quoted(ds->table, pool)},
+        {"time", quoted(dlc_retention_rows_time(ds), pool)},
+        {NULL, NULL}};
 
-    for (;;) {
-        const char *open = strchr(template, '{');
-        const char *shut = open != NULL ? strchr(open, '}') : NULL;
-        const char *name;
+    return dl_wh_words_fill(template, words, pool);
+}
 
-        if (shut == NULL) {
-            return apr_pstrcat(pool, out, template, NULL);
-        }
-        name = strncmp(open, "{table}", 7) == 0
-                   ? ds->table
-                   : ds->fields[ds->time_field].column;
-        out = apr_pstrcat(
-            pool, out,
-            apr_pstrmemdup(pool, template, (size_t)(open - template)), "`",
-            name, "`", NULL);
-        template = shut + 1;
-    }
+/* Return what removes the rows of CHILD that go with a row of DS. */
+static const char *fill_child(const dl_dataset *ds, const dl_dataset *child,
+                              apr_pool_t *pool)
+{
+    const dl_wh_word words[] = {
+        {"table", quoted(ds->table, pool)},
+        {"child", quoted(child->table, pool)},
+        {"child_match", dl_wh_words_match(child->table, ds, pool)},
+        {NULL, NULL}};
+
+    return dl_wh_words_fill(STMT_RETIRE_CHILD, words, pool);
 }
 
 dl_status dlc_retention_rows_count(uint64_t *n, const dlc_retention_rows *rows,
@@ -76,7 +86,7 @@ static bool stops(const dlc_retention_rows *rows)
     return rows->stop != NULL && rows->stop(rows->context);
 }
 
-/* --- Without rollups ------------------------------------------------------ */
+/* --- Many at once --------------------------------------------------------- */
 
 /* Remove some rows by SQL, and say how many. */
 static dl_status remove_counted(uint64_t *removed,
@@ -114,21 +124,50 @@ static dl_status remove_plain(uint64_t *n, const dlc_retention_rows *rows,
     return DL_OK;
 }
 
-/* --- With rollups --------------------------------------------------------- */
+/* --- One by one ----------------------------------------------------------- */
 
-/* Set PLACES to up to ROWS rows below the watermark, locked. */
+/* What removes a row. */
+typedef struct removal {
+    const char *adjust;    /* has its sums taken back; NULL: it is in none */
+    const char **children; /* removes what follows it, a text for each child */
+    const char *row;       /* removes it */
+} removal;
+
+static removal removal_make(const dlc_retention_rows *rows, apr_pool_t *pool)
+{
+    const dl_dataset *ds = rows->dataset;
+    removal r = {.row = fill(STMT_RETIRE_ROW, rows, pool)};
+
+    if (ds->rollup != NULL) {
+        r.adjust = fill(STMT_RETIRE_ADJUST, rows, pool);
+    }
+    r.children =
+        apr_palloc(pool, ((size_t)ds->n_children + 1) * sizeof *r.children);
+    for (int i = 0; i < ds->n_children; i++) {
+        r.children[i] = fill_child(ds, ds->children[i].items, pool);
+    }
+    return r;
+}
+
+/* Set PLACES to up to ROWS rows that may go, locked. */
 static dl_status lock_rows(place *places, int *n,
                            const dlc_retention_rows *rows, dl_error *err,
                            apr_pool_t *pool)
 {
+    bool summed = rows->dataset->rollup != NULL;
+    unsigned i = 0;
     dl_wh_stmt *st;
     bool more;
 
     *n = 0;
-    DL_TRY(
-        dl_wh_prepare(&st, rows->wh, fill(STMT_RETIRE_LOCK, rows, pool), err));
-    dl_wh_bind_str(st, 0, rows->dataset->topic);
-    dl_wh_bind_time(st, 1, rows->before);
+    DL_TRY(dl_wh_prepare(
+        &st, rows->wh,
+        fill(summed ? STMT_RETIRE_LOCK : STMT_RETIRE_LOCK_PLAIN, rows, pool),
+        err));
+    if (summed) {
+        dl_wh_bind_str(st, i++, rows->dataset->topic);
+    }
+    dl_wh_bind_time(st, i, rows->before);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more && *n < ROWS) {
@@ -140,42 +179,50 @@ static dl_status lock_rows(place *places, int *n,
     return DL_OK;
 }
 
-static dl_status take_back(const dlc_retention_rows *rows, const place *at,
-                           const char *adjust, const char *remove,
-                           dl_error *err)
+/* Run ST, whose parameters from I on are the place AT. */
+static dl_status run_at(dl_wh_stmt *st, unsigned i, const place *at,
+                        dl_error *err)
+{
+    dl_wh_bind_int(st, i, at->generation);
+    dl_wh_bind_int(st, i + 1, at->partition);
+    dl_wh_bind_int(st, i + 2, at->offset);
+    return dl_wh_run(st, err);
+}
+
+static dl_status remove_row(const dlc_retention_rows *rows, const removal *r,
+                            const place *at, dl_error *err)
 {
     dl_wh_stmt *st;
 
-    DL_TRY(dl_wh_prepare(&st, rows->wh, adjust, err));
-    dl_wh_bind_str(st, 0, rows->dataset->topic);
-    dl_wh_bind_int(st, 1, REVISION);
-    dl_wh_bind_int(st, 2, at->generation);
-    dl_wh_bind_int(st, 3, at->partition);
-    dl_wh_bind_int(st, 4, at->offset);
-    DL_TRY(dl_wh_run(st, err));
-    DL_TRY(dl_wh_prepare(&st, rows->wh, remove, err));
-    dl_wh_bind_int(st, 0, at->generation);
-    dl_wh_bind_int(st, 1, at->partition);
-    dl_wh_bind_int(st, 2, at->offset);
-    return dl_wh_run(st, err);
+    if (r->adjust != NULL) {
+        DL_TRY(dl_wh_prepare(&st, rows->wh, r->adjust, err));
+        dl_wh_bind_str(st, 0, rows->dataset->topic);
+        dl_wh_bind_int(st, 1, REVISION);
+        DL_TRY(run_at(st, 2, at, err));
+    }
+    for (int i = 0; i < rows->dataset->n_children; i++) {
+        DL_TRY(dl_wh_prepare(&st, rows->wh, r->children[i], err));
+        DL_TRY(run_at(st, 0, at, err));
+    }
+    DL_TRY(dl_wh_prepare(&st, rows->wh, r->row, err));
+    return run_at(st, 0, at, err);
 }
 
 static dl_status remove_some(int *n, const dlc_retention_rows *rows,
                              dl_error *err, apr_pool_t *pool)
 {
-    const char *adjust = fill(STMT_RETIRE_ADJUST, rows, pool);
-    const char *remove = fill(STMT_RETIRE_ROW, rows, pool);
+    const removal r = removal_make(rows, pool);
     place *places = apr_palloc(pool, ROWS * sizeof *places);
 
     DL_TRY(lock_rows(places, n, rows, err, pool));
     for (int i = 0; i < *n; i++) {
-        DL_TRY(take_back(rows, &places[i], adjust, remove, err));
+        DL_TRY(remove_row(rows, &r, &places[i], err));
     }
-    return DL_OK;
+    return dl_wh_rows_removed(rows->wh, rows->dataset, (uint64_t)*n, err);
 }
 
-static dl_status remove_adjusted(uint64_t *n, const dlc_retention_rows *rows,
-                                 dl_error *err, apr_pool_t *pool)
+static dl_status remove_each(uint64_t *n, const dlc_retention_rows *rows,
+                             dl_error *err, apr_pool_t *pool)
 {
     apr_pool_t *iterpool;
     int removed = 1;
@@ -205,7 +252,7 @@ dl_status dlc_retention_rows_remove(uint64_t *n, const dlc_retention_rows *rows,
                                     dl_error *err, apr_pool_t *scratch_pool)
 {
     *n = 0;
-    return rows->dataset->rollup != NULL
-               ? remove_adjusted(n, rows, err, scratch_pool)
+    return rows->dataset->rollup != NULL || rows->dataset->n_children > 0
+               ? remove_each(n, rows, err, scratch_pool)
                : remove_plain(n, rows, err, scratch_pool);
 }

@@ -2,7 +2,8 @@
  *
  * Rows go by their event time.  Where the table feeds rollups, what a row
  * added is taken back in the same transaction (rollup_adjust), so that totals
- * are those of a warehouse that never had it.
+ * are those of a warehouse that never had it.  Rows of a table of its own that
+ * came with it (comments of a post) go with it.
  *
  * Thread: that of the connection.
  *
@@ -26,6 +27,10 @@ typedef struct dlc_retention_rows {
     void *context;               /* first argument of STOP */
     bool (*stop)(void *context); /* whether to leave off; or NULL */
 } dlc_retention_rows;
+
+/* Return the column of the event time of DS, which has a table; NULL: there is
+ * none. */
+const char *dlc_retention_rows_time(const dl_dataset *ds);
 
 /* Set *N to how many rows there are. */
 DL_MUSTCHECK dl_status dlc_retention_rows_count(uint64_t *n,

@@ -1492,6 +1492,15 @@ WHERE EXISTS (SELECT 1 FROM sink_offset o
 AND f.{time} < ? ORDER BY f.{time} LIMIT 1000
 FOR UPDATE;
 
+-- STMT_RETIRE_LOCK_PLAIN: rows that are old enough and in no rollup
+SELECT f.src_generation, f.src_partition, f.src_offset FROM {table} f
+WHERE f.{time} < ? ORDER BY f.{time} LIMIT 1000 FOR UPDATE;
+
+-- STMT_RETIRE_CHILD: the rows that follow one
+DELETE {child} FROM {child} JOIN {table} ON {child_match}
+WHERE {table}.src_generation = ? AND {table}.src_partition = ?
+AND {table}.src_offset = ?;
+
 -- STMT_RETIRE_ADJUST: what the rollups have to take back for one row; the
 -- parameters are topic, revision and the row's place
 INSERT INTO rollup_adjust (topic, generation, `partition`, `offset`, revision,

@@ -57,19 +57,6 @@ static const char *join_below(const dl_change *c)
     return out;
 }
 
-/* The same columns of the rows of CHILD and of their record. */
-static const char *join_match(const dl_change *c, const char *child)
-{
-    const char *out = "";
-
-    for (int i = 0; i < c->ds->n_unique; i++) {
-        out = apr_pstrcat(c->event, out, i > 0 ? " AND `" : "`", child, "`.`",
-                          c->ds->unique[i], "` = `", c->ds->table, "`.`",
-                          c->ds->unique[i], "`", NULL);
-    }
-    return out;
-}
-
 /* Set *ST to TEMPLATE with the words of C's event and WORDS (may be NULL),
  * which go first. */
 static dl_status prepare(dl_wh_stmt **st, const dl_change *c, dl_wh *wh,
@@ -304,9 +291,10 @@ static dl_status clear_child(const dl_change *c, dl_wh *wh, int child,
                              dl_error *err)
 {
     const char *table = c->ds->children[child].items->table;
-    const dl_wh_word words[] = {{"child", quoted(c, table)},
-                                {"child_match", join_match(c, table)},
-                                {NULL, NULL}};
+    const dl_wh_word words[] = {
+        {"child", quoted(c, table)},
+        {"child_match", dl_wh_words_match(table, c->ds, c->event)},
+        {NULL, NULL}};
     dl_wh_stmt *st;
 
     DL_TRY(prepare(&st, c, wh, STMT_CHANGE_CHILD_DELETE, words, err));

@@ -8,6 +8,19 @@
 
 #include <apr_strings.h>
 
+const char *dl_wh_words_match(const char *child, const dl_dataset *ds,
+                              apr_pool_t *pool)
+{
+    const char *out = "";
+
+    for (int i = 0; i < ds->n_unique; i++) {
+        out = apr_pstrcat(pool, out, i > 0 ? " AND `" : "`", child, "`.`",
+                          ds->unique[i], "` = `", ds->table, "`.`",
+                          ds->unique[i], "`", NULL);
+    }
+    return out;
+}
+
 const char *dl_wh_words_fill(const char *template, const dl_wh_word *words,
                              apr_pool_t *pool)
 {

@@ -11,11 +11,18 @@
 
 #include <apr_pools.h>
 
+#include "dl_dataset.h"
+
 /* What a word in braces of a template stands for. */
 typedef struct dl_wh_word {
     const char *name;  /* without braces; NULL ends a list */
     const char *value; /* its text */
 } dl_wh_word;
+
+/* Return the condition that rows of CHILD, a table of rows that follow others,
+ * have the keys of their rows of DS, in POOL. */
+const char *dl_wh_words_match(const char *child, const dl_dataset *ds,
+                              apr_pool_t *pool);
 
 /* Return TEMPLATE with its WORDS replaced, one that is not known by nothing,
  * in POOL. */

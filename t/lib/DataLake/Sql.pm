@@ -89,7 +89,7 @@ sub prepared {
     $dbh->do('CREATE TEMPORARY TABLE staging_transaction_record '
           . 'LIKE transaction_record');
     for my $name (grep { !/^STMT_WORD_/ } sort keys %$text) {
-        my $word = $name =~ /^STMT_CHANGE_/ ? \%change : \%word;
+        my $word = $name =~ /^STMT_(?:CHANGE_|RETIRE_CHILD)/ ? \%change : \%word;
         my $sql  = $text->{$name} =~ s/\{(\w+)\}/$word->{$1} \/\/ ''/ger;
         next
           if $sql !~ /^(?:SELECT|INSERT|UPDATE|DELETE)\b/ || $sql =~ /VALUES$/;
