@@ -332,6 +332,8 @@ static void test_processes(void)
 
     open_table(&w, 64);
     key = key_of(&w, "children");
+    /* The thread sanitizer writes what is buffered even at _exit. */
+    (void)fflush(stdout);
     for (i = 0; i < 4; i++) {
         if (fork() == 0) {
             _exit(take_times(&w, &key, 1000, 100, NOW));
