@@ -467,6 +467,7 @@ int dlc_daemon_main(const dlc_program *program, int argc,
             printf("%s: settings and %d declarations are good\n", program->name,
                    d.set->n);
         }
+        apr_pool_destroy(pool);
         return status == DL_OK ? EXIT_SUCCESS : EXIT_USAGE;
     }
     status = program->serve != NULL ? serve(&d, &err, pool)

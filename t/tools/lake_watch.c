@@ -10,6 +10,7 @@
 #include "dl_lake.h"
 #include "dl_time.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,24 +34,15 @@ static unsigned long long records_now(dl_lake **lake, char **argv,
     return dl_lake_snapshot_totals(snap)->records;
 }
 
-int main(int argc, char **argv)
+/* Whether the lake of ARGV had as many records as wanted in time. */
+static bool watch(char **argv, apr_pool_t *pool, apr_pool_t *scratch)
 {
-    apr_pool_t *pool;
-    apr_pool_t *scratch;
+    unsigned long long want = strtoull(argv[3], NULL, 10);
+    long long seconds = argv[4] != NULL ? strtoll(argv[4], NULL, 10) : 60;
+    dl_time end = dl_time_now() + seconds * INT64_C(1000000);
     dl_lake *lake = NULL;
-    unsigned long long want;
     dl_time first = 0;
-    dl_time end;
 
-    if (argc < 4 || apr_initialize() != APR_SUCCESS ||
-        apr_pool_create(&pool, NULL) != APR_SUCCESS ||
-        apr_pool_create(&scratch, pool) != APR_SUCCESS) {
-        fprintf(stderr, "usage: lake_watch ROOT DATASET RECORDS [SECONDS]\n");
-        return 2;
-    }
-    want = strtoull(argv[3], NULL, 10);
-    end = dl_time_now() +
-          (argc > 4 ? strtoll(argv[4], NULL, 10) : 60) * INT64_C(1000000);
     while (dl_time_now() < end) {
         unsigned long long n = records_now(&lake, argv, pool, scratch);
 
@@ -58,11 +50,29 @@ int main(int argc, char **argv)
         if (n >= want) {
             printf("%.6f %.6f %llu\n", (double)first / 1e6,
                    (double)dl_time_now() / 1e6, n);
-            return 0;
+            return true;
         }
         apr_pool_clear(scratch);
         usleep(2000);
     }
     fprintf(stderr, "lake_watch: fewer than %llu records in time\n", want);
-    return 1;
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    apr_pool_t *pool;
+    apr_pool_t *scratch;
+    bool seen;
+
+    if (argc < 4 || apr_initialize() != APR_SUCCESS ||
+        apr_pool_create(&pool, NULL) != APR_SUCCESS ||
+        apr_pool_create(&scratch, pool) != APR_SUCCESS) {
+        fprintf(stderr, "usage: lake_watch ROOT DATASET RECORDS [SECONDS]\n");
+        return 2;
+    }
+    seen = watch(argv, pool, scratch);
+    apr_pool_destroy(pool);
+    apr_terminate();
+    return seen ? 0 : 1;
 }
