@@ -57,6 +57,7 @@ FUZZ_PURE      := $(addprefix t/fuzz/fuzz_,path.c query.c value.c cursor.c heade
 UNIT_PURE      := t/unit/test_window.c t/unit/test_header.c t/unit/test_wh_pool.c
 UNIT_SHARED    := t/unit/test_moved_row.c t/unit/test_mail.c
 TORTURE_SOURCES := $(wildcard t/torture/*.c)
+ROOTS_SOURCE   := t/sanitizer/roots.c
 FUZZERS        := $(patsubst t/fuzz/%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 BENCH_SOURCES  := $(wildcard t/bench/*.c)
 BENCHES        := $(patsubst t/bench/%.c,$(BUILD)/bench/%,$(BENCH_SOURCES))
@@ -72,7 +73,8 @@ WWW            := build/www/docs.html
 GENERATED      := $(STATEMENTS) $(MIGRATIONS) $(WORDS) $(FOLD_TABLE)
 SOURCES        := $(CORE_SOURCES) $(MODULE_SOURCES) $(SHARED_SOURCES) \
   $(PROGRAM_SOURCES) $(UNIT_SOURCES) $(TOOL_SOURCES) \
-  $(FUZZ_SOURCES) t/fuzz/engine.c $(TORTURE_SOURCES) $(BENCH_SOURCES)
+  $(FUZZ_SOURCES) t/fuzz/engine.c $(TORTURE_SOURCES) $(BENCH_SOURCES) \
+  $(ROOTS_SOURCE)
 OBJECTS        := $(call objects,$(SOURCES))
 
 .PHONY: all unit test soak figures bench check dialect asan tsan valgrind coverage \
@@ -212,6 +214,11 @@ $(BUILD)/torture: $(call objects,$(TORTURE_SOURCES)) $(CORE_LIBRARY)
 	@echo "LD $@"
 	@$(CC) $(LDFLAGS_ALL) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(CORE_LIBS)
 
+# --- What httpd loads under the address sanitizer -----------------------------
+$(BUILD)/roots.so: $(call objects,$(ROOTS_SOURCE))
+	@echo "LD $@"
+	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^
+
 fuzz-built: $(FUZZERS) $(BUILD)/torture
 
 # What calls core for other builds is compiled, too: it must not fall behind.
@@ -273,7 +280,7 @@ asan: packages all ## the suite under address and undefined-behaviour sanitizers
 	@$(call variant,asan) SANITIZE='$(ASAN)' HARDENING= asan-built
 	ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 	  LSAN_OPTIONS=suppressions=$(CURDIR)/t/lib/lsan.txt \
-	  DL_PRELOAD='$(call runtime,libasan.so) $(call runtime,libubsan.so)' \
+	  DL_PRELOAD='$(call runtime,libasan.so) $(call runtime,libubsan.so) $(CURDIR)/$(BUILD)/asan/roots.so' \
 	  $(call suite_of,asan) $(ASAN_TESTS)
 
 tsan: packages ## unit tests of core under the thread sanitizer
@@ -299,6 +306,7 @@ coverage: packages all ## line and branch coverage of the suite, with floors
 	  t/lib/coverage $(BUILD)/coverage && exit $$status
 
 asan-built tsan-built coverage-built: all $(UNIT_TESTS)
+asan-built: $(BUILD)/roots.so
 
 check: test check-static dialect asan tsan valgrind coverage ## everything (an hour)
 

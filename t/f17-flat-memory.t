@@ -26,6 +26,9 @@ use DataLake::Stack;
 
 use constant GROWTH_KIB => 2048;
 
+# A sanitizer keeps what was freed, to notice that it is used.
+my $judged = !$ENV{DL_PRELOAD};
+
 my $REQUESTS = $ENV{DL_F17_REQUESTS} // (full_size() ? 1_000_000 : 100_000);
 my $ERRORS   = $REQUESTS / 10;
 my $STREAMS  = $REQUESTS / 100;
@@ -45,7 +48,7 @@ sub faults_of {
             next;
         }
         my $kib = $is->{kib} - $was->{kib};
-        push @fault, "$name: +$kib KiB" if $kib > GROWTH_KIB;
+        push @fault, "$name: +$kib KiB" if $judged && $kib > GROWTH_KIB;
         push @fault, "$name: $_ $was->{$_} -> $is->{$_}"
           for grep { $is->{$_} != $was->{$_} } qw(fds threads);
         push @fault, "$name: $is->{zombies} zombies" if $is->{zombies};
@@ -54,6 +57,7 @@ sub faults_of {
 }
 
 sub self_test {
+    $judged = 1;
     my %right = (pid => 1, kib => 50_000, fds => 40, threads => 30, zombies => 0);
     my %whole = map { ($_ => {%right}) } qw(child parent);
     is_deeply([ faults_of(\%whole, { child => { %right, kib => 51_000 }, parent => {%right} }) ],
