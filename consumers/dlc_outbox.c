@@ -315,9 +315,10 @@ static dl_status relay_all(int64_t *pause, relay *r, dlc_chore *chore,
     r->bytes = 0;
     r->full = false;
     DL_TRY(dl_outbox_number(wh, r->owner, dl_time_now(), err, r->scratch));
+    DL_TRY(tidy(r, wh, err));
     DL_TRY(dl_outbox_read(wh, take, r, err));
     if (r->n == 0) {
-        return tidy(r, wh, err);
+        return DL_OK;
     }
     DL_TRY(need_producer(r, err));
     DL_TRY(send_all(r, err));

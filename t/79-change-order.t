@@ -169,6 +169,44 @@ subtest 'an event that comes to light behind a later one' => sub {
     cmp_ok(await_event('social_posts', 'late'), '>', $number, 'has a higher number, and is not dropped');
 };
 
+subtest 'the newest payment goes while a change of it waits' => sub {
+    my $dbh = $db->dbh;
+    $dbh->begin_work;
+    $dbh->do('DELETE FROM client_transaction WHERE transaction_id = 9');
+    my $held = change_beside('PUT', '/v1/transactions/1', { montant => 8 });
+    wait_until('the change does not wait', sub {
+            die 'it is ' . status_of($held) . "\n" if has_answer($held, 0);
+            ($db->rows("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"))[0][1];
+    }, 10);
+    $dbh->commit;
+    is(status_of($held), 200, 'it is done');
+    is($db->value('SELECT montant FROM client_transaction WHERE transaction_id = 0') + 0, 8, '... to the one that is the newest then');
+};
+
+subtest 'what was sent long ago goes while events come' => sub {
+    $stack->daemon('datalake-jobs')->stop;
+    $db->run(q{INSERT INTO change_outbox (change_id, topic, `key`, `value`, created_at, sent_at)
+        SELECT seq, 'social_posts', 'p4', '{}', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL 2 DAY FROM seq_1_to_5});
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        my $beside = $db->dbh;
+        for my $n (1 .. 3000) {
+            $beside->do('INSERT INTO change_outbox (topic, `key`, `value`, created_at) VALUES (?, ?, ?, UTC_TIMESTAMP(6))', undef, 'social_posts', 'p4',
+                '{"_event":"update","key":{"post_id":"p4"},"changes":{"likes":77},"by":"admin","at":"' . strftime('%Y-%m-%dT%H:%M:%S', gmtime)
+                  . qq(.000000Z","request_id":"more$n","upto":{"0":4}}));
+            sleep 0.005;
+        }
+        POSIX::_exit(0);
+    }
+    $stack->start_daemon('datalake-jobs', wait => 0);
+    my $gone = eval { wait_until('they stay', sub { !$db->value('SELECT COUNT(*) FROM change_outbox WHERE change_id <= 5') }, 10); 1 };
+    my $under_way = !waitpid $pid, POSIX::WNOHANG();
+    kill 'KILL', $pid;
+    waitpid $pid, 0;
+    ok($gone, 'a day later');
+    note $under_way ? 'meanwhile' : 'behind them';
+};
+
 subtest 'two programs that number in turn, one always stopped in the middle' => sub {
     my @relay = $stack->daemon('datalake-jobs');
     push @relay, $stack->start_daemon('datalake-jobs', wait => 0);
