@@ -375,9 +375,7 @@ static dl_status send_row(session *s, const dlc_collect_row *row, dl_error *err)
             watch_broker(s);
         }
     } while (status == DL_UNAVAILABLE && !stopping(s->run));
-    /* A stop may leave it: the reader stands behind it, so no mark is set any
-     * more, and what was sent since the last one is sent again. */
-    s->left_row = status != DL_OK;
+    s->left_row = status != DL_OK; /* a stop: no mark is set behind it */
     s->unmarked = true;
     return stopping(s->run) ? DL_OK : status;
 }
@@ -533,9 +531,7 @@ static dl_status hold(dlc_collect_run *run, bool *anew, dl_error *err,
     if (run->source->type != DL_SOURCE_SOCKET && !recall(&s, &memory, pool)) {
         return DL_OK;
     }
-    if (*anew) {
-        memory.item = NULL;
-    }
+    memory.item = *anew ? NULL : memory.item;
     DL_TRY(dlc_collect_maker_create(&s.maker, run->source, run->ds, err, pool));
     DL_TRY(dlc_collect_reader_create(&s.reader, &plan, err, pool));
     DL_TRY(dlc_collect_limit_ask(&s.limit, run->cfg, to.topic, err, pool));
