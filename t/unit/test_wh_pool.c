@@ -29,6 +29,7 @@ static struct server {
     int away;               /* 1: refuses */
     int pings, unanswered;  /* questions on the keeper's own connection */
     int connects, failed;   /* new ones, and those that did not come up */
+    int released;           /* 1: the test lets a request go */
 } server = {.mutex = PTHREAD_MUTEX_INITIALIZER, .deaf_us = SECOND_US};
 
 /* A connection: one end of a pair of sockets. */
@@ -160,7 +161,8 @@ static void open_pool(void)
     dl_error err;
 
     server.silent = server.deaf = server.full = server.away = 0;
-    server.pings = server.unanswered = server.connects = server.failed = 0;
+    server.released = server.pings = server.unanswered = server.connects =
+        server.failed = 0;
     server.deaf_us = SECOND_US;
     apr_pool_create(&root, NULL);
     if (mdl_wh_pool_open(&pool, (const dl_wh_target *)&server, 2, &err, root) !=
@@ -262,32 +264,40 @@ static void test_old_connections_silent(void)
     close_pool();
 }
 
-/* A request that is answered while the server says nothing to the keeper. */
-static void *answer_another(void *unused)
+/* A request of another thread, as WAITING says. */
+static void *another(void *given)
 {
-    waiting w = {&server.unanswered, 3, 0, 1};
     dl_error err;
 
-    (void)unused;
-    if (mdl_wh_read(pool, hang, &w, &err) != DL_OK) {
+    if (mdl_wh_read(pool, hang, given, &err) != DL_OK) {
         abort();
     }
     return NULL;
 }
 
-static void test_another_request_answers(void)
+/* Start it as THREAD, and go on when it has its connection. */
+static void start(pthread_t *thread, waiting *w)
 {
-    waiting w = {&server.pings, 2, 1, 0};
     mdl_wh_state state = {0};
-    pthread_t thread;
-    dl_error err;
 
-    open_pool();
-    pthread_create(&thread, NULL, answer_another, NULL);
+    if (pthread_create(thread, NULL, another, w) != 0) {
+        abort();
+    }
     while (state.busy == 0) {
         dl_thread_sleep(1000);
         mdl_wh_pool_state(&state, pool);
     }
+}
+
+static void test_another_request_answers(void)
+{
+    waiting answered = {&server.unanswered, 3, 0, 1};
+    waiting w = {&server.pings, 2, 1, 0};
+    pthread_t thread;
+    dl_error err;
+
+    open_pool();
+    start(&thread, &answered);
     is_int(mdl_wh_read(pool, hang, &w, &err), DL_OK,
            "an answer to any request is a sign of life");
     is_int(is_open(), 0, "... the breaker stays closed");
@@ -345,12 +355,25 @@ static void test_refused(void)
 
 static void test_full(void)
 {
+    waiting long_one = {&server.released, 1, 0, 0};
+    dl_status status = DL_OK;
+    pthread_t thread;
+
     open_pool();
-    set(&server.silent, 1);
+    start(&thread, &long_one);
     set(&server.full, 1);
-    is_int(request(&server.failed, 3), DL_OK,
-           "'too many connections' is a sign of life");
-    is_int(is_open(), 0, "... the breaker stays closed");
+    while (flag(&server.failed) < 3) {
+        status = request(&server.connects, 0);
+    }
+    is_int(status, DL_UNAVAILABLE,
+           "a full server: who needs one more connection is sent away");
+    is_int(is_open(), 0, "... the breaker stays closed, however often");
+    set(&server.silent, 1);
+    until(&server.failed, flag(&server.failed) + 3);
+    is_int(is_open(), 0, "... nor when it says nothing else");
+    count(&server.released);
+    pthread_join(thread, NULL);
+    is_int(request(&server.connects, 0), DL_OK, "... what works is used");
     close_pool();
 }
 
