@@ -95,8 +95,6 @@ static dl_status empty_tables(rebuilding *b, dl_error *err)
     DL_TRY(dl_wh_commit(b->wh, err));
     DL_TRY(dl_wh_rows_forget(b->wh, b->table->dataset, err));
     DL_TRY(empty_table(b, b->table->dataset->table, err));
-    /* once more: a loader that was started meanwhile counted what was left */
-    DL_TRY(dl_wh_rows_forget(b->wh, b->table->dataset, err));
     for (int i = 0; i < b->table->n_children; i++) {
         DL_TRY(empty_table(b, b->table->children[i]->dataset->table, err));
     }
