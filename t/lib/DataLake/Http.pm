@@ -3,7 +3,8 @@
 # One connection, kept open; a request may be any bytes.  An answer is a hash:
 #   status, reason, headers (name in lower case => last value), all (list of
 #   [name, value] as they came), body, raw_head, json (decoded when the type
-#   says so; numbers keep their digits, as Math::BigFloat or Math::BigInt).
+#   says so; numbers keep their digits, as Math::BigFloat or Math::BigInt),
+#   seconds (until it was there, while the machine ran).
 #
 # SPDX-License-Identifier: Apache-2.0
 package DataLake::Http;
@@ -13,7 +14,7 @@ use IO::Socket::INET;
 use IO::Select;
 use JSON::PP ();
 use Scalar::Util qw(weaken);
-use Time::HiRes qw(time);
+use DataLake::Stopwatch;
 
 # Every client of this process, for close_all.
 my @clients;
@@ -94,7 +95,7 @@ sub request {
 # without one.  IS_HEAD: the answer has no body.
 sub exchange {
     my ($self, $bytes, $is_head) = @_;
-    my $begin  = time;
+    my $watch  = DataLake::Stopwatch->new;
     my $socket = $self->open_socket;
     {
         local $SIG{PIPE} = 'IGNORE';
@@ -106,7 +107,7 @@ sub exchange {
         }
     }
     my $answer = $self->read_answer($is_head);
-    $answer->{seconds} = time - $begin if $answer;
+    $answer->{seconds} = $watch->seconds if $answer;
     return $answer;
 }
 
