@@ -100,9 +100,9 @@ $stack->start_daemon('datalake-warehouse');
 subtest 'messages reach lake and warehouse once' => sub {
     $kafka->produce('transaction_log', messages(300));
     wait_until('the lake has 300 lines',
-        sub { lake_lines('transaction_log') == 300 }, 20);
+        sub { lake_lines('transaction_log') == 300 }, 60);
     wait_until('the table has 300 rows',
-        sub { table_rows('transaction_record') == 300 }, 20);
+        sub { table_rows('transaction_record') == 300 }, 60);
     pass('both have 300');
     wait_until(
         'the numbers say so',
@@ -111,14 +111,14 @@ subtest 'messages reach lake and warehouse once' => sub {
               && (number('datalake_kafka_messages_total', 'sink="warehouse",topic="transaction_log"')
                 // 0) == 300;
         },
-        10
+        60
     );
     wait_until(
         'nothing waits for the lake',
         sub {
             (number('datalake_kafka_lag_records', 'sink="lake",topic="transaction_log"') // 1) == 0;
         },
-        5
+        60
     );
     wait_until('the lake counts 300 records',
         sub { (number('datalake_lake_records', 'dataset="transaction_log"') // 0) == 300 });
@@ -127,7 +127,7 @@ subtest 'messages reach lake and warehouse once' => sub {
 subtest 'an untyped topic that appears later lands in the lake' => sub {
     $kafka->create_topic('untyped', partitions => 2);
     $kafka->produce('untyped', [ { value => '{"a":1}' } ]);
-    wait_until('one line', sub { lake_lines('untyped') == 1 }, 20);
+    wait_until('one line', sub { lake_lines('untyped') == 1 }, 60);
     pass('it has its line');
 };
 
@@ -144,9 +144,9 @@ subtest 'a stop is quick and loses nothing' => sub {
     $stack->start_daemon('datalake-lake');
     $stack->start_daemon('datalake-warehouse');
     wait_until('the lake has 1000 lines',
-        sub { lake_lines('transaction_log') == 1000 }, 20);
+        sub { lake_lines('transaction_log') == 1000 }, 60);
     wait_until('the table has 1000 rows',
-        sub { table_rows('transaction_record') == 1000 }, 20);
+        sub { table_rows('transaction_record') == 1000 }, 60);
     pass('both have all 1000');
 };
 
@@ -157,9 +157,9 @@ subtest 'kill -9 loses and doubles nothing' => sub {
     $stack->start_daemon('datalake-lake');
     $stack->start_daemon('datalake-warehouse');
     wait_until('the lake has 3000 lines',
-        sub { lake_lines('transaction_log') >= 3000 }, 20);
+        sub { lake_lines('transaction_log') >= 3000 }, 60);
     wait_until('the table has 3000 rows',
-        sub { table_rows('transaction_record') >= 3000 }, 30);
+        sub { table_rows('transaction_record') >= 3000 }, 60);
     is(lake_lines('transaction_log'), 3000, 'the lake has 3000, not more');
     is(table_rows('transaction_record'), 3000, 'so has the table');
 };
@@ -184,16 +184,16 @@ subtest 'two loaders share the partitions' => sub {
             (slurp("$stack->{dir}/log/second.log") // '') =~
               /DL0722 the group gives [1-9]/;
         },
-        30
+        60
     );
     $kafka->produce('transaction_log', messages(600));
     wait_until('the table has 3600 rows',
-        sub { table_rows('transaction_record') >= 3600 }, 30);
+        sub { table_rows('transaction_record') >= 3600 }, 60);
     my $took = $process->stop;
     cmp_ok($took, '<', 5, 'it leaves within 5 s');
     $kafka->produce('transaction_log', messages(600));
     wait_until('the first one takes over',
-        sub { table_rows('transaction_record') >= 4200 }, 30);
+        sub { table_rows('transaction_record') >= 4200 }, 60);
     is(table_rows('transaction_record'), 4200, 'nothing is there twice');
 };
 
@@ -202,17 +202,17 @@ subtest 'declarations are read again at SIGHUP' => sub {
     my $was = length slurp($log);
     $stack->daemon('datalake-lake')->signal('HUP');
     wait_until('they are',
-        sub { substr(slurp($log), $was) =~ /DL0705/ }, 10);
+        sub { substr(slurp($log), $was) =~ /DL0705/ }, 60);
     $kafka->produce('transaction_log', messages(100));
     wait_until('reading goes on',
-        sub { lake_lines('transaction_log') == 4300 }, 20);
+        sub { lake_lines('transaction_log') == 4300 }, 60);
     pass('and reading goes on');
 };
 
 subtest 'SIGUSR1 seals the open parts' => sub {
     $stack->daemon('datalake-lake')->signal('USR1');
     wait_until('a sealed part is there',
-        sub { glob("$lake/transaction_log/dt=2026-05-18/*.json") }, 10);
+        sub { glob("$lake/transaction_log/dt=2026-05-18/*.json") }, 60);
     pass('it lies in its day');
 };
 
@@ -228,11 +228,11 @@ subtest 'a second writer waits for the first' => sub {
     );
     $process->start;
     wait_until('it says that it waits',
-        sub { (slurp("$stack->{dir}/log/other.log") // '') =~ /DL0702/ }, 10);
+        sub { (slurp("$stack->{dir}/log/other.log") // '') =~ /DL0702/ }, 60);
     $stack->daemon('datalake-lake')->stop;
     $kafka->produce('transaction_log', messages(100));
     wait_until('it takes over',
-        sub { lake_lines('transaction_log') == 4400 }, 20);
+        sub { lake_lines('transaction_log') == 4400 }, 60);
     $process->stop;
     is(lake_lines('transaction_log'), 4400, 'nothing is there twice');
 };
@@ -248,29 +248,29 @@ subtest 'deleted messages stop a partition until an operator accepts' => sub {
             $stack->daemon_log('datalake-lake') =~
               m{DL0710 transaction_log/1 .*deleted};
         },
-        20
+        60
     );
     wait_until('the others go on',
-        sub { lake_lines('transaction_log') == 4900 }, 20);
+        sub { lake_lines('transaction_log') == 4900 }, 60);
     wait_until(
         'the alarm is raised',
         sub {
             (number('datalake_kafka_partitions_stopped', 'sink="lake",topic="transaction_log"') // 0)
               == 1;
         },
-        10
+        60
     );
     spit("$stack->{dir}/run/datalake-lake.resume", "transaction_log\n");
     $stack->daemon('datalake-lake')->signal('HUP');
     wait_until('it goes on with what is left',
-        sub { lake_lines('transaction_log') == 4920 }, 20);
+        sub { lake_lines('transaction_log') == 4920 }, 60);
     wait_until(
         'the alarm is over',
         sub {
             (number('datalake_kafka_partitions_stopped', 'sink="lake",topic="transaction_log"') // 1)
               == 0;
         },
-        10
+        60
     );
     pass('the alarm is over');
 };
@@ -284,11 +284,11 @@ subtest 'a flood of dead letters stops its partition alone' => sub {
             $stack->daemon_log('datalake-lake') =~
               m{DL0710 transaction_log/2 .*dead letters};
         },
-        20
+        60
     );
     $kafka->produce('transaction_log', messages(600));
     wait_until('the others go on',
-        sub { lake_lines('transaction_log') == 5420 }, 20);
+        sub { lake_lines('transaction_log') == 5420 }, 60);
     pass('the others go on');
     wait_until(
         'dead letters are counted by reason',
@@ -296,7 +296,7 @@ subtest 'a flood of dead letters stops its partition alone' => sub {
             (number('datalake_dead_letters_total', 'reason="not-json"') // 0)
               >= 200;
         },
-        5
+        60
     );
 };
 

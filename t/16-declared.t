@@ -82,7 +82,7 @@ sub records_over_http {
             $records = $answer->{status} == 200 ? $answer->{json} : [];
             return @$records >= $count;
         },
-        20
+        60
     );
     return $records;
 }
@@ -94,7 +94,7 @@ sub rows_of {
     wait_until(
         "no $count rows: $sql",
         sub { (@rows = $stack->mariadb->rows($sql)) >= $count },
-        20
+        60
     );
     return \@rows;
 }
@@ -136,7 +136,7 @@ subtest 'a dataset that exists only in a test goes end to end' => sub {
               /^datalake_warehouse_rows_total\{table="(\w+)"\} (\d+)/mg;
             return ($rows{door_opening} // 0) >= 2;
         },
-        5
+        60
     );
     is_deeply(
         \%rows,
@@ -198,7 +198,7 @@ subtest 'a new field is one line and one change of the table' => sub {
                 my $now = () = $stack->daemon_log($program) =~ /DL0705/g;
                 return $now > $before;
             },
-        10
+        60
     );
     }
     $stack->kafka->produce(
@@ -231,7 +231,7 @@ subtest 'a bad declaration keeps the old set and says where' => sub {
     wait_until(
         'the daemon does not tell',
         sub { $stack->daemon_log('datalake-lake') =~ /doors\.json:11/ },
-        10
+        60
     );
     ok($stack->daemon('datalake-lake')->running, 'the daemon goes on');
     my $said_by_httpd = $stack->httpd->check;

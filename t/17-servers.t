@@ -182,7 +182,7 @@ SKIP: {
         wait_until(
             'the request is logged',
             sub { (slurp("$httpd->{dir}/access.log") // '') =~ m{"GET /health/live HTTP/2.0" 400 }; },
-            10
+            60
         );
         pass('a body');
         like($ask->('-I', "$url/health/live"), qr{content-length: 18.* 2 200 }s, 'HEAD');

@@ -588,7 +588,7 @@ subtest '40 partitions in 7 generations are read, and exactly' => sub {
             $after = $alice->get('/api/metrics/last-5min/?minutes=1440');
             return $after->{json}{window_end} ne $before->{window_end};
         },
-        10
+        60
     );
     is($after->{status}, 200, 'last-5min answers');
     is($after->{json}{total_transactions} - $before->{total_transactions},

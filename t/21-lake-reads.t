@@ -55,7 +55,7 @@ sub shown {
 sub settle {
     for my $day (@_) {
         my $n = grep { $_->[0] eq $day } values %produced;
-        wait_until("all of $day", sub { shown($day) == $n }, 20);
+        wait_until("all of $day", sub { shown($day) == $n }, 60);
     }
     return;
 }
@@ -347,14 +347,17 @@ subtest 'a large day is streamed in bounded memory' => sub {
         }
         return $sum;
     };
-    my $answer = $alice->get("/api/audit/version/?date=$day&format=ndjson");
-    my $before = $rss->();
-    for (1 .. 3) {
-        $answer = $alice->get("/api/audit/version/?date=$day&format=ndjson");
+    # A child that has not served it yet grows once.
+    my ($answer, $more);
+    for my $round (1 .. 5) {
+        my $before = $rss->();
+        $answer = $alice->get("/api/audit/version/?date=$day&format=ndjson")
+          for 1 .. 3;
+        $more = $rss->() - $before;
+        last if $round > 1 && $more < 4096;
     }
     cmp_ok(length $answer->{body}, '>', 18_000_000, 'eighteen megabytes');
-    cmp_ok($rss->() - $before, '<', 4096,
-        'cost the children less than 4 MB more');
+    cmp_ok($more, '<', 4096, 'cost the children less than 4 MB more');
 };
 
 done_testing;

@@ -351,7 +351,7 @@ for my $round (1 .. 8) {
     append(batch(100));
     $stack->start_daemon('datalake-warehouse');
 }
-ok(wait_until('loading', \&caught_up, 30), 'facts and rollups reach the end')
+ok(wait_until('loading', \&caught_up, 60), 'facts and rollups reach the end')
   or diag $stack->daemon_log('datalake-warehouse');
 is($differs, '', 'rollup, tail and adjustments gave the facts at every moment');
 is($db->value('SELECT COUNT(*) FROM dead_letter'),
@@ -377,7 +377,7 @@ like(
     qr/converted 0 rows/,
     'the same rates again change nothing'
 );
-ok(wait_until('loading', \&caught_up, 30), 'the loader goes on beside a load of rates')
+ok(wait_until('loading', \&caught_up, 60), 'the loader goes on beside a load of rates')
   or diag $stack->daemon_log('datalake-warehouse');
 is(exact_now(), '', 'and readers stay exact');
 compare_all('with rates', { EUR => '1', USD => '0.9213456789' });
@@ -450,7 +450,7 @@ for my $way (qw(on off)) {
     }
     append($text . batch(150));
     $stack->start_daemon('datalake-warehouse');
-    ok(wait_until('loading', \&caught_up, 30), "local_infile = $way: reaches the end")
+    ok(wait_until('loading', \&caught_up, 60), "local_infile = $way: reaches the end")
       or diag $stack->daemon_log('datalake-warehouse');
     compare_all(
         "local_infile = $way",
@@ -479,7 +479,7 @@ ok(
             $stack->daemon_log('datalake-warehouse') =~
               /innodb_flush_log_at_trx_commit = 2/;
         },
-        10
+        60
     ),
     'commits that are not durable are refused'
 );

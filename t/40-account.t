@@ -12,7 +12,7 @@ use JSON::PP ();
 use POSIX ();
 use MIME::Base64 qw(decode_base64url encode_base64url);
 use Time::HiRes qw(sleep time);
-use DataLake::Process qw(slurp);
+use DataLake::Process qw(slurp wait_until);
 use DataLake::Stack;
 
 binmode Test::More->builder->$_, ':utf8' for qw(output failure_output);
@@ -574,7 +574,7 @@ subtest '1,000 registrations of one name at once' => sub {
             sub {
                 my ($own, @numbers) = @_;
                 my $answer;
-                for my $try (1 .. 200) {
+                for my $try (1 .. 2000) {
                     $answer =
                       $own->post('/user/register', $body->(@numbers));
                     last if $answer->{status} != 503;
@@ -608,12 +608,10 @@ subtest 'a log-in under way does not outlive a new password' => sub {
         POSIX::_exit(0);
     }
     my $watch = $stack->mariadb->dbh('datalake');
-    for (1 .. 500) {
-        last
-          if $watch->selectrow_array('SELECT COUNT(*) FROM'
+    wait_until('it waits for the lock', sub {
+        $watch->selectrow_array('SELECT COUNT(*) FROM'
               . " information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
-        sleep 0.01;
-    }
+    });
     $db->do("UPDATE app_user SET password_hash = 'x', epoch = epoch + 1"
           . " WHERE username = 'jan'");
     $db->commit;
@@ -640,12 +638,10 @@ subtest 'a change that meets another one is made all the same' => sub {
         POSIX::_exit(0);
     }
     my $watch = $stack->mariadb->dbh('datalake');
-    for (1 .. 500) {
-        last
-          if $watch->selectrow_array('SELECT COUNT(*) FROM'
+    wait_until('it waits for the lock', sub {
+        $watch->selectrow_array('SELECT COUNT(*) FROM'
               . " information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'");
-        sleep 0.01;
-    }
+    });
     my $deadlocks = sub {
         return ($watch->selectrow_array(
             "SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'"))[1];
@@ -801,8 +797,10 @@ subtest 'the database dies under registrations' => sub {
         POSIX::_exit(0);
     }
     my $made  = "$stack->{dir}/made";
+    # Far more than are made before the killer has looked: behind it they are
+    # refused at once.
     my $count = storm(
-        10, 30,
+        10, 300,
         sub {
             my ($own, @numbers) = @_;
             my $name   = "crash$numbers[0]x$numbers[1]";
@@ -821,12 +819,8 @@ subtest 'the database dies under registrations' => sub {
         'a registration is 503');
     $stack->mariadb->start;
     $db = $stack->mariadb->dbh('datalake');
-    my $token;
-    for (1 .. 100) {
-        last if $token = log_in('carol', secret_of('carol'));
-        sleep 0.1;
-    }
-    ok($token, 'it comes back');
+    ok(wait_until('a log-in', sub { log_in('carol', secret_of('carol')) }),
+        'it comes back');
     my %there = map { ($_->[0] => $_) } @{
         $db->selectall_arrayref(
             'SELECT username, (SELECT COUNT(*) FROM consent_event e'

@@ -98,9 +98,14 @@ for my $alg (qw(RS256 ES256 EdDSA)) {
 
 subtest 'an expired token that was verified before' => sub {
     my $claims = claims_of(log_in()->{access_token});
-    my $token  = $before->sign($before->header,
-        $json->encode({ %$claims, exp => time + 2, iat => time - 5 }));
-    is(status($token), 403, 'it is good');
+    my ($token, $status);
+    for (1 .. 5) {    # it must be asked for while it is good
+        $token = $before->sign($before->header,
+            $json->encode({ %$claims, exp => time + 2, iat => time - 5 }));
+        $status = status($token);
+        last if time < claims_of($token)->{exp};
+    }
+    is($status, 403, 'it is good');
     sleep 1 while time < claims_of($token)->{exp};
     is(status($token), 401, 'until it expires');
 };

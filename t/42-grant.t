@@ -7,8 +7,9 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Httpd;
-use DataLake::Process qw(spit);
+use DataLake::Process qw(spit wait_until);
 use DataLake::Stack;
+use DataLake::Stopwatch;
 use POSIX qw(strftime);
 use Time::HiRes qw(sleep time);
 
@@ -274,14 +275,25 @@ subtest 'pages of the list hide what is hidden' => sub {
 };
 
 subtest 'a grant ends by itself' => sub {
-    my $end = strftime '%Y-%m-%dT%H:%M:%SZ', gmtime time + 2;
-    is(grant('admin', 'bob', 'transaction_log', 'read', expires_at => $end)
-          ->{status}, 201, 'one of two seconds');
-    is(status('bob', $METRIC), 200, 'holds');
-    my $late = time + 4;
-    sleep 0.05 while status('bob', $METRIC) == 200 && time < $late;
-    is(status('bob', $METRIC), 403, 'and is over');
-    cmp_ok(time, '<', $late, 'when it should be');
+    my ($end, $given, $holds);
+    for (1 .. 5) {    # it must be asked for while it holds
+        $end   = int(time) + 2;
+        $given = grant('admin', 'bob', 'transaction_log', 'read',
+            expires_at => strftime '%Y-%m-%dT%H:%M:%SZ', gmtime $end);
+        $holds = status('bob', $METRIC);
+        last if time < $end;
+    }
+    like($given->{status}, qr/^20[01]$/, 'one of two seconds');
+    is($holds, 200, 'holds');
+    my $last = 0;    # when it was asked for the last time that it held
+    wait_until('the grant is over', sub {
+        my $asked = time;
+        return 1 if status('bob', $METRIC) == 403;
+        $last = $asked;
+        return 0;
+    });
+    cmp_ok(time, '>=', $end, 'and is over');
+    cmp_ok($last, '<', $end + 1, 'when it should be');
     my ($row) = @{ $client{bob}->get('/api/access/')->{json}{grants} };
     is($row->{resource}, 'transaction_log', 'its row is still listed');
     for my $past ('2020-01-01T00:00:00Z', '2020-01-01', 1_500_000_000) {
@@ -512,8 +524,7 @@ subtest 'consent' => sub {
     is(status('dave', $METRIC), 200, 'while it stands');
     $db->run("UPDATE app_user SET consent_given = FALSE WHERE username = 'dave'");
     $stack->grant('dave', '*');    # tells the mirrors
-    my $end = time + 2;
-    sleep 0.02 while status('dave', $METRIC) == 200 && time < $end;
+    wait_until('it is known', sub { status('dave', $METRIC) != 200 });
     for my $path ($METRIC, $DAYS, day('2026-05-18'), '/api/resources/',
         '/api/access/', '/metrics')
     {
@@ -527,9 +538,8 @@ subtest 'consent' => sub {
     isnt($own, 403, 'and his own data can be reached');
     $db->run("UPDATE app_user SET consent_given = TRUE WHERE username = 'dave'");
     $stack->grant('dave', '*');
-    $end = time + 2;
-    sleep 0.02 while status('dave', $METRIC) != 200 && time < $end;
-    is(status('dave', $METRIC), 200, 'given again, all is as before');
+    ok(wait_until('it is known again', sub { status('dave', $METRIC) == 200 }),
+        'given again, all is as before');
     revoke('admin', 'dave', '*');
 };
 
@@ -560,34 +570,49 @@ subtest 'while the warehouse is away' => sub {
     is(status('many', $METRIC), 503,
         'who has to be asked for is not let in, nor refused');
     $db->{process}->signal('CONT');
-    my $end = time + 10;
-    sleep 0.1 while status('many', $METRIC) == 503 && time < $end;
+    wait_until('the warehouse is back', sub { status('many', $METRIC) != 503 });
     is($db->value("SELECT COUNT(*) FROM access_grant g JOIN app_user u"
               . " ON u.id = g.user_id WHERE u.username = 'bob'"),
         0, 'nothing has changed');
-    revoke('admin', 'alice', 'transaction_log');
+    # A child that has not heard of it yet says 503.
+    wait_until('it is taken back',
+        sub { revoke('admin', 'alice', 'transaction_log')->{status} == 200 });
 };
+
+# Seconds until CODE was asked and true.
+sub seconds_until {
+    my ($code) = @_;
+    my $watch = DataLake::Stopwatch->new;
+    my $asked;
+    wait_until('a change is known', sub { $asked = $watch->seconds; return $code->() });
+    return $asked;
+}
+
+# The middle one of three was less than a second; a busy machine may be late
+# once.
+sub within_a_second {
+    my ($sentence, @seconds) = @_;
+    return cmp_ok((sort { $a <=> $b } @seconds)[1], '<', 1, $sentence);
+}
 
 subtest 'what has changed on another server holds within a second' => sub {
     my $other = $stack->start_other_httpd;
     my $there = $other->client(token => $client{alice}{token});
     is($there->get($METRIC)->{status}, 403, 'the other server refuses');
+    my (@given, @taken, @role);
     for my $round (1 .. 3) {
         grant('admin', 'alice', 'transaction_log');
-        my $begin = time;
-        sleep 0.01 while $there->get($METRIC)->{status} != 200 && time < $begin + 3;
-        cmp_ok(time - $begin, '<', 1, "round $round: given within a second");
+        push @given, seconds_until(sub { $there->get($METRIC)->{status} == 200 });
         revoke('admin', 'alice', 'transaction_log');
-        $begin = time;
-        sleep 0.01 while $there->get($METRIC)->{status} == 200 && time < $begin + 3;
-        cmp_ok(time - $begin, '<', 1, '... and taken');
+        push @taken, seconds_until(sub { $there->get($METRIC)->{status} != 200 });
+        $stack->ctl(qw(user role alice admin));
+        push @role, seconds_until(sub { status('alice', $METRIC) == 200 });
+        $stack->ctl(qw(user role alice user));
+        is(status('alice', $METRIC), 403, 'a role is taken when datalakectl has returned');
     }
-    $stack->ctl(qw(user role alice admin));
-    my $begin = time;
-    sleep 0.01 while status('alice', $METRIC) != 200 && time < $begin + 3;
-    cmp_ok(time - $begin, '<', 1, 'a role given by datalakectl, too');
-    $stack->ctl(qw(user role alice user));
-    is(status('alice', $METRIC), 403, 'and one taken, when it has returned');
+    within_a_second('a right is given within a second',      @given);
+    within_a_second('... and taken',                         @taken);
+    within_a_second('a role given by datalakectl, too', @role);
     $other->stop;
 };
 

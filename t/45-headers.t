@@ -126,10 +126,14 @@ subtest 'of many at once one is carried out' => sub {
 
 subtest 'a claim of a dead child ends, an answer after a day' => sub {
     post('/v1/register', body('dead'), 'k-dead');
-    dbh()->do("UPDATE $db.idempotency_key SET status = NULL, answer = NULL,"
-          . ' expires_at = UTC_TIMESTAMP(6) + INTERVAL 2 SECOND'
-          . " WHERE `key` = 'k-dead'");
-    my $busy = post('/v1/register', body('dead'), 'k-dead');
+    my $busy;
+    for (1 .. 5) {    # it must be asked for before the claim ends
+        dbh()->do("UPDATE $db.idempotency_key SET status = NULL, answer = NULL,"
+              . ' expires_at = UTC_TIMESTAMP(6) + INTERVAL 2 SECOND'
+              . " WHERE `key` = 'k-dead'");
+        $busy = post('/v1/register', body('dead'), 'k-dead');
+        last if ($busy->{json}{detail} // '') =~ /still under way/;
+    }
     is(problem($busy), '409 conflict', 'while it runs it is 409');
     like($busy->{json}{detail}, qr/still under way/, 'which says why');
     dbh()->do("UPDATE $db.app_user SET username = 'gone' WHERE username = 'dead'");
@@ -140,7 +144,7 @@ subtest 'a claim of a dead child ends, an answer after a day' => sub {
             $answer = post('/v1/register', body('dead'), 'k-dead');
             return $answer->{status} != 409;
         },
-        10
+        60
     );
     is($answer->{status}, 201, 'then the next one is carried out');
     dbh()->do("UPDATE $db.idempotency_key SET expires_at ="
@@ -298,7 +302,7 @@ subtest 'without the warehouse nothing is tried' => sub {
     wait_until(
         'it is back',
         sub { post('/v1/register', body('away'), 'k-away')->{status} == 201 },
-        20
+        60
     );
     is(accounts('away'), 1, 'and one account is made');
 };

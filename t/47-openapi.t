@@ -153,7 +153,7 @@ sub feed {
               && $stack->mariadb->value('SELECT COUNT(*) FROM transaction_record')
               == 5;
         },
-        30
+        60
     );
     return;
 }
@@ -174,7 +174,7 @@ sub feed_sources {
       for sort keys %value;
     for my $table (sort values %table) {
         wait_until("$table has its example",
-            sub { $stack->mariadb->value("SELECT COUNT(*) FROM $table") == 1 }, 30);
+            sub { $stack->mariadb->value("SELECT COUNT(*) FROM $table") == 1 }, 60);
     }
     return;
 }

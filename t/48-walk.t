@@ -82,6 +82,8 @@ settle_models() {
 settle_lake() {
   for _ in $(seq 300); do
     n=$(curl -s -H "$T" "$DATALAKE_URL/api/data/?resource=transaction_log/2026-05-18.json&format=ndjson" | wc -l)
+    curl -s -H "$T" "$DATALAKE_URL/api/lineage/record/?id=TX2" | grep -q '"table"' || n=0
+    curl -s -H "$T" "$DATALAKE_URL/api/lineage/record/?id=TX3" | grep -q '"table"' || n=0
     [ "$n" -lt 3 ] || return 0
     sleep 0.1
   done
@@ -145,12 +147,12 @@ system("$DataLake::Stack::BUILD/bin/datalake-simulate", '--brokers', $stack->bro
   or die "datalake-simulate failed\n";
 wait_until('the sample is in the warehouse', sub {
     $stack->mariadb->value('SELECT COUNT(*) FROM transaction_record') > 1000;
-}, 30);
+}, 60);
 wait_until('and in the lake', sub {
     my $text = qx($stack->{top}/build/tools/stats_text $dir/run);
     my ($n) = $text =~ /^datalake_lake_records\{dataset="transaction_log"\} (\d+)$/m;
     return ($n // 0) > 2000;
-}, 30);
+}, 60);
 walk('Models', 'settle_models');
 
 done_testing;

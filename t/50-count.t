@@ -75,7 +75,7 @@ sub asked {
 wait_until('reads are slow', sub {
     asked('count=none&status=refunded&amount__gt=' . rand);
     return waited() > 0;
-}, 20);
+}, 60);
 
 subtest 'count=auto of a count that is not known within a second' => sub {
     my ($told, $ms, $answer) = asked('status=completed');

@@ -257,7 +257,7 @@ sub add_records {
 }
 
 wait_until('all records',
-    sub { ($alice->get('/api/data/?count=exact&page_size=1')->{json}{count} // 0) == $RECORDS }, 30);
+    sub { ($alice->get('/api/data/?count=exact&page_size=1')->{json}{count} // 0) == $RECORDS }, 60);
 
 sub ids { return join ' ', map { $_->{transaction_id} } @{ $_[0] }; }
 
@@ -496,7 +496,7 @@ subtest 'pages of one state, while others are written' => sub {
         my $target = $n + 5;
         add_records(map { record(++$n) } 1 .. 5);
         wait_until('five more',
-            sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) >= $target }, 20);
+            sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) >= $target }, 60);
     }
     is(join(' ', @ids), $want, 'the pages are those of the first page\'s state');
     cmp_ok($alice->get('/api/data/?page_size=1')->{json}{count}, '>', $RECORDS, 'there is more by now');
@@ -514,7 +514,7 @@ subtest 'what was counted once goes on being counted' => sub {
     for my $round (1 .. 8) {
         add_records(map { record(10_000 * $round + $_) } 1 .. 1 + int rand 40) if $round % 2 == 0;
         wait_until('all of them',
-            sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) == @records }, 20);
+            sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) == @records }, 60);
         my @now = lake_order(@records);
         for my $filters (@kept) {
             my @want = @now;

@@ -105,7 +105,7 @@ for my $record (sort { $a->{day} cmp $b->{day} } @records) {    # a stable sort
 }
 my @all = sort { $a->{day} cmp $b->{day} || $a->{number} <=> $b->{number} } @records;
 wait_until('all records',
-    sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) == $RECORDS }, 30);
+    sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) == $RECORDS }, 60);
 
 sub escaped {
     my ($text) = @_;
@@ -213,7 +213,7 @@ subtest 'pages of one state, while others are written' => sub {
         $url = ($answer->{headers}{link} // '') =~ /^<([^>]+)>/ ? $1 : undef;
         my $target = $n + 3;
         write_records(map { record(++$n) } 1 .. 3);
-        wait_until('three more', sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) >= $target }, 20);
+        wait_until('three more', sub { ($alice->get('/api/data/?page_size=1')->{json}{count} // 0) >= $target }, 60);
     }
     is(join(' ', @hits), $want, "the pages are those of the first page's state");
 };

@@ -57,11 +57,11 @@ sub files {
 }
 
 sub wait_sealed {
-    wait_until('all is in the lake', sub { @{ records() } == $sent }, 30);
+    wait_until('all is in the lake', sub { @{ records() } == $sent }, 60);
     $stack->daemon('datalake-lake')->signal('USR1');
     wait_until(
         'all is sealed',
-        sub { !glob "$stack->{dir}/lake/_lake/$TOPIC/open/*" }, 30
+        sub { !glob "$stack->{dir}/lake/_lake/$TOPIC/open/*" }, 60
     );
     return;
 }
@@ -69,7 +69,7 @@ sub wait_sealed {
 sub wait_joined {
     wait_until(
         'each day is one file',
-        sub { !grep { join(' ', files($_)) ne "$_.json" } @DAYS }, 30
+        sub { !grep { join(' ', files($_)) ne "$_.json" } @DAYS }, 60
     );
     return;
 }
@@ -98,12 +98,12 @@ subtest 'a run of the schedule makes one file of each past day' => sub {
     $stack->ctl('schedule', 'run', 'compact');
     wait_joined();
     pass('each past day is one file');
-    wait_until('all is in the lake', sub { @{ records() } == $sent }, 30);
+    wait_until('all is in the lake', sub { @{ records() } == $sent }, 60);
     is_deeply([ grep { $_->[0] le $DAYS[1] } @{ records() } ],
         $before, 'every record, line and coordinate is as it was');
     wait_until('the log tells', sub {
         $stack->daemon_log('datalake-jobs') =~
-          /DL0801 $TOPIC: 2 days of \d+ parts are one file each/ }, 10);
+          /DL0801 $TOPIC: 2 days of \d+ parts are one file each/ }, 60);
     like(slurp($trace), qr/sched_setscheduler\(0, SCHED_IDLE/,
         'the copying thread is idle to the scheduler');
     like(slurp($trace), qr/ioprio_set\(IOPRIO_WHO_PROCESS, 0, IOPRIO_PRIO_VALUE\(IOPRIO_CLASS_IDLE/,
@@ -116,7 +116,7 @@ subtest 'late records are joined the next time' => sub {
     wait_sealed();
     my $before = records();
     cmp_ok(scalar files($DAYS[0]), '>', 1, 'they are parts of their own');
-    wait_until('a run', sub { ($stack->try_ctl('schedule', 'run', 'compact'))[0] == 0 }, 30);
+    wait_until('a run', sub { ($stack->try_ctl('schedule', 'run', 'compact'))[0] == 0 }, 60);
     wait_joined();
     is_deeply(records(), $before, 'every record is as it was');
     is_sound('late');

@@ -38,7 +38,7 @@ my $stack = DataLake::Stack->new(
     ini     => { kafka => { brokers => "file:$source" } },
 );
 my ($alice, $bob, $root) = map { $stack->client($_) } qw(alice bob root);
-wait_until('all records', sub { ($alice->get('/api/data/')->{json}{count} // 0) == @records }, 30);
+wait_until('all records', sub { ($alice->get('/api/data/')->{json}{count} // 0) == @records }, 60);
 
 sub code { my ($answer) = @_; return "$answer->{status} " . ($answer->{json}{errors}[0]{code} // '-'); }
 

@@ -115,21 +115,22 @@ subtest 'what is sealed gets its index' => sub {
     seal();
     wait_indexed(3);
     is_good('sealed', 3);
-    is(join(' ', files('index.new'), files('grow')), '', 'nothing else is left');
+    ok(wait_until('nothing else', sub { !(my @left = (files('index.new'), files('grow'))) }),
+        'nothing else is left');
 };
 
 subtest 'what is open is indexed as it grows' => sub {
     produce(6, '2026-05-20');
-    wait_until('a .grow', sub { files('grow') == 1 }, 30);
+    wait_until('a .grow', sub { files('grow') == 1 }, 60);
     wait_stored();
     my $grow = "$idx/" . (files('grow'))[0];
     my $size = -s $grow;
     is_good('open', 4);
     produce(6, '2026-05-20');
-    wait_until('it grows', sub { -s $grow > $size }, 30);
+    wait_until('it grows', sub { (-s $grow // 0) > $size }, 60);
     seal();
     wait_indexed(4);
-    wait_until('the .grow is gone', sub { !files('grow') }, 10);
+    wait_until('the .grow is gone', sub { !files('grow') }, 60);
     is_good('sealed then', 4);
 };
 
@@ -148,15 +149,15 @@ subtest 'killed at every point of a build' => sub {
         $stack->start_daemon('datalake-lake', wait => 0,
             environment => { DL_CRASH_AT => "$label:1" });
         wait_until("it dies at $label",
-            sub { !$stack->daemon('datalake-lake')->running }, 30);
+            sub { !$stack->daemon('datalake-lake')->running }, 60);
         my ($found, $said) = $stack->try_ctl('fsck', $TOPIC);
         is($found, 0, "$label: fsck finds nothing") or diag $said;
         is(stored(), $sent, "$label: every record is there") if !$open;
         $stack->start_daemon('datalake-lake');
         wait_stored();
         wait_indexed(4);
-        wait_until('the .grow', sub { files('grow') == 1 }, 30) if $open;
-        wait_until('no half of one', sub { !files('index.new') }, 30);
+        wait_until('the .grow', sub { files('grow') == 1 }, 60) if $open;
+        wait_until('no half of one', sub { !files('index.new') }, 60);
         is_good($label, $open ? 5 : 4);
         seal() if $open;
         wait_indexed(5) if $open;
@@ -196,8 +197,8 @@ subtest 'damage is found by verify and fsck, and mended' => sub {
     spit("$idx/0000000000000001.index.new", 'x');
     $stack->start_daemon('datalake-lake');
     wait_until('the daemon mends it, too',
-        sub { (index_json('verify', $TOPIC))[0] == 0 }, 30);
-    wait_until('and sweeps', sub { !files('index.new') }, 10);
+        sub { (index_json('verify', $TOPIC))[0] == 0 }, 60);
+    wait_until('and sweeps', sub { !files('index.new') }, 60);
     pass('the daemon makes anew what does not count');
     stop();
     spit("$idx/notes", 'x');
@@ -219,7 +220,7 @@ subtest 'a full volume' => sub {
     seal();
     wait_until('the daemon says so',
         sub { $stack->daemon_log('datalake-lake') =~ /DL0812 $TOPIC: indexes wait/ },
-        20);
+        60);
     is(join(' ', files('index'), files('index.new')), '', 'no index is begun');
     produce(1, '2026-05-18');
     wait_stored();
@@ -229,7 +230,7 @@ subtest 'a full volume' => sub {
     $stack->daemon('datalake-lake')->signal('HUP');
     wait_until('indexes are made',
         sub { (index_json('verify', $TOPIC))[1]{missing} == 0 && files('index') },
-        30);
+        60);
     pass('with room again, by itself');
     stop();
     system('umount', $volume) == 0 or die "umount: $?\n";

@@ -164,7 +164,7 @@ subtest 'a schedule runs when asked' => sub {
     my $id = $answer->{json}{job_id};
     like($id, qr/^$UUID$/, '... as a job');
     is($answer->{headers}{location}, "/api/jobs/$id/", '... under its address');
-    wait_until('the run', sub { last_run('compact')->{state} ne 'InProgress' }, 20);
+    wait_until('the run', sub { last_run('compact')->{state} ne 'InProgress' }, 60);
     my $run = last_run('compact');
     is_deeply([ @$run{qw(state trigger job_id detail)} ],
         [ 'Succeeded', 'api', $id, '1 days of 1 datasets, 0 cold' ], 'it is recorded');
@@ -184,7 +184,7 @@ subtest 'one run at a time' => sub {
         '... which is named');
     $db->run(q{UPDATE pipeline_run SET state = 'Failed', finished_at = UTC_TIMESTAMP(6) WHERE name = 'retention'});
     is($client{admin}->post('/api/schedules/retention/run')->{status}, 202, 'and then another');
-    wait_until('the run', sub { last_run('retention')->{state} eq 'Succeeded' }, 20);
+    wait_until('the run', sub { last_run('retention')->{state} eq 'Succeeded' }, 60);
 };
 
 subtest 'a schedule runs when it is due, once' => sub {
@@ -195,7 +195,7 @@ subtest 'a schedule runs when it is due, once' => sub {
     wait_until('the run', sub {
         my $run = last_run('retention');
         $run->{run_id} > $before && $run->{state} eq 'Succeeded';
-    }, 20);
+    }, 60);
     is(last_run('retention')->{trigger}, 'calendar', 'forty missed nights are one run');
     is($db->value(q{SELECT COUNT(*) FROM pipeline_run WHERE `trigger` = 'calendar'}), 1, '... and no more');
     is($client{admin}->get("/api/jobs/$old/")->{status}, 404, 'jobs of last month are gone');
@@ -230,17 +230,22 @@ subtest 'numbers' => sub {
     wait_until('they are read', sub {
         $text = $stack->httpd->client->get('/metrics')->{body};
         return $text =~ /^datalake_schedule_last_success_timestamp_seconds\{schedule="retention"\}/m;
-    }, 10);
+    }, 60);
     for my $state (qw(queued succeeded)) {
         wait_until("jobs that are $state", sub {
             my ($seen) = $stack->httpd->client->get('/metrics')->{body}
               =~ /^datalake_jobs\{kind="schedule",state="$state"\} (\d+)$/m;
             return ($seen // 0) == $db->value('SELECT COUNT(*) FROM job WHERE kind = ? AND state = ?', 'schedule', $state);
-        }, 15);
+        }, 60);
     }
     my ($last) = $text =~ /last_success_timestamp_seconds\{schedule="retention"\} (\d+)$/m;
     cmp_ok(abs($last - time), '<', 120, 'a schedule went well a moment ago');
-    like($text, qr/^datalake_job_duration_seconds_count\{kind="schedule"\} [1-9]/m, 'jobs took their time');
+    ok(
+        wait_until('their times', sub {
+            $stack->httpd->client->get('/metrics')->{body} =~ /^datalake_job_duration_seconds_count\{kind="schedule"\} [1-9]/m;
+        }),
+        'jobs took their time'
+    );
 };
 
 subtest 'a program takes so many jobs of a kind' => sub {
@@ -254,13 +259,13 @@ subtest 'a program takes so many jobs of a kind' => sub {
     wait_until('a look at what there is', sub {
         return $stack->httpd->client->get('/metrics')->{body}
           =~ /^datalake_jobs\{kind="schedule",state="queued"\} 1$/m;
-    }, 15);
+    }, 60);
     is($client{admin}->get("/api/jobs/$id/")->{json}{state}, 'queued', 'with none, one waits');
     $stack->daemon('datalake-jobs')->stop;
     $stack->{ini} = {};
     $stack->write_ini;
     $stack->start_daemon('datalake-jobs');
-    wait_until('its end', sub { $client{admin}->get("/api/jobs/$id/")->{json}{state} eq 'succeeded' }, 20);
+    wait_until('its end', sub { $client{admin}->get("/api/jobs/$id/")->{json}{state} eq 'succeeded' }, 60);
     is(last_run('retention')->{state}, 'Succeeded', 'for a program that takes it');
 };
 
@@ -271,7 +276,7 @@ subtest 'a killed program leaves its job to another' => sub {
     $db->run('UPDATE job SET state = ?, owner = ?, attempt = 1, lease_until = UTC_TIMESTAMP(6) WHERE id = ?',
         'running', 'one that died', $id);
     $jobs->start;
-    wait_until('its end', sub { $client{admin}->get("/api/jobs/$id/")->{json}{state} eq 'succeeded' }, 20);
+    wait_until('its end', sub { $client{admin}->get("/api/jobs/$id/")->{json}{state} eq 'succeeded' }, 60);
     is($db->value('SELECT attempt FROM job WHERE id = ?', $id), 2, 'the second attempt ends it');
     is(last_run('retention')->{state}, 'Succeeded', 'and its run');
 };

@@ -91,7 +91,7 @@ subtest 'what is stored' => sub {
     } 1 .. 9;
     $stack->kafka->produce('transaction_log', \@messages);
     $stack->start_daemon('datalake-lake');
-    wait_until('it is stored', sub { told('alice')->{transaction_log}{records} == 9 }, 30);
+    wait_until('it is stored', sub { told('alice')->{transaction_log}{records} == 9 }, 60);
     my $bytes = 0;
     $bytes += length($_->{value}) + 1 for @messages;
     my $row = numbers(told('alice')->{transaction_log});
@@ -99,13 +99,13 @@ subtest 'what is stored' => sub {
     wait_until('nothing waits', sub {
         my $now = numbers(told('alice')->{transaction_log});
         $now->{lag_records} == 0 && defined $now->{freshness_seconds} && $now->{freshness_seconds} < 60;
-    }, 20);
+    }, 60);
     my $lake = $stack->daemon('datalake-lake');
     $lake->signal('STOP');
     $stack->kafka->produce('transaction_log', [ map { { partition => 0, value => "{\"transaction_id\":\"L$_\"}" } } 1 .. 5 ]);
     is(numbers(told('alice')->{transaction_log})->{records}, 9, 'what is not stored is not summed up');
     $lake->signal('CONT');
-    wait_until('the rest', sub { told('alice')->{transaction_log}{records} == 14 }, 20);
+    wait_until('the rest', sub { told('alice')->{transaction_log}{records} == 14 }, 60);
 };
 
 done_testing;

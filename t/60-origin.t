@@ -59,7 +59,7 @@ sub wait_for {
             $dropped += (split / /)[3] for @{ $found[1] };
             return @{ $found[0] } >= $records && $dropped >= $repeats;
         },
-        20
+        60
     );
     return @found;
 }
@@ -161,7 +161,11 @@ subtest 'what a source sends again is dropped' => sub {
     my ($records, $repeats) = wait_for($TOPIC, 53, 10);
     is(scalar(grep { $_->{line} =~ /"S0-/ } @$records), 45,
         'each position is stored once');
-    is_deeply($repeats, ['0 2 40 10 till 90 40'],
+    # A row for each commit that they came in.
+    my ($first, $last) = map { [ split / / ] } @$repeats[ 0, -1 ];
+    my $number = 0;
+    $number += (split / /)[3] for @$repeats;
+    is("@$first[ 0 .. 2 ] $number @$last[ 4 .. 6 ]", '0 2 40 10 till 90 40',
         'the repeats are in quarantine: generation, partition, offset, number'
         . ', source, epoch and position of the last');
     $lake->kill_now;

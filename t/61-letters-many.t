@@ -64,7 +64,7 @@ sub reconciled {
     wait_until('reconcile is ok', sub {
         $found = $admin->get("/api/ingest/reconcile/?topic=$TOPIC")->{json};
         return $found->{ok} && $found->{lake_records} + $found->{dead_letters} >= $found->{kafka_records};
-    }, 30);
+    }, 60);
     return $found;
 }
 

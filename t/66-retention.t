@@ -73,10 +73,10 @@ sub wait_for_all {
             my ($records) = eval { lake_dump("$stack->{dir}/lake", $TOPIC) };
             my $next = $db->value('SELECT MIN(next_offset) FROM sink_offset'
                   . ' WHERE topic = ?', $TOPIC) // 0;
-            return $records && $next == @sent; }, 30);
+            return $records && $next == @sent; }, 60);
     $stack->daemon('datalake-lake')->signal('USR1');
     wait_until('all is sealed',
-        sub { !glob "$stack->{dir}/lake/_lake/$TOPIC/open/*" }, 30);
+        sub { !glob "$stack->{dir}/lake/_lake/$TOPIC/open/*" }, 60);
     return;
 }
 
@@ -186,7 +186,7 @@ subtest 'accounts that nobody used are deleted, the last admin is not' => sub {
     my %deleted = map { @$_ } $db->rows('SELECT username, deleted_at IS NOT NULL FROM app_user');
     is_deeply(\%deleted, { admin => 0, alice => 1, bob => 0 }, 'alice is, admin and bob are not');
     wait_until('her token is refused',
-        sub { $client{alice}->get('/user/me')->{status} == 401 }, 5);
+        sub { $client{alice}->get('/user/me')->{status} == 401 }, 60);
     pass('her token is refused');
     $stack->ctl('user', 'undelete', 'alice');
     ok(!defined $db->value(q{SELECT deleted_at FROM app_user WHERE username = 'alice'}),
@@ -240,16 +240,19 @@ subtest 'files of the audit log go' => sub {
     };
     $log->write_chain($gone, [ map { days_ago($_) } 401, 400 ], [ days_ago(380) ]);
     $log->write_chain($part, [ days_ago(400) ], [ days_ago(380), days_ago(364) ], [ days_ago(10) ]);
-    wait_until('they are loaded', sub { return $heads->($gone) >= 2 && $heads->($part) >= 3; }, 15);
+    wait_until('they are loaded', sub { return $heads->($gone) >= 2 && $heads->($part) >= 3; }, 60);
     is((verified())[0], 0, 'given chains that are old as a whole and in part');
     like($stack->ctl('retention', '--dry-run'), qr/^audit files: 3$/m, 'a dry run tells how many files would go');
     is(files_of($gone) . ' ' . files_of($part), '000001.log 000002.log 000001.log 000002.log 000003.log', '... and none goes');
     $stack->httpd->reload;
     wait_until('they are removed', sub {
             $client{admin}->get('/api/resources/');
-            return files_of($gone) eq '' && files_of($part) eq '000001.cut 000002.log 000003.log'; }, 20);
+            return files_of($gone) eq '' && files_of($part) eq '000001.cut 000002.log 000003.log'; }, 60);
     pass('the web server removes those of which every entry is older than 365 days');
-    like($stack->httpd->log_text, qr/DL1320 audit: $gone: 2 files of 3 entries .*nothing is left/, '... and says so');
+    ok(
+        wait_until('the log', sub { $stack->httpd->log_text =~ /DL1320 audit: $gone: 2 files of 3 entries .*nothing is left/ }),
+        '... and says so'
+    );
     my ($status, $said) = verified();
     is($status, 0, 'the rest verifies') or diag $said;
     like($said, qr/first files of 1 chains and all files of 1 others/, '... and what is gone is told');

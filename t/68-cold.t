@@ -134,8 +134,8 @@ subtest 'killed while days become cold' => sub {
 subtest 'the schedule makes old days cold' => sub {
     my $jobs = $stack->start_daemon('datalake-jobs');
     $stack->ctl('schedule', 'run', 'compact');
-    wait_until('each day is cold', sub { !grep { files($_) ne "$_.json.zst" } @DAYS }, 30);
-    wait_until('the log tells', sub { $stack->daemon_log('datalake-jobs') =~ /DL0803 $TOPIC: \d days are cold now/ }, 10);
+    wait_until('each day is cold', sub { !grep { files($_) ne "$_.json.zst" } @DAYS }, 60);
+    wait_until('the log tells', sub { $stack->daemon_log('datalake-jobs') =~ /DL0803 $TOPIC: \d days are cold now/ }, 60);
     pass('each is one file, D.json.zst');
     $jobs->kill_now;
     share();

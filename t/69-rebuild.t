@@ -187,7 +187,7 @@ sub wait_loaded {
                           . " `partition` = $partition AND generation >= $generation");
                     return defined $at && $at >= $end;
                 },
-                20
+                60
             );
         }
     }
@@ -202,7 +202,7 @@ sub wait_loaded {
                   . " '$TOPIC' AND (r.next_offset IS NULL OR r.next_offset <"
                   . ' w.next_offset)') == 0;
         },
-        20
+        60
     );
     return;
 }
@@ -217,7 +217,7 @@ sub wait_stored {
               qx($TOP/build/tools/lake_dump $stack->{dir}/lake $topic 2>&1);
             return @rows >= $count;
         },
-        20
+        60
     );
     return;
 }
@@ -330,6 +330,8 @@ wait_loaded(0, $TOPIC, 'doors');
 wait_stored($TOPIC, 3000);
 wait_stored('doors', 17);
 wait_stored('social_posts', 47);
+wait_stored('transactions', 40);
+wait_stored('clients', 6);
 
 my $before = run_and_compare('one life of the topics');
 subtest 'what was there to be rebuilt' => sub {
@@ -471,7 +473,7 @@ subtest 'a second life of a topic' => sub {
         sub {
             return !grep { $stack->daemon_log($_) !~ /DL0710/ } @DAEMONS;
         },
-        10
+        60
     );
     $stack->ctl('resume', 'doors');
     wait_loaded(1, 'doors');

@@ -68,7 +68,7 @@ sub wait_sent {
     wait_until(
         "$topic has $count records",
         sub { @sent = sent($topic); return @sent >= $count },
-        20
+        60
     );
     return @sent;
 }
@@ -258,7 +258,7 @@ subtest 'records that are gathered by partition' => sub {
             $n += $_->[1] for $stack->kafka->watermarks('social_posts');
             return $n >= 3_006 + 60_001;
         },
-        30
+        60
     );
     @sent = grep { $_->{key} =~ /^n/ } sent('social_posts');
     is(scalar(keys %{ { map { ($_->{key} => 1) } @sent } }), 60_001, 'a full queue loses no record');
@@ -313,7 +313,7 @@ subtest 'follow' => sub {
     rename "$in/app.log", "$in/app.log.2";
     append('app.log', $line->(12));
     $stack->start_daemon('datalake-collect', arguments => ['f']);
-    wait_until('all is sent', sub { members('IP_Address', sent('network_logs')) =~ /h11\b.*h12\b/ }, 20);
+    wait_until('all is sent', sub { members('IP_Address', sent('network_logs')) =~ /h11\b.*h12\b/ }, 60);
     @sent = sent('network_logs');
     my %marked = map { ("$_->{partition} $_->{headers}{'dl-source-pos'}" => $_->{value}) } @sent;
     is(scalar keys %marked, 13,
@@ -327,7 +327,7 @@ subtest 'the lake and the warehouse' => sub {
     my $db = $stack->mariadb;
     wait_until('all rows are loaded',
         sub { $db->value('SELECT COUNT(*) FROM client') == 602
-              && $db->value('SELECT COUNT(*) FROM network_log') == 12 }, 30);
+              && $db->value('SELECT COUNT(*) FROM network_log') == 12 }, 60);
     is($db->value('SELECT nom FROM client WHERE client_id = 501'), 'm501', 'have each row');
     wait_until(
         'the lake has them',
@@ -335,7 +335,7 @@ subtest 'the lake and the warehouse' => sub {
             my ($records) = eval { lake_dump("$stack->{dir}/lake", 'clients') };
             return $records && @$records == 602;
         },
-        20
+        60
     );
     pass('the lake has each row once');
 };

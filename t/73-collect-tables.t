@@ -152,7 +152,7 @@ for my $round (1 .. 4) {
     wait_until("nothing of round $round comes",
         sub { grep { ref $_->{value} eq 'HASH'
                   && $_->{value}{transaction_id} >= $from } records('transactions') },
-        20);
+        60);
     $stack->daemon('datalake-collect')->kill_now;
     close $writer;
     $stack->start_daemon('datalake-collect');
@@ -168,7 +168,7 @@ wait_until(
         }
         return keys %place == 1301 + 4000;
     },
-    20
+    60
 );
 is(scalar keys %place, 5301, 'no row is missing after four kills');
 is(join(',', grep { keys %{ $place{$_} } != 1 } keys %place), '',
@@ -195,11 +195,11 @@ print {$writer} "BEGIN EXCLUSIVE;\n";
 wait_until('there is no lock', sub { !eval { ask_sqlite($locked, 'SELECT 1 FROM t'); 1 } });
 $stack->start_daemon('datalake-collect');
 wait_until('the lock is not told',
-    sub { $stack->daemon_log('datalake-collect') =~ /source old.*locked/ }, 20);
+    sub { $stack->daemon_log('datalake-collect') =~ /source old.*locked/ }, 60);
 pass('a file that is locked is waited for, and the log says so');
 print {$writer} "COMMIT;\n";
 close $writer;
-wait_until('the rows do not come', sub { records('clients') == 2 }, 20);
+wait_until('the rows do not come', sub { records('clients') == 2 }, 60);
 @got = records('clients');
 is_deeply([ map { $_->{value} } grep { ref $_->{value} eq 'HASH' } @got ],
     [ { client_id => 0, nom => 'zero' } ],

@@ -51,7 +51,7 @@ sub values_of {
     my ($topic, $count) = @_;
     my @records;
     wait_until("$topic has not $count records",
-        sub { (@records = $stack->kafka->consume($topic)) >= $count }, 20);
+        sub { (@records = $stack->kafka->consume($topic)) >= $count }, 60);
     return map { eval { $json->decode($_->{value}) } // $_->{value} } @records;
 }
 
@@ -107,7 +107,7 @@ is(scalar(grep { ref && $_->{client_id} == 6 } @got), 1,
 my @many = map { connection() } 1 .. 80;
 syswrite $many[$_], qq({"client_id": @{[ 1000 + $_ ]}}\n) for 0 .. $#many;
 wait_until('those who were first are not read',
-    sub { my @now = $stack->kafka->consume('clients'); @now >= 7 + 60 }, 20);
+    sub { my @now = $stack->kafka->consume('clients'); @now >= 7 + 60 }, 60);
 close $_ for @many, $senders[0], $senders[2];
 @got = values_of('clients', 7 + 80);
 my %seen = map { ($_->{client_id} => 1) } grep { ref } @got;
@@ -177,7 +177,7 @@ while ($drops->() < 10 && $datagrams < 100_000) {
 }
 my $dropped = $drops->();
 $collector->signal('CONT');
-wait_until('the kernel\'s drops are not counted', sub { lost('syslog') == $dropped }, 20);
+wait_until('the kernel\'s drops are not counted', sub { lost('syslog') == $dropped }, 60);
 cmp_ok($dropped, '>=', 10, "datagrams the kernel had no room for are counted: $dropped of $datagrams");
 is(scalar values_of('machine_log', 4 + $datagrams - $dropped), 4 + $datagrams - $dropped,
     'the others are records');

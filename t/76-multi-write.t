@@ -10,6 +10,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Process qw(wait_until);
 use DataLake::Stack;
+use DataLake::Stopwatch;
 use JSON::PP;
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
@@ -51,7 +52,7 @@ sub await_loaded {
             my %at = map { @$_ } $db->rows('SELECT `partition`, next_offset FROM sink_offset'
                   . " WHERE sink = 'warehouse' AND topic = ?", $topic);
             return !grep { $high{$_} > 0 && ($at{$_} // 0) < $high{$_} } keys %high;
-    }, 20);
+    }, 60);
     return;
 }
 
@@ -226,7 +227,7 @@ subtest 'what one server changes another one tells within two seconds' => sub {
             is_deeply([ map { $seen->($_->get($path)->{json}) } @near ], [ ("M$round") x @near ], "$path: $at sees it at once");
             $old{"$path $_"} = [ $path, $far[$_] ] for 0 .. $#far;
         }
-        while (%old && time < $changed{'/v1/logs/198.51.100.5'} + 5) {
+        while (%old && $oldest < 5) {
             for my $name (sort keys %old) {
                 my ($path, $client) = @{ $old{$name} };
                 my $age = time - $changed{$path};
@@ -265,13 +266,13 @@ my %dataset = (logs => 'network_logs', social => 'social_posts', transactions =>
 subtest 'events in the lake' => sub {
     for my $topic (sort keys %dataset) {
         my @events;
-        my $began = time;
+        my $began = DataLake::Stopwatch->new;
         wait_until("no $sent{$topic} events of $topic", sub {
                 my $answer = $reader->get("/api/audit/version/?dataset=$dataset{$topic}&date=$today");
                 @events = $answer->{status} == 200 ? grep { $_->{_event} } @{ $answer->{json} } : ();
                 return @events >= $sent{$topic};
-        }, 10);
-        cmp_ok(time - $began, '<', 5, "$topic: in time");
+        }, 60);
+        cmp_ok($began->seconds, '<', 5, "$topic: in time");
         is(scalar @events, $sent{$topic}, '... one for each request');
         is(join(' ', sort { $a cmp $b } keys %{ $events[0] }), '_event at by changes key request_id upto', '... of the form it should have')
           unless grep { $_->{also} } $events[0];
@@ -306,7 +307,7 @@ subtest 'the audit log' => sub {
     wait_until('no entries', sub {
             $entries = $stack->client('admin')->get('/api/audit/?user=writer&resource=social_posts&limit=100')->{json}{results};
             return grep { $_->{method} eq 'DELETE' && $_->{status} == 200 } @$entries;
-    }, 10);
+    }, 60);
     my ($put) = grep { $_->{method} eq 'PUT' && $_->{status} == 200 } reverse @$entries;
     like($put->{body}, qr/"likes":9/, 'has each change with its body');
     my $views = $stack->client('admin')->get('/api/audit/access-log/?user=writer&limit=100')->{json};

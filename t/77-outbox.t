@@ -255,7 +255,7 @@ for my $what (sort keys %DATASET) {
     my %made = map { ($json->decode($_->[0])->{request_id} => 1) }
       $db->rows('SELECT `value` FROM change_outbox WHERE topic = ?', $DATASET{$what});
     my $events;
-    eval { wait_until('events are not in the lake', sub { @{ $events = events($DATASET{$what}) } >= keys %made }, 30) };
+    eval { wait_until('events are not in the lake', sub { @{ $events = events($DATASET{$what}) } >= keys %made }, 60) };
     my $fault = event_faults($events, $answered{$what} // {}, \%made);
     is_deeply($fault, { lost => 0, twice => 0, strange => 0, reordered => 0 }, "$what: each of " . keys(%made) . ' changes is one event, in order');
     $fault{$_} += $fault->{$_} for keys %$fault;

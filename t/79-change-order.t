@@ -33,7 +33,7 @@ sub produce {
     wait_until("$topic is not loaded", sub {
             my $at = $db->value("SELECT next_offset FROM sink_offset WHERE sink = 'warehouse' AND topic = ? AND `partition` = 0", $topic);
             return ($at // 0) >= $high;
-    }, 20);
+    }, 60);
     return;
 }
 
@@ -92,7 +92,7 @@ sub events {
 sub await_event {
     my ($dataset, $request) = @_;
     my @found;
-    wait_until("no event of $request", sub { @found = grep { $_->[2] eq $request } events($dataset) }, 10);
+    wait_until("no event of $request", sub { @found = grep { $_->[2] eq $request } events($dataset) }, 60);
     return $found[0][1];
 }
 
@@ -146,7 +146,7 @@ subtest 'two changes of a topic' => sub {
     wait_until('the change does not wait', sub {
             die 'it is ' . status_of($held) . "\n" if has_answer($held, 0);
             ($db->rows("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_current_waits'"))[0][1];
-    }, 10);
+    }, 60);
     my $second = change('PUT', '/v1/social/p2', { likes => 2 });
     ok(!has_answer($held, 0), 'the second one is committed while the first, under way, waits for a row');
     await_event('social_posts', $second);
@@ -227,9 +227,9 @@ subtest 'two programs that number in turn, one always stopped in the middle' => 
     }
     $_->signal('CONT') for @relay;
     note "$turns turns, " . @asked . ' changes';
-    wait_until('events wait', sub { !$db->value('SELECT COUNT(*) FROM change_outbox WHERE sent_at IS NULL') }, 20);
+    wait_until('events wait', sub { !$db->value('SELECT COUNT(*) FROM change_outbox WHERE sent_at IS NULL') }, 60);
     my %seen;
-    wait_until('events are not in the lake', sub { %seen = (); $seen{ $_->[2] }++ for events('social_posts'); !grep { !$seen{$_} } @asked }, 20);
+    wait_until('events are not in the lake', sub { %seen = (); $seen{ $_->[2] }++ for events('social_posts'); !grep { !$seen{$_} } @asked }, 60);
     is(scalar(grep { $_ != 1 } values %seen), 0, 'each event is in the lake once');
     my (%last, $back);
     for my $event (events('social_posts')) {
@@ -334,7 +334,7 @@ subtest 'statements of the relay' => sub {
     $db->run('TRUNCATE TABLE mysql.general_log');
     $db->run('SET GLOBAL general_log = 1');
     await_event('social_posts', change('PUT', '/v1/social/p13', { likes => 4 }));
-    wait_until('it is not noted', sub { !$db->value('SELECT COUNT(*) FROM change_outbox WHERE sent_at IS NULL') }, 10);
+    wait_until('it is not noted', sub { !$db->value('SELECT COUNT(*) FROM change_outbox WHERE sent_at IS NULL') }, 60);
     $db->run('SET GLOBAL general_log = 0');
     my %kinds = map { ($_->[0] =~ s/\s+/ /gr => 1) }
       $db->rows("SELECT argument FROM mysql.general_log WHERE command_type = 'Execute' AND argument REGEXP 'change_(outbox|topic|relay)' AND user_host LIKE '%jobs%'");
@@ -351,11 +351,10 @@ subtest 'ten thousand rows of one key' => sub {
         SELECT sink, topic, 8, 10001, generation, cluster_id FROM sink_offset WHERE sink = 'warehouse' AND topic = 'network_logs' AND `partition` = 0});
     for my $what ([ 'PUT', { Status_Code => 500, Method => 'HEAD' }, 'updated' ], [ 'DELETE', undef, 'deleted' ]) {
         my ($method, $body, $name) = @$what;
-        my $began = time;
-        my $told  = $admin->request($method, '/v1/logs/198.51.100.1', $body ? (body => $body) : ());
+        my $told = $admin->request($method, '/v1/logs/198.51.100.1', $body ? (body => $body) : ());
         is("$told->{status} " . ($told->{json}{$name} // ''), '200 10000', "$method changes all");
-        note sprintf '%s: %.2f s', $method, time - $began;
-        cmp_ok(time - $began, '<', 10, '... in a bounded time');
+        note sprintf '%s: %.2f s', $method, $told->{seconds};
+        cmp_ok($told->{seconds}, '<', 20, '... in a bounded time');
     }
     is($db->value(q{SELECT COUNT(*) FROM network_log WHERE IP_Address = '198.51.100.1'}), 0, 'none is left');
 };

@@ -68,23 +68,23 @@ is($letter->{headers}{'dl-source-line'}, "$dir/clients.csv:3", 'its headers have
 like($letter->{headers}{'dl-source-fault'}, qr/^\d+ bytes are more than max\.message\.bytes \(20000\)/, '... and the reason');
 like($letter->{headers}{'dl-source-pos'}, qr/^clients \d+ \d+$/, '... and the position of the row');
 wait_until('the lake does not list it',
-    sub { $stack->mariadb->value("SELECT COUNT(*) FROM dead_letter WHERE topic = 'clients' AND reason = 'not-json'") == 1 }, 20);
+    sub { $stack->mariadb->value("SELECT COUNT(*) FROM dead_letter WHERE topic = 'clients' AND reason = 'not-json'") == 1 }, 60);
 pass('it is a dead letter');
 
 # --- One that takes less than it did -------------------------------------------
 
 $stack->start_daemon('datalake-collect');
 grow('4,d');
-wait_until('rows do not come', sub { grep { $_ eq 4 } @{ clients() } }, 20);
+wait_until('rows do not come', sub { grep { $_ eq 4 } @{ clients() } }, 60);
 $kafka->set_topic('clients', 'max.message.bytes', 5_000);
 grow('5,e', '6,' . substr($long, 0, 15_000), '7,f');
 wait_until('the rows around do not come',
-    sub { my %is = map { ($_ => 1) } @{ clients() }; $is{5} && $is{7} }, 30);
+    sub { my %is = map { ($_ => 1) } @{ clients() }; $is{5} && $is{7} }, 60);
 pass('when a broker takes less than it said, no row is passed over');
 like($stack->daemon_log('datalake-collect'), qr/DL0910 source clients waits.*asked again/, 'the log says why it waits');
 # It may lie in another partition than the rows around it.
 wait_until('the one that is too long is no dead letter',
-    sub { grep { !ref $_->{value} && $_->{headers}{'dl-source-fault'} =~ /\(5000\)/ } records('clients') }, 20);
+    sub { grep { !ref $_->{value} && $_->{headers}{'dl-source-fault'} =~ /\(5000\)/ } records('clients') }, 60);
 is(scalar(grep { !ref $_->{value} && $_->{headers}{'dl-source-fault'} =~ /\(5000\)/ } records('clients')), 1,
     'the one that is too long is a dead letter, too');
 $stack->daemon('datalake-collect')->stop;

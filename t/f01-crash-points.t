@@ -196,7 +196,7 @@ sub test_warehouse {
         $deaths++ if !$first->running;
         $first->kill_now;
         my $second = $stack->start_daemon('datalake-warehouse');
-        wait_until('all rows', sub { @{ $rows->() } >= $want }, 30);
+        wait_until('all rows', sub { @{ $rows->() } >= $want }, 60);
         wait_until(
             'all rollups',
             sub {
@@ -208,7 +208,7 @@ sub test_warehouse {
                       . ' r.next_offset < w.next_offset)');
                 return $behind == 0;
             },
-            30
+            60
         );
         $second->kill_now;
         my $table  = $ledger->check_table($rows->());

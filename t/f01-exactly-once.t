@@ -276,7 +276,7 @@ sub check_jobs {
         @listed = map { join ' ', @$_ }
           $db->rows('SELECT `partition`, `offset`, reason FROM dead_letter WHERE topic = ?', $TOPIC);
         return @listed >= @wanted;
-    }, 30);
+    }, 60);
     wait_until('jobs end',
         sub { !$db->value(q{SELECT COUNT(*) FROM job WHERE state IN ('queued', 'running')}) }, 60);
     my @jobs = $db->rows('SELECT id, state, attempt FROM job');

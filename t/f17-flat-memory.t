@@ -230,7 +230,7 @@ sub idle_sockets {
         $same = $now == $last ? $same + 1 : 0;
         $last = $now;
         return $same >= 50; # 20 ms apart
-    }, 15);
+    }, 60);
     return $last;
 }
 
@@ -239,9 +239,9 @@ sub measure {
     my $parent = $stack->httpd->{process}->pid;
     my ($child) = children_of($parent);
     wait_until('streams are over',
-        sub { $stack->httpd->client->get('/metrics')->{body} =~ /^datalake_streams\{.*\} 0$/m }, 10);
+        sub { $stack->httpd->client->get('/metrics')->{body} =~ /^datalake_streams\{.*\} 0$/m }, 60);
     $stack->{sockets} //= idle_sockets($child);
-    wait_until('no connection is open', sub { sockets_of($child) <= $stack->{sockets} }, 10);
+    wait_until('no connection is open', sub { sockets_of($child) <= $stack->{sockets} }, 60);
     return {
         child  => look_at($child),
         parent => look_at($parent),
@@ -268,10 +268,17 @@ sub load {
 # number of them depends on how many requests have asked at once so far.
 ask('warm', [qw(/api/jobs/ /user/me /v1/me/quota)], 1);
 load(1 / 3);
-my $before = measure();
-load(2 / 3);
-my $after = measure();
-my @fault = faults_of($before, $after);
+my ($before, $after, @fault) = measure();
+# What a request needs for the first time, however late, it needs once; what
+# grows by each grows in every turn.
+for my $turn (1 .. 3) {
+    load(2 / 3);
+    $after = measure();
+    @fault = faults_of($before, $after);
+    last if !@fault || grep { !/KiB$/ } @fault;
+    diag "turn $turn: @fault";
+    $before = $after if $turn < 3;
+}
 diag "child had @{ $before->{child}{open} }, has @{ $after->{child}{open} }"
   if $before->{child}{fds} != $after->{child}{fds};
 is("@fault", '', 'nothing has grown');

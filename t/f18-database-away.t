@@ -113,7 +113,7 @@ sub while_away {
       or diag explain [ grep { $_->[0] != 200 } @lake ];
     wait_until(
         'the lake takes records while the database is away',
-        sub { records_in_lake() >= $before + 500 }, 20);
+        sub { records_in_lake() >= $before + 500 }, 60);
     pass("$name: the lake goes on");
     diag sprintf '%s: database routes p50 %.1f p99 %.1f ms, lake p99 %.1f ms',
       $name, percentile(50, @late), percentile(99, @database),
@@ -130,7 +130,7 @@ sub comes_back {
         sub { rows_in_table() >= @placed }, 40);
     diag sprintf '%s: caught up %.1f s after the end', $name, time - $begin;
     wait_until('the database routes answer again',
-        sub { ask(metric_path())->{status} == 200 }, 20);
+        sub { ask(metric_path())->{status} == 200 }, 60);
     pass("$name: routes and loader come back");
     return;
 }
@@ -173,8 +173,8 @@ $stack->start_httpd;
 $client = $stack->client('alice');
 
 feed(500);
-wait_until('the first rows', sub { rows_in_table() >= 500 }, 30);
-wait_until('the first records', sub { records_in_lake() >= 500 }, 30);
+wait_until('the first rows', sub { rows_in_table() >= 500 }, 60);
+wait_until('the first records', sub { records_in_lake() >= 500 }, 60);
 my ($message) = @{ $ledger->{messages} };
 my $day = $message->{day};
 is($client->get(metric_path())->{status}, 200, 'all is well at first');

@@ -146,13 +146,13 @@ sleep 1.5;    # what was sent before anybody noticed is not refused at once
 while_away($SECONDS);
 kill 'CONT', $pid;
 back('asleep');
-wait_until('records are sent again', sub { repush('TX2')->{status} == 202 }, 20);
+wait_until('records are sent again', sub { repush('TX2')->{status} == 202 }, 60);
 # What was on its way when the broker fell asleep may have arrived.
 my @topic = $kafka->consume($TOPIC);
 my $again = grep { ($_->{headers}{'dl-origin'} // '') eq 'repush' } @topic;
 @placed = map { "$_->{partition} $_->{offset}" } @topic;
 wait_until('the lake has all of the topic',
-    sub { my @all = in_lake(); @all == @placed }, 30);
+    sub { my @all = in_lake(); @all == @placed }, 60);
 my ($lost, $twice) = judge(\@placed, [ in_lake() ]);
 is($lost,  0, 'the lake has lost nothing');
 is($twice, 0, 'and has nothing twice');
@@ -170,7 +170,7 @@ if (!$thief) {
 }
 wait_until('the loader notices', sub {
     (slurp("$stack->{dir}/log/$group.log") // '') =~ /DL0702 .*the Kafka client gave up/;
-}, 20);
+}, 60);
 kill 'TERM', $thief;
 waitpid $thief, 0;
 back('robbed of its place');
@@ -225,7 +225,7 @@ sub second {
 
 sub second_says {
     my ($program, $what) = @_;
-    wait_until("second $program: $what", sub { (slurp("$stack->{dir}/log/second-$program.log") // '') =~ $what }, 30);
+    wait_until("second $program: $what", sub { (slurp("$stack->{dir}/log/second-$program.log") // '') =~ $what }, 60);
     return;
 }
 

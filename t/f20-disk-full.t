@@ -112,13 +112,13 @@ sub is_intact {
 }
 
 feed(2000);
-wait_until('the first records', sub { stored() >= 2000 }, 30);
+wait_until('the first records', sub { stored() >= 2000 }, 60);
 my $day = $ledger->{messages}[0]{day};
 
 # Fill: more bytes than the volume has.
 feed(18_000);
 my $begin = time;
-wait_until('the daemon says so', sub { reasons() =~ /lake/i }, 30);
+wait_until('the daemon says so', sub { reasons() =~ /lake/i }, 60);
 diag sprintf 'degraded after %.1f s: %s', time - $begin, reasons();
 sleep 2;
 ok($stack->daemon('datalake-lake')->running, 'the daemon lives');

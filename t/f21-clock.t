@@ -131,7 +131,7 @@ for my $offset ('+0', '-3600s', '+3600s', '+400000000s') {
             $days = days_by_id();
             return keys %$days >= $round * @EDGES;
         },
-        30
+        60
     );
     my %wrong = map { $_ => 1 } misplaced($days, $round);
     for my $i (0 .. $#EDGES) {
@@ -164,7 +164,7 @@ sub ask {
     my $answer;
     # 503: it has no connection to the database yet
     wait_until("$path is answered",
-        sub { ($answer = $server->client(token => $with)->get($path))->{status} != 503 }, 20);
+        sub { ($answer = $server->client(token => $with)->get($path))->{status} != 503 }, 60);
     $server->stop;
     return $answer;
 }
@@ -203,7 +203,7 @@ wait_until(
         $stack->mariadb->value('SELECT COUNT(*) FROM transaction_record'
               . " WHERE transaction_id LIKE 'L%'") == 3;
     },
-    30
+    60
 );
 for my $offset ('+0s', '+3660s') {
     my $answer = ask($offset, '/api/metrics/last-5min/', $long)->{json};

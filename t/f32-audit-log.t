@@ -140,7 +140,7 @@ sub settle {
                 my %seen = map { ($_->{request_id} => 1) } read_log()->entries;
                 return !grep { !$seen{$_} } keys %answered;
             },
-            5
+            60
         );
     };
     return;
@@ -283,7 +283,7 @@ wait_until(
         ($status, $out) = verify($dir);
         return $status == 0;
     },
-    30
+    60
 );
 is($status, 0, 'and the log verifies') or diag $out;
 
@@ -318,7 +318,7 @@ wait_until('all lines are loaded', sub {
     my $lines = () = log_text() =~ /\n/g;
     return $db->selectrow_array(
         'SELECT SUM(position) FROM datalake.audit_file') == length log_text();
-}, 10);
+}, 60);
 ($status, $out) = verify($dir);
 is($status, 0, 'a log at rest has no fault') or diag $out;
 my @files = fresh_copy();
@@ -411,7 +411,7 @@ SKIP: {
     wait_until('changes work again', sub {
         return $client{admin}->post('/api/access/grant/',
             { username => 'auditor', resource => 'transaction_log/2023-01-01.json' })->{status} < 300;
-    }, 10);
+    }, 60);
     $full{back_s} = sprintf '%.1f', time - $begin;
     $httpd->stop;
     my $reads = grep { $_->{endpoint} eq '/api/resources/' && $_->{status} == 200 } read_log()->entries;

@@ -176,9 +176,9 @@ my $in = produce_slowly();
 wait_until('the first record', sub {
     my ($records) = eval { lake_dump($volume, $TOPIC) };
     return $records && @$records > 100;
-}, 30);
+}, 60);
 my $day = (sort map { $_->{day} // () } @messages)[0];
-wait_until('the day that is read', sub { $stack->client('alice')->get(path_of($day))->{status} == 200 }, 30);
+wait_until('the day that is read', sub { $stack->client('alice')->get(path_of($day))->{status} == 200 }, 60);
 my $fds    = descriptors();
 my $reader = start_reader(path_of($day));
 my %done   = map { ($_ => 0) } keys %FAULT;
@@ -245,7 +245,7 @@ is_deeply($table, no_faults(), 'the table has the later record of an id');
 my $wanted = grep { $_->{reason} } @messages;
 wait_until('dead letters are listed', sub {
     $stack->mariadb->value('SELECT COUNT(*) FROM dead_letter') >= $wanted;
-}, 30);
+}, 60);
 is($stack->mariadb->value('SELECT COUNT(*) FROM dead_letter'), $wanted, 'each dead letter is listed once');
 my ($status, $said) = $stack->try_ctl('fsck', $TOPIC);
 is($status, 0, 'fsck finds nothing') or diag $said;
