@@ -148,8 +148,8 @@ sub feed {
     wait_until(
         'the examples have their day',
         sub {
-            $stack->client('reader')->get("/api/audit/version/?date=$DAY")
-              ->{status} == 200
+            my $day = $stack->client('reader')->get("/api/audit/version/?date=$DAY");
+            return $day->{status} == 200 && @{ $day->{json} } >= 5
               && $stack->mariadb->value('SELECT COUNT(*) FROM transaction_record')
               == 5;
         },
