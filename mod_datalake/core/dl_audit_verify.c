@@ -357,6 +357,10 @@ static dl_status check_file(walk *w, dl_audit_listed *file, dl_error *err,
 /* Finish the chain at hand. */
 static void end_chain(walk *w)
 {
+    if (!w->known && w->ended && w->number <= w->cut.file) {
+        dl_audit_chain_resume(w->chain, w->cut.value, w->cut.lines);
+        pass_heads(w, w->cut.lines, w->cut.value, w->name);
+    }
     if (w->ended && w->rotated) {
         tell(w, w->name, 0, "its next file is missing");
     }
@@ -421,12 +425,47 @@ static dl_status read_cut(walk *w, const dl_audit_listed *list, int n,
     return DL_OK;
 }
 
+/* FILE went since the folder was listed: a cut stands for it by now, or *WHOLE:
+ * nothing is left of its chain. */
+static dl_status check_gone(bool *whole, walk *w, const dl_audit_listed *file,
+                            dl_error *err, apr_pool_t *pool)
+{
+    static const unsigned char none[DL_AUDIT_VALUE];
+    const dl_audit_listed *list;
+    int first = 0;
+    int n;
+    int end;
+
+    DL_TRY(dl_audit_folder_list(&list, &n, w->check->dir_fd, err, pool));
+    while (first < n && strcmp(list[first].chain, w->name) != 0) {
+        first++;
+    }
+    for (end = first; end < n && strcmp(list[end].chain, w->name) == 0;) {
+        end++;
+    }
+    DL_TRY(read_cut(w, list + first, end - first, err, pool));
+    *whole = first == end;
+    w->seen->files--;
+    w->known = false;
+    w->ended = true;
+    w->rotated = !*whole && strcmp(w->cut.end, "rotated") == 0;
+    if (*whole) {
+        w->seen->gone++;
+        pass_heads(w, INT64_MAX, none, w->name);
+    }
+    else if (w->cut.file < file->number) {
+        tell(w, file->name, 0, "it was removed, and no cut stands for it");
+    }
+    return DL_OK;
+}
+
 /* Check the chain of the N files of LIST, cuts among them. */
 static dl_status check_chain(walk *w, const dl_audit_listed *list, int n,
                              dl_error *err, apr_pool_t *pool)
 {
     dl_audit_listed *files = apr_palloc(pool, (size_t)n * sizeof *files);
     apr_pool_t *of_file;
+    bool whole = false;
     int left = 0;
 
     files[0] = list[0];
@@ -443,9 +482,15 @@ static dl_status check_chain(walk *w, const dl_audit_listed *list, int n,
     miss_chains(w, files[0].chain);
     begin_chain(w, files, left);
     apr_pool_create(&of_file, pool);
-    for (int i = 0; i < left; i++) {
+    for (int i = 0; i < left && !whole; i++) {
+        dl_status status;
+
         apr_pool_clear(of_file);
-        DL_TRY(check_file(w, &files[i], err, of_file));
+        status = check_file(w, &files[i], err, of_file);
+        if (status == DL_NOT_FOUND) {
+            status = check_gone(&whole, w, &files[i], err, of_file);
+        }
+        DL_TRY(status);
     }
     end_chain(w);
     return DL_OK;
