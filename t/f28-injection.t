@@ -221,6 +221,7 @@ sub built_queries {
         $$count++;
         next if "$base:$what" =~
           /^(?:dl_wh(?:_dump)?\.c:mysql_real_query
+            |dl_wh\.c:mysql_send_query
             |dl_wh_stmt\.c:mysql_stmt_prepare)$/x;
         push @found, "$file: $what";
     }
@@ -304,6 +305,7 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
         'dl_wh_ask(&v, wh, x ? STMT_A : text, err, pool)',
         'mysql_query(m, "SELECT 1")',
         'mysql_real_query(m, s, n)',
+        'mysql_send_query(m, s, n)',
         'mysql_stmt_prepare(s, t, n)',
         'mysql_real_connect(m, h, u, p, d, 0, 0, CLIENT_MULTI_STATEMENTS)',
     );
