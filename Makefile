@@ -288,11 +288,11 @@ tsan: packages ## unit tests of core under the thread sanitizer
 	TSAN_OPTIONS=halt_on_error=1 $(call suite_of,tsan)
 
 MEMCHECK := valgrind -q --error-exitcode=9 --suppressions=t/lib/valgrind.supp
+LEAKS    := --leak-check=full --errors-for-leak-kinds=definite
 
 valgrind: packages ## unit tests and one server run under memcheck
 	@$(MAKE) -s --no-print-directory $(PARALLEL) all $(UNIT_TESTS)
-	prove --exec '$(MEMCHECK) --leak-check=full \
-	  --errors-for-leak-kinds=definite' $(UNIT_TESTS)
+	prove --exec '$(MEMCHECK) $(LEAKS)' $(UNIT_TESTS)
 	DL_HTTPD_UNDER='$(MEMCHECK)' t/lib/suite t/20-metrics.t
 
 fuzz: packages ## every fuzz target: its corpus, then SECONDS (5) each
