@@ -101,6 +101,9 @@ sub produce_slowly {
 
 sub path_of { return "/api/data/?resource=$TOPIC/$_[0].json&limit=10" }
 
+# A token lives for 30 minutes; so long one is used.
+my $TOKEN_S = 600;
+
 # Read PATH again and again until told to end; answers go to a file.
 sub start_reader {
     my ($path) = @_;
@@ -110,7 +113,13 @@ sub start_reader {
     open my $out, '>', "$stack->{dir}/answers" or POSIX::_exit(1);
     my $end;
     local $SIG{TERM} = sub { $end = 1 };
+    my $renew = time + $TOKEN_S;
     until ($end) {
+        if (time > $renew && (my $token = eval { $stack->token('alice') })) {
+            $stack->{tokens}{alice} = $token;
+            $client = $stack->client('alice');
+            $renew = time + $TOKEN_S;
+        }
         my $begin  = time;
         my $answer = eval { $client->get($path) };
         my $status = $answer ? $answer->{status} : 'closed';
