@@ -215,7 +215,7 @@ sub await_full {
             sleep 0.3;
             return $waits;
         },
-        20
+        60
     );
     return;
 }

@@ -17,6 +17,7 @@ use lib "$FindBin::Bin/lib";
 use DataLake::Figure qw(figure run_number);
 use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
+use DataLake::Stopwatch;
 use File::Path qw(remove_tree);
 use JSON::PP ();
 use Time::HiRes qw(sleep time);
@@ -88,12 +89,12 @@ sub rows { return $db->value('SELECT COUNT(*) FROM transaction_record'); }
 # Seconds until lake and warehouse have all that was placed.  A repush that was
 # on its way when the broker fell asleep may have come in beside it.
 sub caught_up {
-    my $began = time;
+    my $watch = DataLake::Stopwatch->new;
     wait_until('lake and warehouse go on', sub {
         rows() == $made
           && $alice->get('/api/data/?count=exact&page_size=1')->{json}{count} >= @placed;
     }, 60);
-    return time - $began;
+    return $watch->seconds;
 }
 
 sub repush { return $alice->post('/api/repush/transaction/', { transaction_id => $_[0] }); }
@@ -105,9 +106,8 @@ sub while_away {
     my ($seconds) = @_;
     my $end = time + $seconds;
     while (time < $end) {
-        my $began  = time;
         my $answer = repush('TX1');
-        my $took   = time - $began;
+        my $took   = $answer->{seconds};
         $slowest = $took if $took > $slowest;
         $wrong++ if $answer->{status} != 503
           || $answer->{json}{type} ne '/problems/broker-unavailable'

@@ -25,6 +25,7 @@ const browser = await chromium.launch({
 async function look(job) {
   const seen = { url: job.url, requests: [], failed: [], errors: [] };
   const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  page.setDefaultTimeout(120000); // a machine that has other work, too
   page.on("request", (request) => seen.requests.push(request.url()));
   page.on("requestfailed", (request) => seen.failed.push(request.url()));
   page.on("pageerror", (error) => seen.errors.push(String(error)));
@@ -36,12 +37,12 @@ async function look(job) {
   const answer = await page.goto(job.url, { waitUntil: "load" });
   seen.status = answer.status();
   try {
-    await page.getByText(job.wait).first().waitFor({ timeout: 30000 });
+    await page.getByText(job.wait).first().waitFor();
     for (const selector of job.click ?? []) {
-      await page.locator(selector).first().click({ timeout: 10000 });
+      await page.locator(selector).first().click();
     }
     if (job.then) {
-      await page.getByText(job.then).first().waitFor({ timeout: 15000 });
+      await page.getByText(job.then).first().waitFor();
     }
   } catch (error) {
     seen.errors.push(String(error));
