@@ -6,6 +6,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_backup.h"
+#include "dlc_backup_events.h"
 
 #include "dl_config.h"
 #include "dl_json_write.h"
@@ -26,6 +27,7 @@
 #include <unistd.h>
 
 #include <apr_strings.h>
+#include <apr_tables.h>
 
 /* How long the lake may take to reach the warehouse, and how often it is
  * looked at. */
@@ -56,6 +58,7 @@ typedef struct backup {
     reached *reached;               /* by the warehouse */
     const dl_wh_dump_table *tables; /* of the warehouse */
     uint64_t *rows;                 /* of each table */
+    dl_buf *events;                 /* the file of their numbers */
     const char *const *datasets;    /* names, done->datasets of them */
     dl_lake_pin **pins;             /* of each */
     FILE *sums;                     /* SHA256SUMS.new */
@@ -168,28 +171,16 @@ static dl_status sums_end(backup *b, dl_error *err)
 
 static dl_status reached_load(backup *b, dl_error *err)
 {
+    apr_array_header_t *all = apr_array_make(b->pool, 64, (int)sizeof(reached));
     dl_wh_stmt *st;
     bool more;
-    int room = 0;
 
     DL_TRY(dl_wh_prepare(&st, b->wh, STMT_DUMP_OFFSETS, err));
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more) {
-        reached *r;
+        reached *r = apr_array_push(all);
 
-        if (b->n_reached == room) {
-            reached *larger;
-
-            room = room == 0 ? 64 : 2 * room;
-            larger = apr_palloc(b->pool, (size_t)room * sizeof *larger);
-            if (b->n_reached > 0) {
-                memcpy(larger, b->reached,
-                       (size_t)b->n_reached * sizeof *larger);
-            }
-            b->reached = larger;
-        }
-        r = &b->reached[b->n_reached++];
         r->sink = apr_pstrdup(b->pool, dl_wh_text(st, 0, NULL));
         r->topic = apr_pstrdup(b->pool, dl_wh_text(st, 1, NULL));
         r->partition = dl_wh_int(st, 2);
@@ -198,6 +189,8 @@ static dl_status reached_load(backup *b, dl_error *err)
         DL_TRY(dl_wh_fetch(&more, st, err));
     }
     dl_wh_finish(st);
+    b->reached = (reached *)(void *)all->elts;
+    b->n_reached = all->nelts;
     return DL_OK;
 }
 
@@ -266,7 +259,8 @@ static dl_status moment(backup *b, dl_error *err)
 
     DL_TRY(dl_wh_connect(&b->wh, b->job->cfg, DL_WH_MIGRATE, err, b->pool));
     DL_TRY(dl_wh_schema_check(b->wh, err));
-    DL_TRY(dl_wh_begin_snapshot(b->wh, err));
+    DL_TRY(
+        dlc_backup_events_begin(&b->events, b->wh, b->job->cfg, err, b->pool));
     DL_TRY(reached_load(b, err));
     DL_TRY(
         dl_wh_dump_tables(&b->tables, &b->done->tables, b->wh, err, b->pool));
@@ -369,6 +363,13 @@ static dl_status file_end(backup *b, const char *name, dl_status status,
     DL_TRY(status);
     dl_sha256_text(sum, b->sum);
     return sums_add(b, "", name, sum, err);
+}
+
+static dl_status file_write(backup *b, const char *name, const dl_buf *buf,
+                            dl_error *err)
+{
+    DL_TRY(file_begin(b, name, err));
+    return file_end(b, name, write_all(b, buf->data, buf->len, err), err);
 }
 
 /* Copy the model NAME out of the folder DIR, through BLOCK. */
@@ -570,9 +571,7 @@ static dl_status about_write(backup *b, dl_error *err)
     dl_json_write_object_end(&w);
     DL_TRY(dl_json_writer_finish(&w, err));
     DL_TRY(dl_buf_append(buf, "\n", 1, err));
-    DL_TRY(file_begin(b, DLC_BACKUP_ABOUT, err));
-    return file_end(b, DLC_BACKUP_ABOUT, write_all(b, buf->data, buf->len, err),
-                    err);
+    return file_write(b, DLC_BACKUP_ABOUT, buf, err);
 }
 
 /* --- All ------------------------------------------------------------------ */
@@ -590,6 +589,7 @@ dl_status dlc_backup_make(dlc_backup_done *done, const dlc_backup_job *job,
     DL_TRY(lake_copy(&b, err));
     DL_TRY(models_copy(&b, err));
     DL_TRY(tables_dump(&b, err));
+    DL_TRY(file_write(&b, DLC_BACKUP_EVENTS, b.events, err));
     DL_TRY(about_write(&b, err));
     DL_TRY(sums_end(&b, err));
     apr_pool_destroy(b.pool);

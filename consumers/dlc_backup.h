@@ -5,6 +5,7 @@
  *     lake/                 a lake at one committed state of each dataset,
  *                           laid out as the lake itself (FORMAT.md 2 and Copies)
  *     warehouse/TABLE.tsv   the rows of each table, all of one moment
+ *     change-numbers        of change events (dlc_backup_events.h)
  *     backup.json           when, of what, and the offsets of both
  *     SHA256SUMS            a line for each file, as sha256sum(1) checks them
  *

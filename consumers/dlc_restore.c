@@ -7,6 +7,7 @@
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_backup.h"
+#include "dlc_backup_events.h"
 
 #include "dl_config.h"
 #include "dl_file.h"
@@ -505,6 +506,7 @@ static dl_status warehouse_fill(const restore *r, dl_wh *wh, dl_error *err)
     DL_TRY(tables_fill(r, wh, err));
     options.until = 0;
     DL_TRY(dl_wh_migrate(wh, &options, err, r->pool));
+    DL_TRY(dlc_backup_events_restore(wh, r->job->dir, err, r->pool));
     return logins_end(wh, err);
 }
 

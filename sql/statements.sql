@@ -520,7 +520,7 @@ VALUES (?, ?, ?, ?);
 -- STMT_OUTBOX_NEW: events without a number; of two that have a row in common
 -- the first is seen first
 SELECT id, topic FROM change_outbox
-WHERE sent_at IS NULL AND change_id IS NULL ORDER BY id LIMIT ?;
+WHERE sent_at IS NULL AND change_id IS NULL AND id > ? ORDER BY id LIMIT ?;
 
 -- STMT_OUTBOX_OWNER: whose turn it is, which nobody takes meanwhile
 SELECT owner FROM change_relay WHERE name = 'outbox' FOR UPDATE;
@@ -534,6 +534,12 @@ ON DUPLICATE KEY UPDATE
 -- STMT_OUTBOX_NUMBER: an event gets its number, once
 UPDATE change_outbox SET change_id = ?
 WHERE id = ? AND change_id IS NULL;
+
+-- STMT_OUTBOX_TOPICS: numbers go on behind those that there are
+INSERT INTO change_topic (topic, last_id)
+SELECT topic, MAX(change_id) FROM change_outbox
+WHERE change_id IS NOT NULL GROUP BY topic
+ON DUPLICATE KEY UPDATE last_id = GREATEST(last_id, VALUES(last_id));
 
 -- STMT_OUTBOX_WAITING: events that no broker has confirmed
 SELECT change_id, topic, `key`, `value`, created_at FROM change_outbox

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <apr_strings.h>
+#include <apr_tables.h>
 
 #include "dl_statements.h"
 
@@ -30,16 +31,18 @@ typedef struct fresh {
     int64_t id;        /* the number it is to get, 0: none yet */
 } fresh;
 
-/* Set ALL, of DL_OUTBOX_BATCH places, and *N to events without a number. */
-static dl_status read_fresh(fresh *all, int *n, dl_wh *wh, dl_error *err,
-                            apr_pool_t *pool)
+/* Set ALL, of DL_OUTBOX_BATCH places, and *N to events without a number behind
+ * row AFTER. */
+static dl_status read_fresh(fresh *all, int *n, dl_wh *wh, int64_t after,
+                            dl_error *err, apr_pool_t *pool)
 {
     dl_wh_stmt *st;
     bool more;
 
     *n = 0;
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NEW, err));
-    dl_wh_bind_int(st, 0, DL_OUTBOX_BATCH);
+    dl_wh_bind_int(st, 0, after);
+    dl_wh_bind_int(st, 1, DL_OUTBOX_BATCH);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more && *n < DL_OUTBOX_BATCH) {
@@ -115,11 +118,11 @@ static dl_status store_numbers(const fresh *all, int n, dl_wh *wh,
     return DL_OK;
 }
 
-/* Give ALL their numbers in the transaction of WH. */
-static dl_status number_all(fresh *all, int n, dl_wh *wh, const char *owner,
-                            dl_time now, dl_error *err)
+/* Give ALL their numbers in the transaction of WH, which holds the lease's
+ * row. */
+static dl_status number_all(fresh *all, int n, dl_wh *wh, dl_time now,
+                            dl_error *err)
 {
-    DL_TRY(check_owner(wh, owner, err));
     for (int i = 0; i < n; i++) {
         if (all[i].id == 0) {
             DL_TRY(reserve(&all[i], n - i, wh, now, err));
@@ -135,16 +138,68 @@ dl_status dl_outbox_number(dl_wh *wh, const char *owner, dl_time now,
     dl_status status;
     int n = 0;
 
-    DL_TRY(read_fresh(all, &n, wh, err, scratch_pool));
+    DL_TRY(read_fresh(all, &n, wh, 0, err, scratch_pool));
     if (n == 0) {
         return DL_OK;
     }
     DL_TRY(dl_wh_begin(wh, err));
-    status = number_all(all, n, wh, owner, now, err);
+    status = check_owner(wh, owner, err);
+    if (status == DL_OK) {
+        status = number_all(all, n, wh, now, err);
+    }
     if (status != DL_OK) {
         dl_wh_rollback(wh);
         return status;
     }
+    return dl_wh_commit(wh, err);
+}
+
+dl_status dl_outbox_hold(dl_wh *wh, dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool more;
+
+    DL_TRY(dl_wh_begin(wh, err));
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_OWNER, err));
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    dl_wh_finish(st);
+    return DL_OK;
+}
+
+dl_status dl_outbox_number_seen(apr_array_header_t *numbers, dl_wh *wh,
+                                dl_wh *seen, dl_time now, dl_error *err,
+                                apr_pool_t *scratch_pool)
+{
+    fresh *all = apr_palloc(scratch_pool, DL_OUTBOX_BATCH * sizeof *all);
+    int64_t after = 0;
+    int n = DL_OUTBOX_BATCH;
+
+    while (n == DL_OUTBOX_BATCH) {
+        DL_TRY(read_fresh(all, &n, seen, after, err, scratch_pool));
+        DL_TRY(number_all(all, n, wh, now, err));
+        for (int i = 0; i < n; i++) {
+            APR_ARRAY_PUSH(numbers, dl_outbox_numbered) =
+                (dl_outbox_numbered){all[i].row, all[i].id};
+            after = all[i].row;
+        }
+    }
+    return dl_wh_commit(wh, err);
+}
+
+dl_status dl_outbox_number_again(const dl_outbox_numbered *numbers, int n,
+                                 dl_wh *wh, dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_begin(wh, err));
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NUMBER, err));
+    for (int i = 0; i < n; i++) {
+        dl_wh_bind_int(st, 0, numbers[i].id);
+        dl_wh_bind_int(st, 1, numbers[i].row);
+        DL_TRY(dl_wh_run(st, err));
+    }
+    DL_TRY(dl_wh_exec(wh, STMT_OUTBOX_TOPICS, NULL, err));
     return dl_wh_commit(wh, err);
 }
 

@@ -19,6 +19,13 @@
  * it comes later.  Numbers are made of the time, so that they rise even when the
  * database is put back to an older state.
  *
+ * A backup has numbers of all its events: else one that is sent behind it, and
+ * sent again when the database is put back, would be another message for the
+ * lake, which tells what comes again by its number.  Nobody gives numbers from
+ * before the backup's moment (dl_outbox_hold) until those have one that have
+ * none in it (dl_outbox_number_seen); what they get goes into the backup beside
+ * the rows.
+ *
  * Thread: that of the connection, for the whole file.
  *
  * SPDX-License-Identifier: Apache-2.0 */
@@ -30,6 +37,7 @@
 #include <stdint.h>
 
 #include <apr_pools.h>
+#include <apr_tables.h>
 
 #include "dl_error.h"
 #include "dl_time.h"
@@ -62,6 +70,30 @@ DL_MUSTCHECK dl_status dl_outbox_add(dl_wh *wh, const dl_outbox_event *event,
 DL_MUSTCHECK dl_status dl_outbox_number(dl_wh *wh, const char *owner,
                                         dl_time now, dl_error *err,
                                         apr_pool_t *scratch_pool);
+
+/* An event that got a number. */
+typedef struct dl_outbox_numbered {
+    int64_t row; /* its place in the table */
+    int64_t id;  /* its number */
+} dl_outbox_numbered;
+
+/* Begin a transaction of WH; until it ends nobody else gives numbers.  Whoever
+ * sends them waits, requests do not. */
+DL_MUSTCHECK dl_status dl_outbox_hold(dl_wh *wh, dl_error *err);
+
+/* Give numbers at NOW to all events that have none in the snapshot of SEEN,
+ * which was begun since WH holds; add each to NUMBERS, of dl_outbox_numbered;
+ * commit WH. */
+DL_MUSTCHECK dl_status dl_outbox_number_seen(apr_array_header_t *numbers,
+                                             dl_wh *wh, dl_wh *seen,
+                                             dl_time now, dl_error *err,
+                                             apr_pool_t *scratch_pool);
+
+/* Give the events of a database that was put back the N NUMBERS that they had
+ * got, unless they have one; let each topic go on behind all of its numbers.
+ * Nobody else is at it. */
+DL_MUSTCHECK dl_status dl_outbox_number_again(const dl_outbox_numbered *numbers,
+                                              int n, dl_wh *wh, dl_error *err);
 
 /* Receives an event, which lives during the call. */
 typedef dl_status dl_outbox_taker(void *context, const dl_outbox_event *event,
