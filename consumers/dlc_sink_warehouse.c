@@ -349,6 +349,7 @@ static void marks_make(dlc_warehouse *w, dlc_wh_lane *lane)
     if (batch == NULL) {
         abort(); /* a lane that moves has one */
     }
+    free(batch->marks); /* of a commit that had nothing for this lane */
     batch->marks = calloc((size_t)w->n_parts + 1, sizeof *batch->marks);
     if (batch->marks == NULL) {
         abort();
