@@ -42,6 +42,7 @@ void mdl_wh_failed(mdl_wh_pool *pool, const char *why)
     if (pool->failures >= MDL_WH_FAILURES &&
         pool->state == MDL_WH_BREAKER_CLOSED) {
         breaker_set(pool, MDL_WH_BREAKER_OPEN, why);
+        pool->era++; /* a probe finds a slot, were all idle */
         pool->next_try_us = dl_time_monotonic_us() + PROBE_US;
     }
 }

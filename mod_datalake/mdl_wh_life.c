@@ -130,7 +130,6 @@ void mdl_wh_ask(mdl_wh_pool *pool)
         }
     }
     if (pool->state == MDL_WH_BREAKER_OPEN) {
-        pool->era++;
         mdl_wh_cut_since(pool, INT64_MAX, DL_UNAVAILABLE);
     }
     pool->asked = 0;
