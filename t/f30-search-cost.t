@@ -136,23 +136,32 @@ sub crowd {
 # As many at once as there may be: each has its room then.
 crowd(16);
 search('/api/fulltext_search/warm-up?limit=1');
-my $before = memory();
 my (%seconds, @wrong);
-for my $text (@texts) {
-    for my $route ('/api/fulltext_search/%s?limit=50', '/api/search/?limit=50&q=%s') {
-        my $url = sprintf $route, escaped($text);
-        next if $url =~ /%2F/ && $route =~ /fulltext/;
-        my ($best, @fault) = search($url);
-        $seconds{$url} = $best;
-        push @wrong, map { "$url: $_" } @fault;
-        note(sprintf '%.3f s for 1 GiB: %.70s', $best, $url);
+
+# Search for all texts; returns by how much a child grew.
+sub search_all {
+    my $before = memory();
+    for my $text (@texts) {
+        for my $route ('/api/fulltext_search/%s?limit=50', '/api/search/?limit=50&q=%s') {
+            my $url = sprintf $route, escaped($text);
+            next if $url =~ /%2F/ && $route =~ /fulltext/;
+            my ($best, @fault) = search($url);
+            $seconds{$url} = $best;
+            push @wrong, map { "$url: $_" } @fault;
+            note(sprintf '%.3f s for 1 GiB: %.70s', $best, $url);
+        }
     }
+    return memory() - $before;
 }
+
+# What a search needs for the first time, however late, it needs once; what
+# grows by each grows in the second turn, too.
+my $growth = search_all();
+$growth = search_all() if $growth >= $GROWTH;
 is(join("\n", @wrong), '', 'every search is answered');
 my $mean   = sum(values %seconds) / keys %seconds;
 my ($slow) = sort { $seconds{$b} <=> $seconds{$a} } keys %seconds;
-my $ratio  = $seconds{$slow} / $mean;
-my $growth = memory() - $before;
+my $ratio = $seconds{$slow} / $mean;
 cmp_ok($growth, '<', $GROWTH, 'a child does not grow') if !$ENV{DL_PRELOAD};
 cmp_ok($ratio, '<=', $WORST, "the worst text is like the others: $slow") if $judged;
 
