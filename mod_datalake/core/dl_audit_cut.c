@@ -171,6 +171,21 @@ static dl_time time_in(const dl_audit_line *line, const char *name)
     return time;
 }
 
+/* Set WORD, of SIZE bytes, to the small letters and dashes at AT in LINE,
+ * which no NUL ends. */
+static void take_word(char *word, size_t size, const dl_audit_line *line,
+                      size_t at)
+{
+    size_t n = 0;
+
+    while (n + 1 < size && at < line->sealed &&
+           (line->text[at] == '-' ||
+            (line->text[at] >= 'a' && line->text[at] <= 'z'))) {
+        word[n++] = line->text[at++];
+    }
+    word[n] = '\0';
+}
+
 /* Add what LINE says to SEEN.  Entries say how old a file is, its end does
  * where there are none. */
 static void look_at(look *seen, const dl_audit_line *line)
@@ -183,7 +198,7 @@ static void look_at(look *seen, const dl_audit_line *line)
         at = time_in(line, "{\"timestamp\":\"");
     }
     else if (line->kind == DL_AUDIT_END) {
-        sscanf(line->text + sizeof end - 1, "%15[a-z-]", seen->end);
+        take_word(seen->end, sizeof seen->end, line, sizeof end - 1);
         at = seen->entries == 0 ? time_in(line, ",\"at\":\"") : at;
     }
     seen->newest = at > seen->newest ? at : seen->newest;
