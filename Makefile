@@ -197,7 +197,8 @@ $(BUILD)/bench/%: $(BUILD)/obj/t/bench/%.o $(CORE_LIBRARY)
 
 # --- Fuzz targets: by clang's libFuzzer, or gcc and a main of their own --------
 FUZZ_LINK :=
-$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/engine.o $(CORE_LIBRARY)
+$(BUILD)/fuzz/%: $(BUILD)/obj/t/fuzz/%.o $(BUILD)/obj/t/fuzz/engine.o \
+  $(call objects,$(ROOTS_SOURCE)) $(CORE_LIBRARY)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	@$(CC) $(LDFLAGS_ALL) $(FUZZ_LINK) -o $@ $(filter %.o,$^) $(CORE_LIBRARY) \
@@ -214,7 +215,7 @@ $(BUILD)/torture: $(call objects,$(TORTURE_SOURCES)) $(CORE_LIBRARY)
 	@echo "LD $@"
 	@$(CC) $(LDFLAGS_ALL) $(WRAPPED:%=-Wl,--wrap=%) -o $@ $^ $(CORE_LIBS)
 
-# --- What httpd loads under the address sanitizer -----------------------------
+# --- What httpd loads under the address sanitizer; fuzz targets have it inside --
 $(BUILD)/roots.so: $(call objects,$(ROOTS_SOURCE))
 	@echo "LD $@"
 	@$(CC) -shared $(LDFLAGS_ALL) -o $@ $^

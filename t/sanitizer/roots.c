@@ -2,8 +2,8 @@
  *
  * The leak checker looks for pointers in what malloc gave, on stacks and among
  * globals.  APR takes the memory of pools by mmap: what only a pool or its
- * clean-up points to would count as lost.  Loaded behind libasan, whose own
- * mmap comes here.
+ * clean-up points to would count as lost.  httpd loads it behind libasan, whose
+ * own mmap comes here; a fuzz target is linked with it.
  *
  * What is unmapped stays noted: the checker leaves out what is not mapped.
  *
