@@ -292,19 +292,8 @@ dlc_repush_entry *dlc_repush_window_find(dlc_repush_window *window, dl_day day,
 /* As the warehouse orders messages: who comes last has the row. */
 static int by_coord(const void *a, const void *b)
 {
-    const dl_coord *x = &((const dlc_repush_entry *)a)->coord;
-    const dl_coord *y = &((const dlc_repush_entry *)b)->coord;
-
-    if (x->time != y->time) {
-        return x->time < y->time ? -1 : 1;
-    }
-    if (x->generation != y->generation) {
-        return x->generation < y->generation ? -1 : 1;
-    }
-    if (x->partition != y->partition) {
-        return x->partition < y->partition ? -1 : 1;
-    }
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
+    return dl_coord_compare(&((const dlc_repush_entry *)a)->coord,
+                            &((const dlc_repush_entry *)b)->coord);
 }
 
 void dlc_repush_window_sort(dlc_repush_window *window)

@@ -34,19 +34,14 @@ const char *dlc_retention_rows_time(const dl_dataset *ds)
                                : ds->time_column;
 }
 
-static const char *quoted(const char *name, apr_pool_t *pool)
-{
-    return apr_pstrcat(pool, "`", name, "`", NULL);
-}
-
 /* Return TEMPLATE for the table of ROWS. */
 static const char *fill(const char *template, const dlc_retention_rows *rows,
                         apr_pool_t *pool)
 {
     const dl_dataset *ds = rows->dataset;
     const dl_wh_word words[] = {
-        {"table", quoted(ds->table, pool)},
-        {"time", quoted(dlc_retention_rows_time(ds), pool)},
+        {"table", dl_wh_words_quote(ds->table, pool)},
+        {"time", dl_wh_words_quote(dlc_retention_rows_time(ds), pool)},
         {NULL, NULL}};
 
     return dl_wh_words_fill(template, words, pool);
@@ -57,8 +52,8 @@ static const char *fill_child(const dl_dataset *ds, const dl_dataset *child,
                               apr_pool_t *pool)
 {
     const dl_wh_word words[] = {
-        {"table", quoted(ds->table, pool)},
-        {"child", quoted(child->table, pool)},
+        {"table", dl_wh_words_quote(ds->table, pool)},
+        {"child", dl_wh_words_quote(child->table, pool)},
         {"child_match", dl_wh_words_match(child->table, ds, pool)},
         {NULL, NULL}};
 

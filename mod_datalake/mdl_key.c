@@ -24,25 +24,10 @@ typedef struct gathering {
     int oldest;       /* the one to be replaced next, when all are used */
 } gathering;
 
-/* Below, at or above 0 as the message A is older than B, as the warehouse
- * orders them. */
-static int order(const dl_coord *a, const dl_coord *b)
-{
-    if (a->time != b->time) {
-        return a->time < b->time ? -1 : 1;
-    }
-    if (a->generation != b->generation) {
-        return a->generation < b->generation ? -1 : 1;
-    }
-    if (a->partition != b->partition) {
-        return a->partition < b->partition ? -1 : 1;
-    }
-    return a->offset < b->offset ? -1 : a->offset > b->offset;
-}
-
 static int newest_first(const void *a, const void *b)
 {
-    return order(&((const mdl_copy *)b)->coord, &((const mdl_copy *)a)->coord);
+    return dl_coord_compare(&((const mdl_copy *)b)->coord,
+                            &((const mdl_copy *)a)->coord);
 }
 
 static void add_copy(gathering *g, const mdl_copy *copy)
@@ -55,11 +40,12 @@ static void add_copy(gathering *g, const mdl_copy *copy)
     }
     g->oldest = 0;
     for (i = 1; i < g->n; i++) {
-        if (order(&g->copies[i].coord, &g->copies[g->oldest].coord) < 0) {
+        if (dl_coord_compare(&g->copies[i].coord, &g->copies[g->oldest].coord) <
+            0) {
             g->oldest = i;
         }
     }
-    if (order(&copy->coord, &g->copies[g->oldest].coord) > 0) {
+    if (dl_coord_compare(&copy->coord, &g->copies[g->oldest].coord) > 0) {
         g->copies[g->oldest] = *copy;
     }
 }

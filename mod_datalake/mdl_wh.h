@@ -137,7 +137,8 @@ void mdl_wh_release(mdl_wh_pool *pool, mdl_wh *wh, dl_status outcome);
 
 /* DL_OK when the warehouse answered within the last second; else the keeper
  * asks it and this waits for at most MDL_WH_WAIT_MS, no longer than the keeper
- * has asked for that time.  DL_UNAVAILABLE: no answer.  For health.  Thread: any. */
+ * has asked for that time.  DL_UNAVAILABLE: no answer.  For health.
+ * Thread: any. */
 DL_MUSTCHECK dl_status mdl_wh_check(mdl_wh_pool *pool, dl_error *err);
 
 /* Set *STATE to what POOL is doing; takes no connection.  Thread: any. */

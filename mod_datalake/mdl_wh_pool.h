@@ -59,8 +59,8 @@ typedef enum mdl_wh_answer {
     MDL_WH_REFUSED,  /* the server said no: too many connections, a wrong
                         password; it lives */
     MDL_WH_SILENT,   /* nothing, in the time that is given */
-    MDL_WH_LATE      /* nothing, and the end of that time came late or there
-                        was some progress: the machine is slow */
+    MDL_WH_LATE      /* nothing, and the end of that time came late: the machine
+                        is slow */
 } mdl_wh_answer;
 
 struct mdl_wh_pool {

@@ -24,11 +24,6 @@ bool dl_change_has(const dl_change *change, const dl_record *rec, int i)
 
 /* --- Words ---------------------------------------------------------------- */
 
-static const char *quoted(const dl_change *c, const char *name)
-{
-    return apr_psprintf(c->event, "`%s`", name);
-}
-
 /* The columns of the key, each of the table and with a parameter. */
 static const char *join_where(const dl_change *c)
 {
@@ -63,10 +58,11 @@ static dl_status prepare(dl_wh_stmt **st, const dl_change *c, dl_wh *wh,
                          const char *template, const dl_wh_word *words,
                          dl_error *err)
 {
-    const dl_wh_word common[] = {{"table", quoted(c, c->ds->table)},
-                                 {"where", join_where(c)},
-                                 {"below", c->upto > 0 ? join_below(c) : ""},
-                                 {NULL, NULL}};
+    const dl_wh_word common[] = {
+        {"table", dl_wh_words_quote(c->ds->table, c->event)},
+        {"where", join_where(c)},
+        {"below", c->upto > 0 ? join_below(c) : ""},
+        {NULL, NULL}};
     dl_wh_word all[16];
     int n = 0;
 
@@ -292,7 +288,7 @@ static dl_status clear_child(const dl_change *c, dl_wh *wh, int child,
 {
     const char *table = c->ds->children[child].items->table;
     const dl_wh_word words[] = {
-        {"child", quoted(c, table)},
+        {"child", dl_wh_words_quote(table, c->event)},
         {"child_match", dl_wh_words_match(table, c->ds, c->event)},
         {NULL, NULL}};
     dl_wh_stmt *st;
@@ -328,13 +324,14 @@ static dl_status prepare_add(dl_wh_stmt **st, const dl_change *c, dl_wh *wh,
                             name, "` = VALUES(`", name, "`)", NULL);
         }
     }
-    return prepare(st, c, wh, STMT_CHANGE_CHILD_ADD,
-                   (dl_wh_word[]){{"child", quoted(c, items->table)},
-                                  {"columns", columns},
-                                  {"values", values},
-                                  {"assign", assign},
-                                  {NULL, NULL}},
-                   err);
+    return prepare(
+        st, c, wh, STMT_CHANGE_CHILD_ADD,
+        (dl_wh_word[]){{"child", dl_wh_words_quote(items->table, c->event)},
+                       {"columns", columns},
+                       {"values", values},
+                       {"assign", assign},
+                       {NULL, NULL}},
+        err);
 }
 
 /* Put the objects of the array of child CHILD in place of the rows. */

@@ -8,6 +8,11 @@
 
 #include <apr_strings.h>
 
+const char *dl_wh_words_quote(const char *name, apr_pool_t *pool)
+{
+    return apr_pstrcat(pool, "`", name, "`", NULL);
+}
+
 const char *dl_wh_words_match(const char *child, const dl_dataset *ds,
                               apr_pool_t *pool)
 {

@@ -19,6 +19,9 @@ typedef struct dl_wh_word {
     const char *value; /* its text */
 } dl_wh_word;
 
+/* Return NAME, of a table or a column, in backquotes, in POOL. */
+const char *dl_wh_words_quote(const char *name, apr_pool_t *pool);
+
 /* Return the condition that rows of CHILD, a table of rows that follow others,
  * have the keys of their rows of DS, in POOL. */
 const char *dl_wh_words_match(const char *child, const dl_dataset *ds,

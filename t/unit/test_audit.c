@@ -8,6 +8,7 @@
 #include "dl_audit_verify.h"
 #include "dl_log.h"
 
+#include "audit_fixture.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -32,67 +33,17 @@ typedef struct fixture {
     char what[200]; /* the first of them */
 } fixture;
 
-static void quiet(void *context, dl_log_level level, const char *message)
-{
-    (void)context;
-    (void)level;
-    (void)message;
-}
-
-/* Write LEN bytes of DATA to PATH. */
-static void spit(const char *path, const void *data, size_t len)
-{
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-
-    if (fd < 0 || write(fd, data, len) != (ssize_t)len) {
-        abort();
-    }
-    close(fd);
-}
-
-static const dl_audit_key *make_key(const char *secret, apr_pool_t *pool)
-{
-    const dl_audit_key *key;
-    const char *path =
-        apr_psprintf(pool, "/tmp/datalake-audit-key-%d", (int)getpid());
-    dl_error err;
-
-    spit(path, secret, strlen(secret));
-    if (dl_audit_key_load(&key, path, &err, pool) != DL_OK) {
-        abort();
-    }
-    unlink(path);
-    return key;
-}
-
 static void fixture_open(fixture *f, apr_pool_t *pool)
 {
     memset(f, 0, sizeof *f);
     apr_pool_create(&f->pool, pool);
-    /* In memory where that goes: each line is synced. */
-    apr_cpystrn(f->path,
-                access("/dev/shm", W_OK) == 0 ? "/dev/shm/datalake-audit-XXXXXX"
-                                              : "/tmp/datalake-audit-XXXXXX",
-                sizeof f->path);
-    if (mkdtemp(f->path) == NULL) {
-        abort();
-    }
-    f->dir_fd = open(f->path, O_RDONLY | O_DIRECTORY);
-    f->key = make_key("0123456789abcdef0123456789abcdef", f->pool);
+    f->dir_fd = audit_folder_make(f->path);
+    f->key = audit_key(AUDIT_SECRET, f->pool);
 }
 
 static void fixture_close(fixture *f)
 {
-    const dl_audit_listed *list;
-    int n = 0;
-
-    if (dl_audit_folder_list(&list, &n, f->dir_fd, NULL, f->pool) == DL_OK) {
-        for (int i = 0; i < n; i++) {
-            unlinkat(f->dir_fd, list[i].name, 0);
-        }
-    }
-    close(f->dir_fd);
-    rmdir(f->path);
+    audit_folder_remove(f->path, f->dir_fd, f->pool);
     apr_pool_destroy(f->pool);
 }
 
@@ -132,8 +83,7 @@ static bool has_value(const dl_audit_chain *chain, const char *want)
 static void test_chain(apr_pool_t *pool)
 {
     const char *name = "20260518T093000Z-0123456789abcdef";
-    const dl_audit_key *key =
-        make_key("0123456789abcdef0123456789abcdef", pool);
+    const dl_audit_key *key = audit_key(AUDIT_SECRET, pool);
     dl_audit_chain *chain = dl_audit_chain_create(key, pool);
     dl_error err;
 
@@ -147,15 +97,15 @@ static void test_chain(apr_pool_t *pool)
        "a line moves it on by the MAC of value and line");
     is_int(dl_audit_chain_length(chain), 1, "... and counts");
     chain =
-        dl_audit_chain_create(make_key("kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
-                                       "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
-                                       pool),
+        dl_audit_chain_create(audit_key("kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk"
+                                        "kkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkkk",
+                                        pool),
                               pool);
     dl_audit_chain_begin(chain, name);
     ok(has_value(chain, "48a3c2fc89c37010cf15238d4ffb9cb5"
                         "807d9f4a2caddd406044d890b17b11c6"),
        "a key longer than a block is hashed first");
-    spit("/tmp/datalake-audit-short", "short", 5);
+    audit_spit("/tmp/datalake-audit-short", "short", 5);
     is_int(dl_audit_key_load(&key, "/tmp/datalake-audit-short", &err, pool),
            DL_INVALID, "a key of five bytes is refused");
     chmod("/tmp/datalake-audit-short", 0644);
@@ -394,7 +344,7 @@ static size_t read_only_file(char name[DL_AUDIT_FILE_NAME], char *data,
 /* Make LEN bytes of DATA the file NAME of F. */
 static void put_file(fixture *f, const char *name, const char *data, size_t len)
 {
-    spit(apr_psprintf(f->pool, "%s/%s", f->path, name), data, len);
+    audit_spit(apr_psprintf(f->pool, "%s/%s", f->path, name), data, len);
 }
 
 static void test_damage(apr_pool_t *pool)
@@ -559,7 +509,7 @@ int main(void)
 
     apr_initialize();
     apr_pool_create(&pool, NULL);
-    dl_log_install(quiet, NULL, DL_LOG_DEBUG);
+    dl_log_install(audit_quiet, NULL, DL_LOG_DEBUG);
     test_chain(pool);
     test_ascii(pool);
     test_entry(pool);

@@ -8,6 +8,7 @@
 #include "dl_audit_verify.h"
 #include "dl_log.h"
 
+#include "audit_fixture.h"
 #include "tap.h"
 
 #include <fcntl.h>
@@ -44,42 +45,12 @@ typedef struct fixture {
     int64_t old_length; /* lines the warehouse lets go */
 } fixture;
 
-static void quiet(void *context, dl_log_level level, const char *message)
-{
-    (void)context;
-    (void)level;
-    (void)message;
-}
-
-static const dl_audit_key *make_key(const char *secret, apr_pool_t *pool)
-{
-    const dl_audit_key *key;
-    const char *path =
-        apr_psprintf(pool, "/tmp/datalake-cut-key-%d", (int)getpid());
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    dl_error err;
-
-    if (fd < 0 || write(fd, secret, strlen(secret)) < 0 || close(fd) != 0 ||
-        dl_audit_key_load(&key, path, &err, pool) != DL_OK) {
-        abort();
-    }
-    unlink(path);
-    return key;
-}
-
 static void fixture_open(fixture *f, apr_pool_t *pool)
 {
     memset(f, 0, sizeof *f);
     apr_pool_create(&f->pool, pool);
-    apr_cpystrn(f->path,
-                access("/dev/shm", W_OK) == 0 ? "/dev/shm/datalake-cut-XXXXXX"
-                                              : "/tmp/datalake-cut-XXXXXX",
-                sizeof f->path);
-    if (mkdtemp(f->path) == NULL) {
-        abort();
-    }
-    f->dir_fd = open(f->path, O_RDONLY | O_DIRECTORY);
-    f->key = make_key("0123456789abcdef0123456789abcdef", f->pool);
+    f->dir_fd = audit_folder_make(f->path);
+    f->key = audit_key(AUDIT_SECRET, f->pool);
     /* Past the whole second that a chain's name begins with. */
     f->begin = dl_time_now() + DL_SECOND_US;
 }
@@ -102,21 +73,9 @@ static int count(fixture *f)
     return list(&files, f);
 }
 
-static void empty(fixture *f)
-{
-    const dl_audit_listed *files;
-    int n = list(&files, f);
-
-    for (int i = 0; i < n; i++) {
-        unlinkat(f->dir_fd, files[i].name, 0);
-    }
-}
-
 static void fixture_close(fixture *f)
 {
-    empty(f);
-    close(f->dir_fd);
-    rmdir(f->path);
+    audit_folder_remove(f->path, f->dir_fd, f->pool);
     apr_pool_destroy(f->pool);
 }
 
@@ -149,7 +108,7 @@ static int keep(kept copy[FILES], fixture *f)
 /* Make the folder what was kept. */
 static void put_back(fixture *f, const kept *copy, int n)
 {
-    empty(f);
+    audit_folder_empty(f->dir_fd, f->pool);
     for (int i = 0; i < n; i++) {
         put_file(f, copy[i].name, copy[i].data, copy[i].len);
     }
@@ -160,29 +119,7 @@ static void put_back(fixture *f, const kept *copy, int n)
 /* Append entry N, N hours after the beginning, and make it durable. */
 static bool write_entry(dl_audit_file *file, int n, fixture *f)
 {
-    dl_buf *out = dl_buf_create(DL_AUDIT_LINE_MAX, f->pool);
-    dl_audit_entry entry = {.timestamp = f->begin + n * HOUR,
-                            .method = "GET",
-                            .endpoint = "/api/resources/",
-                            .action = "read",
-                            .request_id = "0f6c",
-                            .status = 200};
-    dl_error err = {0};
-    size_t sealed;
-
-    entry.text[DL_AUDIT_ADDRESS] = (dl_audit_text){"192.0.2.1", 9};
-    if (dl_audit_encode(out, &sealed, &entry, &err) != DL_OK ||
-        dl_audit_file_reserve(file, (int64_t)out->len, &err) != DL_OK ||
-        dl_audit_file_append(file, out->data, out->len, sealed, &err) !=
-            DL_OK ||
-        dl_audit_file_write(file, &err) != DL_OK ||
-        dl_audit_file_sync(file, &err) != DL_OK ||
-        dl_audit_file_settle(file, &err) != DL_OK) {
-        printf("# %s\n", err.text);
-        return false;
-    }
-    dl_audit_file_release(file, (int64_t)out->len);
-    return true;
+    return audit_append(file, f->begin + n * HOUR, f->pool);
 }
 
 /* Return a new chain of N entries, each in a file of its own but the last,
@@ -384,7 +321,7 @@ static void test_stolen(apr_pool_t *pool)
     put_back(&f, copy, n);
     unlinkat(f.dir_fd, copy[0].name, 0);
     ok(finds(&f, "missing"), "a cut that was taken away is missed");
-    empty(&f);
+    audit_folder_empty(f.dir_fd, f.pool);
     put_file(&f, copy[0].name, copy[0].data, copy[0].len);
     ok(finds(&f, "its next file is missing"), "all behind the cut is missed");
     retire(&f, 24, false);
@@ -425,7 +362,7 @@ static void test_forged(apr_pool_t *pool)
              copy[0].len);
     ok(finds(&f, "another file's name"), "another chain's cut is found");
     put_back(&f, copy, n);
-    f.key = make_key("another key of thirty-two bytes..", f.pool);
+    f.key = audit_key("another key of thirty-two bytes..", f.pool);
     ok(finds(&f, "not signed"), "a cut under another key is found");
     fixture_close(&f);
 }
@@ -585,7 +522,7 @@ int main(void)
 
     apr_initialize();
     apr_pool_create(&pool, NULL);
-    dl_log_install(quiet, NULL, DL_LOG_DEBUG);
+    dl_log_install(audit_quiet, NULL, DL_LOG_DEBUG);
     test_removal(pool);
     test_written(pool);
     test_stolen(pool);

@@ -8,6 +8,7 @@
 #include "dl_audit_verify.h"
 #include "dl_log.h"
 
+#include "audit_fixture.h"
 #include "tap.h"
 
 #include <fcntl.h>
@@ -36,42 +37,12 @@ typedef struct fixture {
     int64_t old_length; /* lines the warehouse lets go */
 } fixture;
 
-static void quiet(void *context, dl_log_level level, const char *message)
-{
-    (void)context;
-    (void)level;
-    (void)message;
-}
-
-static const dl_audit_key *make_key(const char *secret, apr_pool_t *pool)
-{
-    const dl_audit_key *key;
-    const char *path =
-        apr_psprintf(pool, "/tmp/datalake-cut-key-%d", (int)getpid());
-    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    dl_error err;
-
-    if (fd < 0 || write(fd, secret, strlen(secret)) < 0 || close(fd) != 0 ||
-        dl_audit_key_load(&key, path, &err, pool) != DL_OK) {
-        abort();
-    }
-    unlink(path);
-    return key;
-}
-
 static void fixture_open(fixture *f, apr_pool_t *pool)
 {
     memset(f, 0, sizeof *f);
     apr_pool_create(&f->pool, pool);
-    apr_cpystrn(f->path,
-                access("/dev/shm", W_OK) == 0 ? "/dev/shm/datalake-cut-XXXXXX"
-                                              : "/tmp/datalake-cut-XXXXXX",
-                sizeof f->path);
-    if (mkdtemp(f->path) == NULL) {
-        abort();
-    }
-    f->dir_fd = open(f->path, O_RDONLY | O_DIRECTORY);
-    f->key = make_key("0123456789abcdef0123456789abcdef", f->pool);
+    f->dir_fd = audit_folder_make(f->path);
+    f->key = audit_key(AUDIT_SECRET, f->pool);
     /* Past the whole second that a chain's name begins with. */
     f->begin = dl_time_now() + DL_SECOND_US;
 }
@@ -79,29 +50,7 @@ static void fixture_open(fixture *f, apr_pool_t *pool)
 /* Append entry N, N hours after the beginning, and make it durable. */
 static bool write_entry(dl_audit_file *file, int n, fixture *f)
 {
-    dl_buf *out = dl_buf_create(DL_AUDIT_LINE_MAX, f->pool);
-    dl_audit_entry entry = {.timestamp = f->begin + n * HOUR,
-                            .method = "GET",
-                            .endpoint = "/api/resources/",
-                            .action = "read",
-                            .request_id = "0f6c",
-                            .status = 200};
-    dl_error err = {0};
-    size_t sealed;
-
-    entry.text[DL_AUDIT_ADDRESS] = (dl_audit_text){"192.0.2.1", 9};
-    if (dl_audit_encode(out, &sealed, &entry, &err) != DL_OK ||
-        dl_audit_file_reserve(file, (int64_t)out->len, &err) != DL_OK ||
-        dl_audit_file_append(file, out->data, out->len, sealed, &err) !=
-            DL_OK ||
-        dl_audit_file_write(file, &err) != DL_OK ||
-        dl_audit_file_sync(file, &err) != DL_OK ||
-        dl_audit_file_settle(file, &err) != DL_OK) {
-        printf("# %s\n", err.text);
-        return false;
-    }
-    dl_audit_file_release(file, (int64_t)out->len);
-    return true;
+    return audit_append(file, f->begin + n * HOUR, f->pool);
 }
 
 /* Write a chain of N files with an entry and one without, and BROKEN. */
@@ -126,17 +75,7 @@ static const char *write_chain(fixture *f, int n)
 
 static void fixture_close(fixture *f)
 {
-    const dl_audit_listed *files;
-    int n;
-
-    if (dl_audit_folder_list(&files, &n, f->dir_fd, NULL, f->pool) != DL_OK) {
-        abort();
-    }
-    while (n-- > 0) {
-        unlinkat(f->dir_fd, files[n].name, 0);
-    }
-    close(f->dir_fd);
-    rmdir(f->path);
+    audit_folder_remove(f->path, f->dir_fd, f->pool);
     apr_pool_destroy(f->pool);
 }
 
@@ -279,7 +218,7 @@ int main(void)
 
     apr_initialize();
     apr_pool_create(&pool, NULL);
-    dl_log_install(quiet, NULL, DL_LOG_DEBUG);
+    dl_log_install(audit_quiet, NULL, DL_LOG_DEBUG);
     test_first(pool);
     test_whole(pool);
     apr_pool_destroy(pool);
