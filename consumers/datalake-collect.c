@@ -69,6 +69,12 @@ static void *be_worker(void *data)
     return NULL;
 }
 
+/* Return whether this run ends by itself. */
+static bool is_short(void)
+{
+    return wanted.once || wanted.dry;
+}
+
 /* Return whether source NAME is wanted. */
 static bool is_wanted(const char *name)
 {
@@ -136,7 +142,7 @@ static dl_status start(workers *all, const dlc_service *service, dl_error *err,
         w->run.ds = dl_dataset_find(set, source->dataset);
         w->run.stats = service->stats;
         w->run.stop = &service->wishes->stop;
-        w->run.follow = !wanted.once && !wanted.dry;
+        w->run.follow = !is_short();
         dlc_collect_run_slots(&w->run, pool);
         apr_pool_create_unmanaged_ex(&w->pool, NULL, NULL);
         DL_TRY(dl_thread_start(&w->thread, be_worker, w, "collects", err));
@@ -177,7 +183,7 @@ static bool look(const workers *all, dlc_progress *bar)
 /* Let a turn pass; less when all threads end. */
 static void rest(const workers *all)
 {
-    int64_t step_us = wanted.once || wanted.dry ? SOON_US : TURN_US;
+    int64_t step_us = is_short() ? SOON_US : TURN_US;
 
     for (int64_t us = 0; us < TURN_US && is_busy(all); us += step_us) {
         dl_thread_sleep(step_us);
@@ -219,8 +225,7 @@ static dl_status serve(const dlc_service *service, dl_error *err,
         service->alive(service->context, "collecting");
         rest(&all);
     }
-    while (all.n == 0 && !wanted.once && !wanted.dry &&
-           service->wishes->stop == 0) {
+    while (all.n == 0 && !is_short() && service->wishes->stop == 0) {
         service->alive(service->context, "no source is declared");
         dl_thread_sleep(TURN_US);
     }
@@ -247,6 +252,7 @@ int main(int argc, char **argv)
         .words = &wanted.names,
         .words_are = "SOURCE",
         .serve = serve,
+        .beside = is_short,
         .check = check};
 
     return dlc_daemon_main(&program, argc, (const char *const *)argv);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -317,6 +318,37 @@ static apr_status_t remove_pid(void *path)
     return APR_SUCCESS;
 }
 
+static apr_status_t close_lock(void *data)
+{
+    const int *fd = data;
+
+    close(*fd);
+    return APR_SUCCESS;
+}
+
+/* Take RUN/INSTANCE.lock, held to the end of POOL: a second process of the
+ * name would take the place of pid file and numbers, and remove them. */
+static dl_status lock_name(const daemon_state *d, dl_error *err,
+                           apr_pool_t *pool)
+{
+    const char *path =
+        apr_psprintf(pool, "%s/%s.lock", d->cfg->run.dir, d->instance);
+    int *fd = apr_palloc(pool, sizeof *fd);
+
+    *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+    if (*fd < 0) {
+        return dl_fail(err, DL_IO, errno, "cannot open %s", path);
+    }
+    apr_pool_cleanup_register(pool, fd, close_lock, apr_pool_cleanup_null);
+    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        return dl_fail(err, DL_BUSY, 0,
+                       "another process is %s here: it holds %s; give this one "
+                       "a --name",
+                       d->instance, path);
+    }
+    return DL_OK;
+}
+
 /* Write RUN/INSTANCE.pid. */
 static dl_status write_pid(daemon_state *d, dl_error *err, apr_pool_t *pool)
 {
@@ -354,9 +386,14 @@ static dl_status prepare(daemon_state *d, dl_error *err, apr_pool_t *pool)
                                      : d->program->check(d->cfg, err, pool);
 }
 
-/* Make the page of numbers and the pid file. */
+/* Take the name, make the page of numbers and the pid file. */
 static dl_status appear(daemon_state *d, dl_error *err, apr_pool_t *pool)
 {
+    if (d->program->beside != NULL && d->program->beside() &&
+        d->args.name == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(lock_name(d, err, pool));
     DL_TRY(dl_stats_create(&d->stats, d->cfg->run.dir, d->program->name,
                            d->instance, err, pool));
     d->memory = dl_stats_slot(

@@ -2,7 +2,8 @@
  *
  * A daemon stays in the foreground, writes its log to standard error (the
  * journal adds the time), tells systemd its state when it was started by it,
- * and leaves RUN/INSTANCE.pid while it lives.
+ * and leaves RUN/INSTANCE.pid while it lives.  One process has a name: it
+ * holds RUN/INSTANCE.lock.
  *
  *     SIGTERM, SIGINT   drain, commit, leave; after 10 s at any price
  *     SIGHUP            read the declarations again
@@ -29,7 +30,7 @@
 /* What a program without Kafka serves with. */
 typedef struct dlc_service {
     const dl_config *cfg; /* settings */
-    dl_stats *stats;      /* its numbers */
+    dl_stats *stats;      /* its numbers, or NULL: nobody looks */
     dlc_wishes *wishes;   /* what signals ask for */
     void *context;        /* first argument of ALIVE */
 
@@ -62,6 +63,11 @@ typedef struct dlc_program {
      * consumes.  sink_create is not called then. */
     dl_status (*serve)(const dlc_service *service, dl_error *err,
                        apr_pool_t *pool);
+
+    /* Return whether this run is a short one beside the daemon: without a
+     * --name it has no lock, no pid file and no page of numbers.  NULL: none
+     * is. */
+    bool (*beside)(void);
 
     /* Check what SERVE needs of CFG beyond its own checks, for
      * --check-config and at start; NULL: nothing. */

@@ -308,6 +308,13 @@ subtest 'follow' => sub {
     my ($other, $text) = collect('--once', 'f');
     is($other, 1, 'a second collector of the source is refused');
     like($text, qr/another process collects source f/, '... and says so');
+    collect($_, 'c') for qw(--once --dry-run);
+    is(slurp("$stack->{dir}/run/datalake-collect.pid"), $daemon->pid . "\n",
+        'who collects another source for a moment leaves the pid file alone');
+    ok(-e "$stack->{dir}/run/datalake-collect.stats", '... and the numbers');
+    ($other, $text) = collect('c');
+    is($other, 1, 'a second process of one name is refused');
+    like($text, qr/another process is datalake-collect here: it holds \S+; give this one a --name/, '... and says so');
     $daemon->kill_now;
     append('app.log', $line->(11));
     rename "$in/app.log", "$in/app.log.2";
