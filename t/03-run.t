@@ -64,6 +64,12 @@ subtest 'the first run ends with everything up' => sub {
     is($code, 0, 'it succeeds') or diag($out);
     like($out, qr{API +http://127}, 'it prints the address');
     %env = environment($own);
+    my ($try) = $out =~ /^Try:\n\n(.*?)\n\n/ms;
+    my @try = split /\n/, $try // '';
+    cmp_ok(scalar @try, '>=', 10, 'and what to try');
+    my $printed = qx(bash -c 'set -o pipefail -e\n$try' 2>&1);
+    is($?, 0, 'whose commands succeed') or diag($printed);
+    unlike($printed, qr{"/problems/}, 'and are answered');
     my @names = map { "DATALAKE_$_" } qw(URL KAFKA LAKE DSN ADMIN_DSN
       ADMIN_USER ADMIN_PASSWORD_FILE TOKEN_FILE CTL INI COLLECT);
     is(join(' ', grep { !$env{$_} } @names), '', 'env names every part');

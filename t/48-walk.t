@@ -1,8 +1,8 @@
-# 48-walk.t - the commands of README.md, sections "Reading the lake", "Dead letters", "Who may
-# do what", "The multi-source lake", "Collecting" and "Models", do what stands below each.
+# 48-walk.t - the commands of README.md, sections "Reading the lake" to "Who may
+# do what", do what stands below each, beside the sample data of `make run`.
 #
 # A line "#> TEXT" tells what the command above prints, line by line; "..."
-# stands for anything.
+# stands for anything, a last line "..." for any lines.
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
@@ -10,6 +10,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Process qw(slurp spit wait_until);
+use DataLake::Sample ();
 use DataLake::Stack;
 
 my $stack = DataLake::Stack->new(
@@ -29,13 +30,14 @@ spit("$dir/env",
 
 my $readme = slurp("$stack->{top}/README.md");
 
-# The commands of the section HEADING, their files those of this stack.
-sub block_of {
+# The commands of the section HEADING, a text a block, their files those of
+# this stack.
+sub blocks_of {
     my ($heading) = @_;
     my ($section) = $readme =~ /^## \Q$heading\E\n(.*?)(?=^## )/ms;
-    my ($block) = ($section // '') =~ /^```sh\n(.*?)^```/ms;
-    ok(defined $block, "README.md, $heading: a block of commands");
-    return ($block // '') =~ s{build/stack/env}{$dir/env}gr;
+    my @blocks = ($section // '') =~ /^```sh\n(.*?)^```/msg;
+    ok(@blocks > 0, "README.md, $heading: a block of commands");
+    return map { s{build/stack/env}{$dir/env}gr } @blocks;
 }
 
 # A reader waits two seconds; a busy machine, until what was sent is there.
@@ -43,8 +45,9 @@ my $settle = <<'SH';
 settle_audit() {
   for _ in $(seq 300); do
     n=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/audit/?resource=transaction_log&method=GET&user=alice&format=csv" | wc -l)
-    m=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/audit/?method=POST&format=csv" | wc -l)
-    [ "$n" -lt 4 ] || [ "$m" -lt 4 ] || return 0
+    m=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/audit/?method=POST&user=alice&format=csv" | wc -l)
+    g=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/audit/?resource=transaction_log&method=POST&format=csv" | grep -c '""alice""')
+    [ "$n" -lt 4 ] || [ "$m" -lt 3 ] || [ "$g" -lt 1 ] || return 0
     sleep 0.1
   done
 }
@@ -71,6 +74,18 @@ settle_collected() {
     m=$(curl -s -H "$ADMIN" "$DATALAKE_URL/api/deadletters/?topic=network_logs" | grep -o '"reason"' | wc -l)
     [ "$n" -lt 2 ] || [ "$m" -lt 1 ] || return 0
     sleep 0.3
+  done
+}
+settle_repush() {
+  for _ in $(seq 300); do
+    curl -s -H "$T" "$DATALAKE_URL/api/repush/check/?id=$ID" | grep -q '"found":true.*"warehouse":true' && return 0
+    sleep 0.1
+  done
+}
+settle_jobs() {
+  for _ in $(seq 300); do
+    curl -s -H "$T" $DATALAKE_URL/api/jobs/$JOB/ | grep -q '"state":"succeeded"' && return 0
+    sleep 0.1
   done
 }
 settle_models() {
@@ -110,11 +125,24 @@ sub steps_of {
 
 chdir $stack->{top} or die "$!\n";
 
-# One shell runs all commands of HEADING, SETTLE instead of its pause; a mark
+# Whether LINES are as WANTED.
+sub alike {
+    my ($lines, $wanted) = @_;
+    my @wanted = @$wanted;
+    my $open   = @wanted && $wanted[-1] eq '...' && pop @wanted;
+    return 0 if $open ? @$lines < @wanted : @$lines != @wanted;
+    for my $i (0 .. $#wanted) {
+        my $pattern = join '.*?', map { quotemeta } split /\.\.\./, $wanted[$i], -1;
+        return 0 if $lines->[$i] !~ /^$pattern\r?$/;
+    }
+    return 1;
+}
+
+# One shell runs all commands of BLOCK, SETTLE instead of its pause; a mark
 # stands between their outputs.
-sub walk {
-    my ($heading, $wait) = @_;
-    my @steps = steps_of(block_of($heading) =~ s{^sleep \d;}{$wait;}mgr);
+sub walk_block {
+    my ($block, $settle_by) = @_;
+    my @steps = steps_of($block =~ s{^sleep \d;}{$settle_by;}mgr);
     cmp_ok(scalar @steps, '>=', 3, 'there are steps');
     my $mark = '--- next ---';
     spit("$dir/walk.sh", join '', $settle,
@@ -124,35 +152,52 @@ sub walk {
         my ($command, $wanted) = @{ $steps[$i] };
         my @lines = split /\r?\n/, $printed[$i] // '';
         my ($last) = $command =~ /([^\n]*)\z/;
-        my $same = @lines == @$wanted;
-        for my $j (0 .. $#$wanted) {
-            my $pattern = join '.*?', map { quotemeta } split /\.\.\./, $wanted->[$j], -1;
-            $same &&= $lines[$j] =~ /^$pattern\r?$/;
-        }
-        ok($same, substr($last, 0, 100))
+        ok(alike(\@lines, $wanted), substr($last, 0, 100))
           or diag("printed:\n$printed[$i]\nwanted:\n" . join "\n", @$wanted);
     }
     return;
 }
 
-walk('Reading the lake', 'settle_lake');
-walk('Who may do what', 'settle_audit');
-walk('Dead letters', 'settle_letters');
-walk('The multi-source lake', 'settle_sources');
-walk('Collecting', 'settle_collected');
+# The blocks of HEADING, each with what WAITS does instead of its pause.
+sub walk {
+    my ($heading, @waits) = @_;
+    my @blocks = blocks_of($heading);
+    is(scalar @blocks, scalar @waits, '... as many as are known here');
+    walk_block($blocks[$_], $waits[$_]) for 0 .. $#blocks;
+    return;
+}
 
-# A model is made of transactions, as `make run` has them.
+# What `make run` feeds, and collects.
 system("$DataLake::Stack::BUILD/bin/datalake-simulate", '--brokers', $stack->brokers,
-    qw(--topic transaction_log --seed 7 --count 2000 --quiet)) == 0
+    qw(--topic transaction_log --seed 7 --count 2000 --span 3d --quiet)) == 0
   or die "datalake-simulate failed\n";
-wait_until('the sample is in the warehouse', sub {
-    $stack->mariadb->value('SELECT COUNT(*) FROM transaction_record') > 1000;
+my $files    = "$dir/sample-files";
+my $sections = DataLake::Sample::sections($files);
+DataLake::Sample::make_files($files, time);
+spit("$dir/sample.ini", join '', slurp($stack->ini_file), map {
+    my $keys = $sections->{$_};
+    ("[$_]\n", map { "$_ = $keys->{$_}\n" } sort keys %$keys);
+} sort keys %$sections);
+my ($status, $out) = $stack->try_program('datalake-collect', '-c', "$dir/sample.ini", '--once');
+is($status, 0, 'the sample is collected') or diag($out);
+wait_until('all of it is in the warehouse', sub {
+    my $db = $stack->mariadb;
+    $db->value('SELECT COUNT(*) FROM transaction_record') == 2000
+      && $db->value('SELECT COUNT(*) FROM client_transaction') == 1500
+      && $db->value('SELECT COUNT(*) FROM social_post') == 300;
 }, 60);
 wait_until('and in the lake', sub {
     my $text = qx($stack->{top}/build/tools/stats_text $dir/run);
-    my ($n) = $text =~ /^datalake_lake_records\{dataset="transaction_log"\} (\d+)$/m;
-    return ($n // 0) > 2000;
+    my %n = $text =~ /^datalake_lake_records\{dataset="(\w+)"\} (\d+)$/mg;
+    return ($n{transaction_log} // 0) >= 2000 && ($n{social_posts} // 0) >= 300;
 }, 60);
+
+walk('Reading the lake', 'settle_lake');
+walk('Repush', 'settle_repush', 'settle_jobs');
 walk('Models', 'settle_models');
+walk('The multi-source lake', 'settle_sources');
+walk('Collecting', 'settle_collected');
+walk('Dead letters', 'settle_letters');
+walk('Who may do what', 'settle_audit');
 
 done_testing;

@@ -330,6 +330,15 @@ sub numbers {
     return \%sum;
 }
 
+# The first commands of README.md, for this stack.
+sub commands {
+    my ($self) = @_;
+    my ($block) = (slurp("$DataLake::Stack::TOP/README.md") // '') =~
+      /^## What to try\n.*?^```sh\n(.*?)^```/ms
+      or die "README.md tells nothing to try\n";
+    return $block =~ s{build/stack/env}{$self->{dir}/env}gr;
+}
+
 # What a newcomer does next.
 sub invite {
     my ($self, $seconds, $running) = @_;
@@ -339,6 +348,7 @@ sub invite {
       $seconds;
     my $token = slurp("$self->{dir}/token") // '';
     chomp $token;
+    my $try = join "\n", map { "  $_" } split /\n/, $self->commands;
     print <<"TEXT";
 
   API      $url
@@ -348,13 +358,7 @@ sub invite {
 
 Try:
 
-  . $self->{dir}/env; T="Authorization: Bearer \$(cat \$DATALAKE_TOKEN_FILE)"
-  curl -s -H "\$T" "\$DATALAKE_URL/api/metrics/top-products/?x=3"
-  curl -s -H "\$T" "\$DATALAKE_URL/api/metrics/total-by-user/"
-  curl -s -H "\$T" "\$DATALAKE_URL/api/resources/"
-  curl -s -H "\$T" "\$DATALAKE_URL/v1/logs/198.51.100.7"
-  curl -s -H "\$T" "\$DATALAKE_URL/v1/social/sample-1"
-  curl -s -H "\$T" "\$DATALAKE_URL/v1/transactions/1042"
+$try
 
   make status   make stop   make reset
 TEXT
