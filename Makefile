@@ -289,11 +289,11 @@ tsan: packages ## unit tests of core under the thread sanitizer
 	TSAN_OPTIONS=halt_on_error=1 $(call suite_of,tsan)
 
 MEMCHECK := valgrind -q --error-exitcode=9 --suppressions=t/lib/valgrind.supp
-LEAKS    := --leak-check=full --errors-for-leak-kinds=definite
+LEAKS    := --leak-check=full --errors-for-leak-kinds=definite --show-leak-kinds=definite
 
 valgrind: packages ## unit tests and one server run under memcheck
 	@$(MAKE) -s --no-print-directory $(PARALLEL) all $(UNIT_TESTS)
-	prove --exec '$(MEMCHECK) $(LEAKS)' $(UNIT_TESTS)
+	prove -j$(TEST_JOBS) --exec '$(MEMCHECK) $(LEAKS)' $(UNIT_TESTS)
 	DL_HTTPD_UNDER='$(MEMCHECK)' t/lib/suite t/20-metrics.t
 
 fuzz: packages ## every fuzz target: its corpus, then SECONDS (5) each
