@@ -268,7 +268,7 @@ bench: packages ## performance beside its baselines (an hour)
 
 # The same suite, built with a sanitizer or counters in a folder of its own.
 variant = $(MAKE) -s --no-print-directory $(PARALLEL) BUILD=$(BUILD)/$(1)
-suite_of = DL_BUILD=$(BUILD)/$(1) t/lib/suite \
+suite_of = DL_BUILD=$(BUILD)/$(1) t/lib/suite -j$(TEST_JOBS) \
   $(patsubst $(BUILD)/%,$(BUILD)/$(1)/%,$(UNIT_TESTS))
 ASAN := -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-omit-frame-pointer

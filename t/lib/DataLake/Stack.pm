@@ -181,15 +181,15 @@ sub start_mariadb {
 
 # The data folder of a database that datalakectl has migrated and given the
 # account `admin`; its passwords become those of this stack.  Made once for
-# each build of datalakectl.  Undef where migrating is what is looked at, or
-# the program is another variant of the build.
+# each build of datalakectl, beside it.  Undef where migrating is what is looked
+# at.
 sub migrated_template {
     my ($self) = @_;
     my $program = "$BUILD/bin/datalakectl";
     return undef
-      if $self->{keep} || $self->{bare} || $ENV{DL_BUILD} || !-x $program;
+      if $self->{keep} || $self->{bare} || !-x $program;
     return undef if $self->{migrate} || $self->{database} ne 'datalake';
-    my $home = "$self->{top}/build/mariadb-migrated";
+    my $home = "$BUILD/mariadb-migrated";
     my $key  = join ' ', map { (stat $_)[ 1, 7, 9 ] } $program, __FILE__,
       "$self->{top}/build/mariadb-template";
     locked(
