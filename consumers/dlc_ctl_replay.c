@@ -5,6 +5,7 @@
 #include "dl_json_write.h"
 #include "dl_repush.h"
 #include "dl_token.h"
+#include "dl_utf8.h"
 #include "dl_wh.h"
 #include "dlc_ctl.h"
 #include "dlc_ctl_account.h"
@@ -22,55 +23,117 @@ typedef struct replay_request {
     int64_t rate;     /* --rate */
 } replay_request;
 
-/* Set *T to TEXT, which may be NULL; END: a date is the end of that day. */
-static dl_status read_time(dl_time *t, const char *text, bool end,
-                           dl_error *err)
+/* Set *T to TEXT, what OPTION says, which may be NULL; END: a date is the end of
+ * that day.  Return -1 to go on, else the exit status. */
+static int read_time(dl_time *t, const dlc_ctl *ctl, const char *option,
+                     const char *text, bool end)
 {
     bool whole_day = false;
     bool zone_missing = false;
 
     *t = DL_TIME_NONE;
     if (text == NULL) {
-        return DL_OK;
+        return -1;
     }
     if (!dl_time_parse_asked(t, &whole_day, &zone_missing, text,
                              strlen(text)) ||
         zone_missing) {
-        return dl_fail(err, DL_INVALID, 0,
-                       "\"%.60s\" is no date and no time with a zone", text);
+        return dlc_ctl_usage(ctl,
+                             "%s must be a date or a time with a zone, not "
+                             "\"%.60s\"",
+                             option, text);
     }
     if (whole_day && end) {
         *t += DL_DAY_US;
     }
-    return DL_OK;
+    return -1;
 }
 
-/* Return the texts FIELD=VALUE of REST as a filter; NULL: there is none. */
-static const char *filter_of(const dlc_positionals *rest, apr_pool_t *pool)
+/* Whether PAIR, with VALUE behind its =, can be a member of a filter beside
+ * those before it in REST; return -1 when it can, else the exit status. */
+static int judge_pair(const dlc_ctl *ctl, const dlc_positionals *rest, int pair,
+                      const char *value)
 {
-    dl_buf *buf = dl_buf_create(DL_REPUSH_FILTER, pool);
+    const char *text = rest->text[pair];
+    size_t len;
+    int i;
+
+    if (value == NULL || value == text) {
+        return dlc_ctl_usage(ctl, "\"%.60s\" is not FIELD=VALUE", text);
+    }
+    if (!dl_utf8_check_text(text, strlen(text))) {
+        return dlc_ctl_usage(ctl, "the filter \"%.*s\" is not UTF-8",
+                             (int)(value - text), text);
+    }
+    len = (size_t)(value - text) + 1;
+    for (i = 0; i < pair; i++) {
+        if (strncmp(rest->text[i], text, len) == 0) {
+            return dlc_ctl_usage(ctl, "%.*s is given twice", (int)len - 1,
+                                 text);
+        }
+    }
+    return -1;
+}
+
+/* Set *FILTER to the texts FIELD=VALUE of REST, NULL when there is none.
+ * Return -1 to go on, else the exit status: a filter that is not understood
+ * must not become none. */
+static int read_filter(const char **filter, const dlc_ctl *ctl,
+                       const dlc_positionals *rest)
+{
+    dl_buf *buf = dl_buf_create(DL_REPUSH_FILTER, ctl->pool);
     dl_json_writer w;
     dl_error err;
     int i;
 
+    *filter = NULL;
     if (rest->n == 0) {
-        return NULL;
+        return -1;
     }
     dl_json_writer_begin(&w, buf);
     dl_json_write_object_begin(&w);
     for (i = 0; i < rest->n; i++) {
-        const char *value = strchr(rest->text[i], '=');
-        size_t len = value != NULL ? (size_t)(value - rest->text[i])
-                                   : strlen(rest->text[i]);
+        const char *text = rest->text[i];
+        const char *value = strchr(text, '=');
+        int exit_status = judge_pair(ctl, rest, i, value);
 
-        dl_json_write_key(&w, apr_pstrmemdup(pool, rest->text[i], len));
-        dl_json_write_text(&w, value != NULL ? value + 1 : "");
+        if (exit_status >= 0 || value == NULL) {
+            return exit_status;
+        }
+        dl_json_write_key(
+            &w, apr_pstrmemdup(ctl->pool, text, (size_t)(value - text)));
+        dl_json_write_text(&w, value + 1);
     }
     dl_json_write_object_end(&w);
     if (dl_json_writer_finish(&w, &err) != DL_OK) {
-        return NULL;
+        return dlc_ctl_usage(ctl, "the filter has more than %d bytes",
+                             DL_REPUSH_FILTER);
     }
-    return apr_pstrmemdup(pool, buf->data, buf->len);
+    *filter = apr_pstrmemdup(ctl->pool, buf->data, buf->len);
+    return -1;
+}
+
+/* Set ASKED to what REQUEST and REST say; as read_filter. */
+static int read_asked(dl_repush *asked, const replay_request *request,
+                      const dlc_ctl *ctl, const dlc_positionals *rest)
+{
+    int exit_status;
+
+    asked->dry_run = request->dry_run;
+    asked->rate = request->rate;
+    exit_status = read_filter(&asked->filter, ctl, rest);
+    if (exit_status < 0) {
+        exit_status =
+            read_time(&asked->from, ctl, "--from", request->from, false);
+    }
+    if (exit_status < 0) {
+        exit_status = read_time(&asked->to, ctl, "--to", request->to, true);
+    }
+    if (exit_status < 0 && asked->from != DL_TIME_NONE &&
+        asked->to != DL_TIME_NONE && asked->from >= asked->to) {
+        exit_status = dlc_ctl_usage(ctl, "--to must lie behind --from");
+    }
+    return exit_status;
 }
 
 /* Judge ASKED before it is queued. */
@@ -155,14 +218,13 @@ int dlc_ctl_replay(dlc_ctl *ctl, int argc, const char *const *argv)
     if (exit_status >= 0) {
         return exit_status;
     }
-    asked.dry_run = request.dry_run;
-    asked.rate = request.rate;
-    asked.filter = filter_of(&rest, ctl->pool);
+    exit_status = read_asked(&asked, &request, ctl, &rest);
+    if (exit_status >= 0) {
+        return exit_status;
+    }
     dl_token_new_id(asked.replay_id);
     dl_token_new_id(id);
-    if (read_time(&asked.from, request.from, false, &err) != DL_OK ||
-        read_time(&asked.to, request.to, true, &err) != DL_OK ||
-        judge(&asked, ctl, &err) != DL_OK ||
+    if (judge(&asked, ctl, &err) != DL_OK ||
         queue_job(id, &asked, ctl, &err) != DL_OK) {
         return dlc_ctl_fail(ctl, &err);
     }

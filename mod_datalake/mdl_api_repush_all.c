@@ -70,7 +70,7 @@ static int judge(mdl_request *q, const dl_repush *asked)
     if (asked->from != DL_TIME_NONE && asked->to != DL_TIME_NONE &&
         asked->from >= asked->to) {
         return mdl_body_refuse(q, &all_members[TO], "out-of-range",
-                               "it lies behind from");
+                               "must lie behind from");
     }
     if (dl_repush_query(&query, asked, ds, &fault, q->r->pool) == DL_OK) {
         return OK;
