@@ -152,6 +152,9 @@ int dlc_ctl_migrate(dlc_ctl *ctl, int argc, const char *const *argv);
 /* List trained models, or let one be the current one of its target. */
 int dlc_ctl_model(dlc_ctl *ctl, int argc, const char *const *argv);
 
+/* Add, list or remove addresses that are mailed about failed runs. */
+int dlc_ctl_notify(dlc_ctl *ctl, int argc, const char *const *argv);
+
 /* Load exchange rates from a file. */
 int dlc_ctl_rates(dlc_ctl *ctl, int argc, const char *const *argv);
 

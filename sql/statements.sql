@@ -289,6 +289,16 @@ WHERE p.state = 'InProgress' AND j.state = 'cancelled';
 -- STMT_NOTIFY_ADDRESSES: who is told of failed runs
 SELECT email FROM users_notification ORDER BY email LIMIT ?;
 
+-- STMT_NOTIFY_LIST: the same for the operator, with their names
+SELECT email, name FROM users_notification ORDER BY email;
+
+-- STMT_NOTIFY_ADD: one more; an address that is there gets the name
+INSERT INTO users_notification (email, name) VALUES (?, ?)
+ON DUPLICATE KEY UPDATE name = VALUES(name);
+
+-- STMT_NOTIFY_REMOVE: one less
+DELETE FROM users_notification WHERE email = ?;
+
 -- STMT_RUN_UNMAILED: failed runs of late that nobody is mailing; those that
 -- were tried stay in sight until they are given up
 SELECT run_id, name, `trigger`, started_at, finished_at, COALESCE(detail, ''),

@@ -82,8 +82,31 @@ subtest 'datalakectl refuses a wrong command line with 2' => sub {
         [ qr/unexpected argument "x"/,      'user', 'list', 'x' ],
         [ qr/the role is given twice/,
             'user', 'role', 'alice', 'user', '--role', 'admin' ],
+        [ qr/an argument is missing/,       'notify', 'add' ],
+        [ qr/unknown verb "mail"/,          'notify', 'mail' ],
+        [ qr/unexpected argument "x"/,      'notify', 'list', 'x' ],
+        [ qr/"nobody" is no address/,       'notify', 'add', 'nobody' ],
+        [ qr/is no address such as/,
+            'notify', 'add', "a\@example.org\r\nRSET" ],
+        [ qr/--name must be UTF-8/,
+            'notify', 'add', 'a@example.org', '--name', "\x{ff}" ],
+        [ qr/--name belongs to add/,
+            'notify', 'remove', 'a@example.org', '--name', 'a' ],
+        [ qr/"amount" is not FIELD=VALUE/,  'replay', 'amount' ],
+        [ qr/"=5" is not FIELD=VALUE/,      'replay', '=5' ],
+        [ qr/amount is given twice/,        'replay', 'amount=1', 'amount=2' ],
+        [ qr/the filter "user_id" is not UTF-8/, 'replay', "user_id=\x{ff}" ],
+        [ qr/--from must be a date or a time with a zone/,
+            'replay', '--from', '2026-05-18T09:30:00' ],
+        [ qr/--to must be a date or a time with a zone/,
+            'replay', '--to', '2026-02-30' ],
+        [ qr/--to must lie behind --from/,
+            'replay', '--from', '2026-05-19', '--to', '2026-05-18' ],
     );
     refused(\&ctl, 2, @$_) for @cases;
+    my ($status, $out) = ctl('replay', 'user_id=' . 'x' x 40_000);
+    is($status, 2, 'status 2: a filter that is too long does not become none');
+    like($out, qr/the filter has more than 32768 bytes/, '... and says why');
 };
 
 subtest 'datalake-simulate refuses a wrong command line with 2' => sub {

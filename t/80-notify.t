@@ -11,6 +11,7 @@ use lib "$FindBin::Bin/lib";
 use DataLake::Process qw(free_port port_answers spit wait_until);
 use DataLake::Smtp;
 use DataLake::Stack;
+use JSON::PP ();
 use MIME::QuotedPrint qw(decode_qp);
 
 my $stack = DataLake::Stack->new(
@@ -73,8 +74,24 @@ my %NOTIFY = (
     from               => 'lake@example.org',
 );
 spit($NOTIFY{smtp_password_file}, "$PASSWORD\n", 0600);
-$db->run('INSERT INTO users_notification (email, name) VALUES (?, ?)', @$_)
-  for [ 'ann@example.org', 'Ann' ], [ 'bob@example.org', 'Bob' ];
+
+subtest 'who is mailed' => sub {
+    my $list = sub {
+        my ($status, $out) = $stack->try_ctl('--json', 'notify', @_);
+        return $status ? "$status: $out" : JSON::PP::decode_json($out);
+    };
+    is_deeply($list->('list'), [], 'nobody at first');
+    is_deeply($list->('add', 'bob@example.org'), [ { email => 'bob@example.org', name => '' } ], 'an address is added');
+    $list->('add', 'bob@example.org', '--name', 'Bob');
+    is_deeply($list->('add', 'ann@example.org', '--name', 'Ann'),
+        [ map { +{ email => lc "$_\@example.org", name => $_ } } qw(Ann Bob) ],
+        'one that is there gets the name; they are in order');
+    is(scalar @{ $list->('add', 'x@example.org') }, 3, 'a third one');
+    is(scalar @{ $list->('remove', 'x@example.org') }, 2, '... is removed');
+    like($list->('remove', 'x@example.org'), qr/^1: .*nobody is mailed at "x\@example\.org"/, '... once');
+    my (undef, $text) = $stack->try_ctl('notify', 'list');
+    is($text, join('', map { sprintf "%-32s%s\n", lc "$_\@example.org", $_ } qw(Ann Bob)), 'a line for each');
+};
 
 # A run that fails: no program knows the schedule.
 sub fail_really {
