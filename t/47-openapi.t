@@ -424,7 +424,13 @@ subtest 'a browser shows both, and asks nobody else' => sub {
             url        => "$url/redoc",
             wait       => 'Download OpenAPI specification',
             screenshot => "$stack->{top}/build/redoc.png",
-        }
+        },
+        {
+            url        => "$url/docs",
+            wait       => 'List the products sold most',
+            dark       => 1,
+            screenshot => "$stack->{top}/build/docs-dark.png",
+        },
     );
     for my $page (@seen) {
         is($page->{status}, 200, $page->{url});
@@ -435,6 +441,8 @@ subtest 'a browser shows both, and asks nobody else' => sub {
         like($page->{text}, qr/transactions/, '... shows the operations');
     }
     like($seen[0]{text}, qr/"status": "alive"/, 'an operation can be tried out');
+    is($seen[0]{ground}, 'rgb(255, 255, 255)', 'the page is light');
+    is($seen[2]{ground}, 'rgb(28, 32, 34)',    '... and dark where the system is');
     ok(-s "$stack->{top}/build/$_.png" > 10_000, "build/$_.png is a picture")
       for qw(docs redoc);
 };

@@ -2,11 +2,11 @@
  *
  * usage: node browse.mjs JOBS.json
  *
- * JOBS: [{url, wait: text that must appear, click: selector or nothing,
- * screenshot: file, token: sent with every request or nothing}].  Prints one
- * JSON array with, per job: requests (URLs), failed (URLs), errors (what the
- * console and the page said, violations of the policy included), text (what a
- * reader sees), status.
+ * JOBS: [{url, wait: text that must appear, click: selectors or nothing, then:
+ * text that must appear then, screenshot: file, dark: whether the system is}].
+ * Prints one JSON array with, per job: requests (URLs), failed (URLs), errors
+ * (what the console and the page said, violations of the policy included),
+ * text (what a reader sees), ground (the colour behind it), status.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 import { readFileSync } from "node:fs";
@@ -24,7 +24,10 @@ const browser = await chromium.launch({
 
 async function look(job) {
   const seen = { url: job.url, requests: [], failed: [], errors: [] };
-  const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+  const page = await browser.newPage({
+    viewport: { width: 1280, height: 900 },
+    colorScheme: job.dark ? "dark" : "light"
+  });
   page.setDefaultTimeout(120000); // a machine that has other work, too
   page.on("request", (request) => seen.requests.push(request.url()));
   page.on("requestfailed", (request) => seen.failed.push(request.url()));
@@ -48,6 +51,7 @@ async function look(job) {
     seen.errors.push(String(error));
   }
   seen.text = await page.innerText("body");
+  seen.ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   await page.screenshot({ path: job.screenshot });
   await page.close();
   return seen;
