@@ -79,7 +79,7 @@ OBJECTS        := $(call objects,$(SOURCES))
 
 .PHONY: all unit test soak figures bench check dialect asan tsan valgrind coverage \
   asan-built tsan-built coverage-built fuzz fuzz-built check-static format tidy analyzer lint \
-  flags install packages run stop status reset help clean
+  flags install deb packages run stop status reset help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -352,6 +352,17 @@ install: all ## programs, module, settings, manuals, units (DESTDIR, PREFIX)
 	t/lib/install-settings '$(DESTDIR)' '$(SYSCONF)/datalake' '$(HTTPD_CONF)'
 	$(foreach manual,$(MANUALS),install -D -m 644 -t \
 	  '$(DESTDIR)$(PREFIX)/share/man/man$(subst .,,$(suffix $(manual)))' $(manual) &&) :
+
+# What `make install` installs, as two packages of Debian.
+deb: all ## Debian packages, in build/deb
+	@rm -rf $(BUILD)/deb
+	@mkdir -p $(BUILD)/deb
+	@cp -R conf/debian $(BUILD)/deb/debian
+	cd $(BUILD)/deb && DEB_BUILD_OPTIONS=noautodbgsym \
+	  dpkg-buildpackage --build=binary --no-sign --no-check-builddeps
+	@mv $(BUILD)/*_$(VERSION)_* $(BUILD)/deb/
+	@rm -rf $(BUILD)/deb/debian
+	@ls $(BUILD)/deb/*.deb
 
 clean: ## remove everything that was built
 	rm -rf $(BUILD)

@@ -6,6 +6,7 @@
 use strict;
 use warnings;
 use Test::More;
+use File::Path qw(remove_tree);
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Process qw(slurp);
@@ -98,7 +99,7 @@ subtest 'make targets' => sub {
       qx(make -s --no-print-directory help);
     my %known = map { ($_ => 1) } @help;
     my @asked = qw(all run stop status test check asan tsan tidy analyzer
-      format lint coverage check-static bench soak reset install clean);
+      format lint coverage check-static bench soak reset install deb clean);
     is(join(' ', grep { !$known{$_} } @asked),
         '', 'make help names every target of the house');
     for my $file (grep { /README\.md$|^\.ci/ } tracked()) {
@@ -108,6 +109,31 @@ subtest 'make targets' => sub {
             '', "$file names no target that is not there"
         );
     }
+};
+
+subtest 'packages' => sub {
+    my $root = "$build/t/04-docs";
+    remove_tree($root);
+    is(system("make -s --no-print-directory install DESTDIR='$root' >'$root.log' 2>&1"),
+        0, 'make install succeeds')
+      or diag(slurp("$root.log"));
+    my @files = map { s{^\Q$root\E/}{}r =~ s{\n}{}r } qx(find '$root' -type f);
+    cmp_ok(scalar @files, '>', 20, 'it places files');
+    my %paths = map { ($_ => [ split /\n/, slurp($_) ]) } tracked('conf/debian/*.install');
+    is(scalar keys %paths, 2, 'there are two packages');
+    my @left = slurp('conf/debian/not-installed') =~ /^(\S+)$/mg;
+    my @mods = slurp('conf/debian/libapache2-mod-datalake.apache2') =~ m{^\w+ debian/tmp/(\S+)$}mg;
+    same('what dh_apache2 places is left to it', \@left, \@mods);
+    for my $file (sort @files) {
+        my @of = grep { $file eq $_ || $file =~ m{^\Q$_\E/} } @left, map { @$_ } values %paths;
+        is(scalar @of, 1, "$file is in one package");
+    }
+    my @empty = grep { my $path = $_; !grep { $_ eq $path || m{^\Q$path\E/} } @files } @left,
+      map { @$_ } values %paths;
+    is("@empty", '', 'no package names what there is not');
+    my ($version) = slurp('Makefile') =~ /^VERSION := (\S+)$/m;
+    like(slurp('conf/debian/changelog'), qr/^datalake \(\Q$version\E\) /, 'their version is ours');
+    remove_tree($root);
 };
 
 subtest 'links' => sub {
