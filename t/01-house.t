@@ -194,6 +194,26 @@ subtest 'files' => sub {
     none(scalar @text, 'no package registry is named',        @host);
 };
 
+# What fetches packages keeps them in the clone, or keeps none: each call that
+# does it, and the option for that, as often in the file.
+subtest 'nothing is written outside build/' => sub {
+    my %keeps = (
+        npm   => [ qr/\bnpm\b.*\bci\b/,           qr/\bnpm\b.*--cache/ ],
+        pip   => [ qr/-m pip install/,             qr/--no-cache-dir/ ],
+        maven => [ qr/dependency:copy-dependencies/, qr/-Dmaven\.repo\.local=/ ],
+    );
+    my @files = grep { -T && $_ ne 't/01-house.t' } tracked('Makefile', 'mod_datalake/www', 't');
+    for my $name (sort keys %keeps) {
+        my ($call, $option) = @{ $keeps{$name} };
+        my %calls = map { my $n = () = slurp($_) =~ /$call/g; $n ? ($_ => $n) : () } @files;
+        none(
+            scalar keys %calls,
+            "$name leaves nothing elsewhere",
+            grep { my $n = () = slurp($_) =~ /$option/g; $n != $calls{$_} } sort keys %calls
+        );
+    }
+};
+
 subtest 'one place where a status gets a meaning' => sub {
     my @switch;
     for my $file (@product) {

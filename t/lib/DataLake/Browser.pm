@@ -37,7 +37,7 @@ sub prepare {
             make_path($home);
             copy("$from/$_", "$home/$_") or die "$from/$_: $!\n"
               for qw(package.json package-lock.json .npmrc);
-            run_command("$home.log", 'npm', '--prefix', $home, 'ci', '--silent');
+            run_command("$home.log", 'npm', '--prefix', $home, '--cache', "$TOP/build/npm", 'ci', '--silent');
             spit("$home/installed", $lock);
         }
     );

@@ -31,7 +31,7 @@ sub python_with {
             for my $package (@packages) {
                 next if -e "$home/have.$package";
                 run_command("$home.log", $python,
-                    qw(-m pip install --quiet --disable-pip-version-check),
+                    qw(-m pip install --quiet --disable-pip-version-check --no-cache-dir),
                     $package);
                 spit("$home/have.$package", '');
             }
