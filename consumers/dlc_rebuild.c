@@ -38,7 +38,7 @@ typedef struct rebuilding {
     const dlc_rebuild *r;         /* what is asked for */
     dlc_rebuilt *done;            /* what was done */
     const char *cluster;          /* that the lake's offsets count in */
-    dl_wh *wh;                    /* empties, looks */
+    dl_wh *wh;                    /* empties; another one looks at the end */
     const dlc_wh_table *table;    /* the dataset's */
     const dl_lake_totals *totals; /* where each partition ends */
     dlc_sink *sink;               /* the loader */
@@ -69,6 +69,32 @@ static dl_status offsets_begin(rebuilding *b, dl_error *err)
     return DL_OK;
 }
 
+/* From here on no loader takes the topic, though this process die. */
+static dl_status mark_begin(rebuilding *b, dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, b->wh, STMT_REBUILD_MARK, err));
+    for (int i = 0; i < b->n; i++) {
+        dl_wh_bind_str(st, 0, b->r->dataset->topic);
+        dl_wh_bind_int(st, 1, b->parts[i].partition);
+        dl_wh_bind_int(st, 2, b->totals->next[i].next);
+        dl_wh_bind_int(st, 3, b->totals->generation);
+        dl_wh_bind_str(st, 4, b->cluster);
+        DL_TRY(dl_wh_run(st, err));
+    }
+    return DL_OK;
+}
+
+static dl_status mark_end(rebuilding *b, dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, b->wh, STMT_REBUILD_DONE, err));
+    dl_wh_bind_str(st, 0, b->r->dataset->topic);
+    return dl_wh_run(st, err);
+}
+
 /* Remove all rows of table NAME, some at a time. */
 static dl_status empty_table(rebuilding *b, const char *name, dl_error *err)
 {
@@ -92,6 +118,7 @@ static dl_status empty_tables(rebuilding *b, dl_error *err)
 
     DL_TRY(dl_wh_begin(b->wh, err));
     DL_TRY(offsets_begin(b, err));
+    DL_TRY(mark_begin(b, err));
     DL_TRY(dl_wh_commit(b->wh, err));
     DL_TRY(dl_wh_rows_forget(b->wh, b->table->dataset, err));
     DL_TRY(empty_table(b, b->table->dataset->table, err));
@@ -337,6 +364,29 @@ static dl_status apply_changes(rebuilding *b, dl_error *err)
     return status;
 }
 
+/* Wait for the rollups and take the mark away; what may pass is waited out.
+ * The first connection may have ended long ago. */
+static dl_status finish(rebuilding *b, dl_error *err)
+{
+    dl_status status = DL_RETRY;
+
+    for (int i = 0; i < TRIES && may_pass(status); i++) {
+        apr_pool_t *pool;
+
+        (void)poll(NULL, 0, i == 0 ? 0 : WAIT_MS);
+        apr_pool_create(&pool, b->pool);
+        status = dl_wh_connect(&b->wh, b->r->cfg, DL_WH_JOBS, err, pool);
+        if (status == DL_OK) {
+            status = finish_rollups(b, err);
+        }
+        if (status == DL_OK) {
+            status = mark_end(b, err);
+        }
+        apr_pool_destroy(pool);
+    }
+    return status;
+}
+
 /* --- All ------------------------------------------------------------------ */
 
 static void make_parts(rebuilding *b)
@@ -364,10 +414,11 @@ static dl_status load(rebuilding *b, dl_error *err)
 
     DL_TRY(dlc_sink_warehouse_create(&b->sink, r->cfg, r->set, NULL, err,
                                      b->pool));
+    dlc_sink_warehouse_refill(b->sink);
     DL_TRY(b->sink->calls->take(b->sink, b->all, b->n, b->cluster, err));
     DL_TRY(fill_tables(b, err));
     DL_TRY(apply_changes(b, err));
-    DL_TRY(finish_rollups(b, err));
+    DL_TRY(finish(b, err));
     b->sink->calls->drop(b->sink, b->all, b->n);
     return DL_OK;
 }

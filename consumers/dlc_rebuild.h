@@ -7,9 +7,10 @@
  * of it is what the loader had made: rows, rollups, names of products, offsets.
  * Exchange rates are no part of the lake; those that the database has are used.
  *
- * Offsets are 0 from the first step on.  A rebuild that dies leaves them where
- * it came to; a loader that is started then goes on from there as far as Kafka
- * still has the messages, and stops the partition where it has not.
+ * Offsets are 0 from the first step on, and a mark says that the tables are not
+ * complete.  A rebuild that dies or fails leaves it: a loader, which knows
+ * nothing of changes, would load again what requests had deleted, so it takes
+ * no partition of a topic that is marked.  The next rebuild begins anew.
  *
  * Thread: the main one.
  *

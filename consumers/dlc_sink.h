@@ -155,8 +155,9 @@ typedef struct dlc_sink_calls {
 /* take(): the stored offset counts in another Kafka cluster. */
 #define DLC_PART_FOREIGN INT64_C(-2)
 
-/* take(): the sink cannot store this one now (its table is missing) and has
- * said so; the loop leaves it out and offers it again half a minute later. */
+/* take(): the sink cannot store this one now (its table is missing, or waits
+ * for a rebuild) and has said so; the loop leaves it out and offers it again
+ * half a minute later. */
 #define DLC_PART_CLOSED INT64_C(-3)
 
 /* A sink. */
@@ -183,5 +184,9 @@ DL_MUSTCHECK dl_status dlc_sink_warehouse_create(dlc_sink **sink,
                                                  const dl_dataset_set *set,
                                                  dl_stats *stats, dl_error *err,
                                                  apr_pool_t *pool);
+
+/* SINK, a warehouse's, fills tables for a rebuild: it takes partitions of topics
+ * that are marked as not complete (dlc_rebuild.h), too. */
+void dlc_sink_warehouse_refill(dlc_sink *sink);
 
 #endif

@@ -68,6 +68,7 @@ typedef struct dlc_warehouse {
     int64_t committed_us;            /* when the last one was handed over */
     size_t filling;                  /* bytes of chunks being filled */
     bool trimmed;                    /* memory was given back */
+    bool refills;                    /* for a rebuild */
 } dlc_warehouse;
 
 /* --- dlc_sink_warehouse_lanes.c --- */
@@ -119,7 +120,8 @@ DL_MUSTCHECK dl_status dlc_warehouse_lanes_table(dlc_warehouse *w,
  * waits for the loader first.
  *
  * Take the N partitions PARTS at the offsets of sink_offset.  One whose table
- * is not there is left at DLC_PART_CLOSED.  A failure takes none of them. */
+ * is not there or waits for a rebuild is left at DLC_PART_CLOSED.  A failure
+ * takes none of them. */
 DL_MUSTCHECK dl_status dlc_warehouse_take(dlc_sink *sink,
                                           dlc_part *const *parts, int n,
                                           const char *cluster, dl_error *err);

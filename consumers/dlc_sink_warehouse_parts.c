@@ -150,6 +150,39 @@ static dl_status dataset_meet(const dlc_wh_known **known, dlc_warehouse *w,
     return DL_OK;
 }
 
+void dlc_sink_warehouse_refill(dlc_sink *sink)
+{
+    wh_of(sink)->refills = true;
+}
+
+/* DL_NOT_FOUND: the tables of DATASET wait for a rebuild, which is logged. */
+static dl_status marks_look(dlc_warehouse *w, const dl_dataset *dataset,
+                            dl_error *err)
+{
+    dl_wh_stmt *st;
+    bool more;
+    bool marked;
+
+    if (w->refills || dataset->table == NULL) {
+        return DL_OK;
+    }
+    DL_TRY(dl_wh_prepare(&st, w->lanes[0].fact.wh, STMT_REBUILD_OPEN, err));
+    dl_wh_bind_str(st, 0, dataset->topic);
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    marked = more && dl_wh_int(st, 0) > 0;
+    dl_wh_finish(st);
+    if (marked) {
+        dl_log(DL_LOG_ERROR,
+               "DL0505 warehouse: %s is not complete: a rebuild is under way, "
+               "or was interrupted and has to be run again: datalakectl "
+               "rebuild-warehouse --dataset %s",
+               dataset->table, dataset->name);
+        return DL_NOT_FOUND;
+    }
+    return DL_OK;
+}
+
 static dl_status part_take(dlc_warehouse *w, dlc_part *part,
                            const char *cluster, dl_error *err)
 {
@@ -164,7 +197,10 @@ static dl_status part_take(dlc_warehouse *w, dlc_part *part,
     p->place.partition = part->partition;
     p->place.unknown = -1;
     p->first = -1;
-    status = dataset_meet(&k, w, part->dataset, err);
+    status = marks_look(w, part->dataset, err);
+    if (status == DL_OK) {
+        status = dataset_meet(&k, w, part->dataset, err);
+    }
     if (status == DL_OK) {
         status = offsets_read(w, p, cluster, err);
     }

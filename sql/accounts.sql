@@ -65,7 +65,7 @@ CREATE USER IF NOT EXISTS {jobs} IDENTIFIED BY {jobs.password};
 ALTER USER {jobs} IDENTIFIED BY {jobs.password};
 REVOKE ALL PRIVILEGES, GRANT OPTION FROM {jobs};
 GRANT SELECT, UPDATE, DELETE ON {db}.{table} TO {jobs};
-GRANT SELECT, INSERT, UPDATE ON {db}.sink_offset TO {jobs};
+GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.sink_offset TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.row_count TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.dead_letter TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.dead_letter_position TO {jobs};

@@ -733,6 +733,21 @@ VALUES (?, ?, ?, 0, 0, ?)
 ON DUPLICATE KEY UPDATE next_offset = 0, generation = 0,
   cluster_id = VALUES(cluster_id);
 
+-- STMT_REBUILD_MARK: the tables of a topic are not complete, and will have what
+-- lies below this
+INSERT INTO sink_offset (sink, topic, `partition`, next_offset, generation,
+  cluster_id)
+VALUES ('rebuild', ?, ?, ?, ?, ?)
+ON DUPLICATE KEY UPDATE next_offset = VALUES(next_offset),
+  generation = VALUES(generation), cluster_id = VALUES(cluster_id);
+
+-- STMT_REBUILD_DONE: they are complete
+DELETE FROM sink_offset WHERE sink = 'rebuild' AND topic = ?;
+
+-- STMT_REBUILD_OPEN: whether the tables of a topic wait for a rebuild
+SELECT COUNT(*) FROM sink_offset
+WHERE sink = 'rebuild' AND topic = ?;
+
 -- STMT_REBUILD_LEFT: partitions whose rollups are behind, and what they still
 -- have to take back; the parameters are the topic
 SELECT COUNT(*) + (SELECT COUNT(*) FROM rollup_adjust WHERE topic = ?)

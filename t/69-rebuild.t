@@ -10,7 +10,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use DataLake::Ledger;
-use DataLake::Process qw(spit wait_until);
+use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
 use File::Copy qw(copy);
 use File::Path qw(make_path);
@@ -442,6 +442,51 @@ subtest 'a change that comes while the tables are filled' => sub {
     $stack->mariadb->run('DROP TRIGGER a_request');
     is($stack->mariadb->value("SELECT kg FROM door_opening WHERE door_id = 'D3'") + 0, 33, 'is not lost behind older ones');
     run_and_compare('it is in the next one, too', '--dataset', 'doors');
+};
+
+subtest 'one that was interrupted' => sub {
+    my $before = everything();
+    $stack->mariadb->run('CREATE TRIGGER a_fault BEFORE UPDATE ON sink_offset FOR EACH ROW BEGIN'
+          . " IF NEW.sink = 'warehouse' AND NEW.topic = 'doors' AND NEW.next_offset > 0 THEN"
+          . " SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'planted'; END IF; END");
+    isnt(($stack->try_ctl('rebuild-warehouse', '--dataset', 'doors'))[0], 0, 'it fails in the middle');
+    $stack->mariadb->run('DROP TRIGGER a_fault');
+    put('social_posts', post(77, 2000, 1));
+    restart();
+    wait_loaded(0, 'social_posts');
+    wait_until('the loader says why', sub {
+        slurp("$stack->{dir}/log/datalake-warehouse.log") =~ /DL0505 .*door_opening.*rebuild-warehouse --dataset doors/;
+    });
+    is($stack->mariadb->value("SELECT COUNT(*) FROM door_opening WHERE door_id = 'D5'"),
+        0, 'the loader does not load what a request had deleted');
+    is($stack->mariadb->value('SELECT COUNT(*) FROM door_opening'), 0, 'nor anything else of that dataset');
+    is($stack->mariadb->value("SELECT COUNT(*) FROM social_post WHERE post_id = 'P77'"), 1, 'it loads others');
+    $stack->daemon('datalake-warehouse')->stop;
+    is(($stack->try_ctl('rebuild-warehouse', '--dataset', 'doors'))[0], 0, 'it is run again');
+    my $after = everything();
+    is_deeply($after->{door_opening}, $before->{door_opening}, 'all rows are there');
+    run_and_compare('and all is well', '--dataset', 'doors');
+};
+
+subtest 'a server that ends its connections meanwhile' => sub {
+    my $jobs = q{FROM information_schema.processlist WHERE user LIKE '%jobs%' AND command = 'Sleep'};
+    $stack->mariadb->run('CREATE TRIGGER a_wait BEFORE UPDATE ON sink_offset FOR EACH ROW BEGIN'
+          . " IF NEW.sink = 'warehouse' AND NEW.topic = 'transaction_log' AND NEW.next_offset > 0 THEN"
+          . ' DO SLEEP(0.5); END IF; END');
+    my $killed = 0;
+    open my $out, '-|', "$DataLake::Stack::BUILD/bin/datalakectl", '-c', $stack->ini_file,
+      'rebuild-warehouse', '--dataset', $TOPIC or die "datalakectl: $!\n";
+    wait_until('the loader of the rebuild waits', sub {
+        $stack->mariadb->value(q{SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User sleep'});
+    });
+    for my $id (map { $_->[0] } $stack->mariadb->rows("SELECT id $jobs")) {
+        $killed += eval { $stack->mariadb->run("KILL $id"); 1 } // 0;
+    }
+    ok($killed, 'connections were ended');
+    my $said = join '', <$out>;
+    ok(close $out, 'it ends well') or diag $said;
+    $stack->mariadb->run('DROP TRIGGER a_wait');
+    run_and_compare('as without that', '--dataset', $TOPIC);
 };
 
 subtest 'a change of a record that the lake has not stored' => sub {
