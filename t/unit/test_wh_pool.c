@@ -394,6 +394,43 @@ static void test_check(void)
     close_pool();
 }
 
+/* Nobody was inside the server when it went silent: the breaker is opened by
+ * a question of health, while each connection of requests waits for one. */
+static void test_all_idle(void)
+{
+    waiting other = {&server.released, 1, 0, 0};
+    mdl_wh_state state;
+    pthread_t thread;
+    int64_t until_us;
+    dl_error err;
+
+    open_pool();
+    start(&thread, &other);
+    while (request(&server.connects, 3) != DL_OK) { /* two at once */
+    }
+    count(&server.released);
+    pthread_join(thread, NULL);
+    mdl_wh_pool_state(&state, pool);
+    is_int(state.idle, 2, "no place for a connection is without one");
+    dl_thread_sleep(SECOND_US + 100000); /* what was heard gets old */
+    hush(1);
+    is_int(mdl_wh_check(pool, &err), DL_UNAVAILABLE,
+           "all connections are idle, health hears nothing");
+    until(&server.failed, MDL_WH_FAILURES - 1);
+    while (is_open() == 0) {
+        dl_thread_sleep(1000);
+    }
+    ok(true, "... the breaker opens");
+    hush(0);
+    until_us = dl_time_monotonic_us() + 20 * SECOND_US;
+    while (is_open() != 0 && dl_time_monotonic_us() < until_us) {
+        dl_thread_sleep(10000);
+    }
+    is_int(is_open(), 0, "... and finds a place to try again, so it closes");
+    is_int(request(&server.connects, 1), DL_OK, "... and requests pass");
+    close_pool();
+}
+
 int main(void)
 {
     apr_initialize();
@@ -405,6 +442,7 @@ int main(void)
     test_refused();
     test_full();
     test_check();
+    test_all_idle();
     apr_terminate();
     return done();
 }
