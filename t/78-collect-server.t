@@ -170,7 +170,23 @@ once();
 $one->commit;
 once();
 is_deeply([ grep { $_ > 8 } sent() ], [10], 'without settle it would be passed over');
-$shop->dbh->do('DELETE FROM shop.visit WHERE id = 9');
+
+# --- Open for longer than it waits -------------------------------------------------
+
+configure(settle => '1 s');
+$one->begin_work;
+$one->do($add, undef, 'open for too long');
+$two->do($add, undef, 'done');
+$stack->start_daemon('datalake-collect');
+await_sent(60, 12);
+$one->commit;
+$two->do($add, undef, 'next');
+await_sent(60, 13);
+$stack->daemon('datalake-collect')->stop;
+once();
+is_deeply([ sort { $a <=> $b } grep { $_ > 10 } sent() ], [ 12, 13 ],
+    'what stays open for longer than settle is passed over, for good, as the manual says');
+$shop->dbh->do('DELETE FROM shop.visit WHERE id IN (9, 11)');
 $_->disconnect for $one, $two;
 
 # --- Killed ----------------------------------------------------------------------
