@@ -7,6 +7,7 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use JSON::PP ();
+use Time::Local qw(timegm);
 use Time::HiRes qw(sleep time);
 use DataLake::AuditLog;
 use DataLake::Process qw(slurp spit wait_until);
@@ -61,8 +62,11 @@ sub entry_of {
     return $entry;
 }
 
-# The seconds of the day in TIME.
-sub seconds { my ($h, $m, $s) = $_[0] =~ /T(\d\d):(\d\d):([\d.]+)Z/; return 3600 * $h + 60 * $m + $s; }
+# TIME as seconds.
+sub seconds {
+    my ($year, $month, $day, $h, $m, $s) = $_[0] =~ /^(\d+)-(\d\d)-(\d\d)T(\d\d):(\d\d):([\d.]+)Z/;
+    return timegm(0, $m, $h, $day, $month - 1, $year) + $s;
+}
 
 sub action_of {
     my ($answer) = @_;

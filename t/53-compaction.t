@@ -32,10 +32,9 @@ my $sent = 0;
 sub produce {
     my ($count, $day) = @_;
     open my $out, '>>:raw', "$stack->{dir}/source" or die "source: $!\n";
-    my $today = $day gt $DAYS[1];
+    my $now = $day gt $DAYS[1] ? time * 1000 : 1779300000000;
     for (1 .. $count) {
-        printf $out "0 %d %d k\t%s\n", $sent,
-          ($today ? time * 1000 : 1779300000000 + $sent),
+        printf $out "0 %d %d k\t%s\n", $sent, $now + $sent,
           sprintf '{"transaction_id":"t%d","timestamp":"%sT09:30:00Z",'
           . '"amount":"1.25","user_name":"%s"}', $sent, $day, 'x' x 200;
         $sent++;
@@ -94,7 +93,7 @@ subtest 'a run of the schedule makes one file of each past day' => sub {
     cmp_ok(scalar files($DAYS[0]), '>', 2, 'a day has several parts');
     $stack->start_daemon('datalake-jobs', command => [ 'strace', '-f', '-qq',
             '-o', $trace, '-e', 'trace=sched_setscheduler,ioprio_set' ]);
-    produce(20, strftime('%Y-%m-%d', gmtime));
+    produce(20, strftime('%Y-%m-%d', gmtime(time + 12 * 3600)));    # no past day for hours
     $stack->ctl('schedule', 'run', 'compact');
     wait_joined();
     pass('each past day is one file');

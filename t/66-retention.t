@@ -20,10 +20,11 @@ use Time::HiRes qw(time);
 my $TOPIC = 'transaction_log';
 my $NOW   = time;
 
-# The date N days before today.
-sub before { return strftime('%Y-%m-%d', gmtime($NOW - 86400 * shift)); }
+# The date N days before today, or before what is today in MORE seconds.
+sub before { my ($n, $more) = @_; return strftime('%Y-%m-%d', gmtime($NOW + ($more // 0) - 86400 * $n)); }
 
-my ($EDGE, $OLD, $OLDER) = map { before($_) } 5, 6, 40;
+# Shortly before midnight the day at the limit is the next day's.
+my ($EDGE, $OLD, $OLDER) = (before(5, 1200), before(6), before(40));
 my $TODAY = before(0);
 my $stack = DataLake::Stack->new(
     name    => '66-retention',
