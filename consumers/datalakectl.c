@@ -53,7 +53,7 @@ static const dlc_ctl_command COMMANDS[] = {
     {"rates", "FILE",
      "Load exchange rates (base,currency,valid_from,rate) and convert anew",
      dlc_ctl_rates},
-    {"rebuild-warehouse", "[--dataset NAME]",
+    {"rebuild-warehouse", "[--dataset NAME] [--without-lost]",
      "Empty the tables of the warehouse and fill them from the lake",
      dlc_ctl_rebuild},
     {"reconcile", "[--date DATE] [--deep] TOPIC",

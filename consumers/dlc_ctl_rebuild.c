@@ -23,6 +23,7 @@
 typedef struct rebuild_run {
     dlc_ctl *ctl;              /* the run */
     const char *name;          /* --dataset, or NULL: all that have a table */
+    bool without_lost;         /* --without-lost */
     const dl_config *cfg;      /* settings */
     const dl_dataset_set *set; /* declarations */
     dl_lake *lake;             /* where the records are */
@@ -58,6 +59,11 @@ static void tell(rebuild_run *r, const dl_dataset *ds, const dlc_rebuilt *done)
                ds->name, done->records, ds->table, took_s,
                took_s > 0 ? (double)done->records / took_s : 0, done->refused,
                done->changes);
+        if (done->lost > 0) {
+            printf("%s: %" PRIu64 " changes were made of records that the lake "
+                   "has lost.\n",
+                   ds->name, done->lost);
+        }
         return;
     }
     dl_json_write_object_begin(&r->w);
@@ -71,6 +77,8 @@ static void tell(rebuild_run *r, const dl_dataset *ds, const dlc_rebuilt *done)
     dl_json_write_int(&r->w, (int64_t)done->refused);
     dl_json_write_key(&r->w, "changes");
     dl_json_write_int(&r->w, (int64_t)done->changes);
+    dl_json_write_key(&r->w, "lost");
+    dl_json_write_int(&r->w, (int64_t)done->lost);
     dl_json_write_key(&r->w, "took_ms");
     dl_json_write_int(&r->w, done->took_us / 1000);
     dl_json_write_object_end(&r->w);
@@ -94,13 +102,15 @@ static dl_status find_changes(dlc_rebuild *what, rebuild_run *r, dl_error *err,
     return status == DL_NOT_FOUND ? DL_OK : status;
 }
 
-/* Rebuild the table of DS from the lake as it is; *BEGUN: it was emptied. */
+/* Rebuild the table of DS from the lake as it is; *BEGUN: it was emptied.
+ * LAST: what the lake has not by now is lost, if that is allowed. */
 static dl_status rebuild_now(bool *begun, rebuild_run *r, const dl_dataset *ds,
-                             dl_error *err, apr_pool_t *pool)
+                             bool last, dl_error *err, apr_pool_t *pool)
 {
     dlc_rebuild what = {.cfg = r->cfg,
                         .set = r->set,
                         .dataset = ds,
+                        .without_lost = last && r->without_lost,
                         .progress = progress,
                         .context = r};
     dlc_rebuilt done = {.begun = false};
@@ -132,7 +142,7 @@ static dl_status rebuild(rebuild_run *r, const dl_dataset *ds, dl_error *err,
     for (int i = 0; i < TRIES && status == DL_BUSY && !begun; i++) {
         (void)poll(NULL, 0, i == 0 ? 0 : WAIT_MS);
         apr_pool_clear(pool);
-        status = rebuild_now(&begun, r, ds, err, pool);
+        status = rebuild_now(&begun, r, ds, i == TRIES - 1, err, pool);
     }
     return status;
 }
@@ -185,10 +195,13 @@ static dl_status rebuild_all(rebuild_run *r, dl_error *err)
 int dlc_ctl_rebuild(dlc_ctl *ctl, int argc, const char *const *argv)
 {
     rebuild_run r = {.ctl = ctl, .w = dlc_ctl_json(ctl)};
-    const dlc_option table[] = {{"dataset", 0, DLC_OPTION_TEXT, &r.name, 0, 0,
-                                 "NAME",
-                                 "rebuild the table of this dataset alone"},
-                                {.name = NULL}};
+    const dlc_option table[] = {
+        {"dataset", 0, DLC_OPTION_TEXT, &r.name, 0, 0, "NAME",
+         "rebuild the table of this dataset alone"},
+        {"without-lost", 0, DLC_OPTION_FLAG, &r.without_lost, 0, 0, NULL,
+         "go on without records that changes name and "
+         "the lake has lost"},
+        {.name = NULL}};
     dl_error err = {0};
     dlc_positionals rest;
     dl_status status;

@@ -325,10 +325,16 @@ static dl_status read_changes(rebuilding *b, dl_error *err)
 {
     const dl_dataset *of = dl_dataset_find(b->r->set, b->r->changes_of);
     const dlc_wh_change_source source = {
-        b->r->dataset, b->r->snap, b->r->changes_of,
-        of == NULL ? b->r->dataset->topic : of->topic, b->r->changes};
+        .dataset = b->r->dataset,
+        .records = b->r->snap,
+        .of = b->r->changes_of,
+        .topic = of == NULL ? b->r->dataset->topic : of->topic,
+        .snap = b->r->changes,
+        .without_lost = b->r->without_lost};
 
-    return dlc_wh_change_load(&b->change, &source, b->wh, err, b->pool);
+    DL_TRY(dlc_wh_change_load(&b->change, &source, b->wh, err, b->pool));
+    b->done->lost = dlc_wh_change_lost(b->change);
+    return DL_OK;
 }
 
 /* Apply them as the loader, who may add rows, and count the rows. */

@@ -36,6 +36,8 @@ typedef struct dlc_rebuild {
     dl_lake_snapshot *snap;    /* what it is made of */
     const char *changes_of;    /* dataset whose topic has its change events */
     dl_lake_snapshot *changes; /* of that dataset; NULL: it has no lake */
+    bool without_lost;         /* what a change was made of and the lake has not
+                                  is lost; go on without it */
     void (*progress)(void *context, uint64_t records); /* told how many records
                                                           were read; or NULL */
     void *context;                                     /* its first argument */
@@ -47,11 +49,13 @@ typedef struct dlc_rebuilt {
     uint64_t records; /* of the lake that were given to the loader */
     uint64_t refused; /* of them, not rows by the declaration as it is now */
     uint64_t changes; /* change events that were applied */
+    uint64_t lost;    /* of them, made of records that the lake has lost */
     int64_t took_us;  /* from empty tables to complete rollups */
 } dlc_rebuilt;
 
 /* Empty the tables of R->dataset and fill them from R->snap.  DL_BUSY, before
- * anything is done: R->snap has not yet what changes were made of.
+ * anything is done: R->snap has not yet what changes were made of; not with
+ * without_lost.
  * DL_CONFLICT: another loader works on them.  DL_UNAVAILABLE: the database is
  * away and did not come back.  Else as lake and database say; the tables are
  * then not complete.  POOL is for the time of the call. */

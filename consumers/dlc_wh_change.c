@@ -29,6 +29,8 @@ struct dlc_wh_change {
     size_t applied;          /* of them */
     dlc_wh_waiting *waiting; /* those that the lake has not got */
     uint64_t later;          /* of these, what came while tables were filled */
+    bool without_lost;       /* records that the lake has not are lost */
+    uint64_t lost;           /* events made of such records */
     const dl_lake_totals *totals; /* where each partition of the lake ends */
     dl_wh *wh;                    /* of what is applied late */
     dlc_wh_deleted *deleted;      /* records that are left out */
@@ -89,12 +91,17 @@ static dl_status keep(dlc_wh_change *c, const dlc_wh_event *event,
                       dl_error *err)
 {
     dlc_wh_event kept = *event;
+    dl_status status;
 
     if (!dl_change_concerns(c->change)) {
         return DL_OK;
     }
     kept.deletes = dl_change_deletes(c->change);
-    DL_TRY(check_stored(c, err));
+    status = check_stored(c, err);
+    if (status != DL_OK && !c->without_lost) {
+        return status;
+    }
+    c->lost += status != DL_OK ? 1 : 0;
     DL_TRY(dlc_wh_events_add(c->events, &kept, err));
     return kept.deletes ? dlc_wh_deleted_add(c->deleted, c->change, err)
                         : DL_OK;
@@ -195,6 +202,7 @@ dl_status dlc_wh_change_load(dlc_wh_change **change,
     dlc_wh_change *c = apr_pcalloc(pool, sizeof *c);
 
     c->ds = source->dataset;
+    c->without_lost = source->without_lost;
     c->totals = dl_lake_snapshot_totals(source->records);
     c->change = dl_change_create(c->ds, source->of, pool);
     c->waiting = dlc_wh_waiting_create(source->topic, pool);
@@ -212,6 +220,11 @@ dl_status dlc_wh_change_load(dlc_wh_change **change,
 uint64_t dlc_wh_change_count(const dlc_wh_change *change)
 {
     return dlc_wh_events_count(change->events) + change->later;
+}
+
+uint64_t dlc_wh_change_lost(const dlc_wh_change *change)
+{
+    return change->lost;
 }
 
 /* --- Leaving out ---------------------------------------------------------- */

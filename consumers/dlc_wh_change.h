@@ -39,11 +39,13 @@ typedef struct dlc_wh_change_source {
     const char *of;            /* dataset that has them in its topic */
     const char *topic;         /* that topic */
     dl_lake_snapshot *snap;    /* the lake of that dataset; NULL: none */
+    bool without_lost; /* what the lake has not is lost: take events that were
+                          made of it, too */
 } dlc_wh_change_source;
 
 /* Set *CHANGE to the events of SOURCE and those that WH has and the lake has
  * not (dlc_wh_waiting.h); lives in POOL, as what SOURCE points to.  DL_BUSY:
- * the lake has not stored yet what one of them was made of.  DL_CORRUPT: one is
+ * the lake has not stored yet what one of them was made of, and is to have it.  DL_CORRUPT: one is
  * none of the form of the contract, section 4; DL_UNSUPPORTED: the table has
  * rollups, which would not follow; DL_IO, DL_NO_SPACE: the lake cannot be read,
  * or a temporary file not be written; else as dl_wh_run. */
@@ -54,6 +56,9 @@ DL_MUSTCHECK dl_status dlc_wh_change_load(dlc_wh_change **change,
 
 /* Return how many events there are. */
 uint64_t dlc_wh_change_count(const dlc_wh_change *change);
+
+/* Return how many of them were made of records that the lake has not. */
+uint64_t dlc_wh_change_lost(const dlc_wh_change *change);
 
 /* Set *GONE to whether RECORD is in no row, because of a deletion that came
  * after it.  Fails as dlc_spool_get. */
