@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dl_array.h"
 #include "dl_lake_reader.h"
 #include "dl_query_hint.h"
 #include "dl_replay.h"
@@ -41,29 +42,14 @@ dlc_repush_window *dlc_repush_window_create(apr_pool_t *pool)
     return window;
 }
 
-/* Return MEMORY with room for SIZE bytes and more; *ROOM of its units of
- * UNIT bytes. */
-static void *grown(void *memory, size_t *room, size_t wanted, size_t unit)
-{
-    if (wanted <= *room) {
-        return memory;
-    }
-    *room = wanted + wanted / 2;
-    memory = realloc(memory, *room * unit);
-    if (memory == NULL) {
-        abort();
-    }
-    return memory;
-}
-
 /* Keep LINE of DAY in WINDOW. */
 static void keep(dlc_repush_window *window, const dl_lake_line *line,
                  dl_day day)
 {
-    window->entries = grown(window->entries, &window->room, window->n + 1,
-                            sizeof *window->entries);
-    window->text =
-        grown(window->text, &window->text_room, window->bytes + line->len, 1);
+    window->entries = dl_array_room(window->entries, &window->room,
+                                    window->n + 1, sizeof *window->entries);
+    window->text = dl_array_room(window->text, &window->text_room,
+                                 window->bytes + line->len, 1);
     memcpy(window->text + window->bytes, line->text, line->len);
     window->entries[window->n++] = (dlc_repush_entry){.coord = line->coord,
                                                       .day = day,

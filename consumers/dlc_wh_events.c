@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "dl_array.h"
 #include "dl_json.h"
 #include "dlc_spool.h"
 
@@ -57,14 +58,8 @@ dl_status dlc_wh_events_add(dlc_wh_events *events, const dlc_wh_event *event,
     if (event->len > DL_JSON_MAX_BYTES) {
         return dl_fail(err, DL_LIMIT, 0, "a change event is too large");
     }
-    if (events->n == events->room) {
-        events->room = events->room == 0 ? 1024 : events->room * 2;
-        events->places =
-            realloc(events->places, events->room * sizeof *events->places);
-        if (events->places == NULL) {
-            abort();
-        }
-    }
+    events->places = dl_array_room(events->places, &events->room, events->n + 1,
+                                   sizeof *events->places);
     DL_TRY(dlc_spool_add(&p.at, events->texts, event->text, event->len, err));
     events->places[events->n++] = p;
     return DL_OK;

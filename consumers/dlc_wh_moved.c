@@ -14,6 +14,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_array.h"
 #include "dlc_lake_each.h"
 #include "dlc_spool.h"
 #include "dlc_wh_moved_row.h"
@@ -24,15 +25,9 @@
 /* Records that are decided at a time, about. */
 #define AT_A_TIME 1000000
 
-/* Where a record that is lost came from. */
-typedef struct lost_place {
-    int32_t generation, partition; /* as of dl_coord */
-    int64_t offset;                /* likewise */
-} lost_place;
-
 struct dlc_wh_moved {
-    lost_place *lost; /* sorted, malloc */
-    size_t n, room;   /* of it */
+    dl_coord *lost; /* records that are, by their places, malloc */
+    size_t n, room; /* of it */
 };
 
 /* The search under way; memory from malloc. */
@@ -50,24 +45,13 @@ typedef struct search {
     dlc_moved_record *records;         /* of the rows that are decided */
     size_t n_records, records_room;    /* how many, for how many */
     dlc_wh_key *keys;                  /* what they have, sorted */
-    size_t n_keys;                     /* how many */
+    size_t n_keys, keys_room;          /* likewise */
     dlc_moved_deletion *deletions;     /* that name one of KEYS */
     size_t n_deletions, deletions_room; /* likewise */
     const dlc_moved_deletion **found;   /* those of a row */
     size_t found_room;                  /* for how many */
     apr_pool_t *bounds;                 /* of the deletions' */
 } search;
-
-static void *allocate(void *old, size_t n, size_t each)
-{
-    size_t bytes = n * each;
-    void *memory = realloc(old, bytes == 0 ? 1 : bytes);
-
-    if (memory == NULL) {
-        abort();
-    }
-    return memory;
-}
 
 /* --- Bits ----------------------------------------------------------------- */
 
@@ -180,7 +164,8 @@ static void gather_keys(search *s)
     size_t n = 0;
 
     s->keys =
-        allocate(s->keys, s->n_records * DLC_WH_DELETED_KINDS, sizeof *s->keys);
+        dl_array_room(s->keys, &s->keys_room,
+                      s->n_records * DLC_WH_DELETED_KINDS, sizeof *s->keys);
     for (size_t i = 0; i < s->n_records; i++) {
         for (int k = 0; k < DLC_WH_DELETED_KINDS; k++) {
             if (compare_keys(&s->records[i].keys[k], &none) != 0) {
@@ -214,11 +199,8 @@ static void keep_deletion(search *s, size_t order)
     }
     d.n = dl_change_bounds(&d.generation, bounds, PARTITIONS, s->change);
     d.bounds = apr_pmemdup(s->bounds, bounds, (size_t)d.n * sizeof bounds[0]);
-    if (s->n_deletions == s->deletions_room) {
-        s->deletions_room = s->deletions_room * 2 + 64;
-        s->deletions =
-            allocate(s->deletions, s->deletions_room, sizeof *s->deletions);
-    }
+    s->deletions = dl_array_room(s->deletions, &s->deletions_room,
+                                 s->n_deletions + 1, sizeof *s->deletions);
     s->deletions[s->n_deletions++] = d;
 }
 
@@ -273,10 +255,8 @@ static size_t find_deletions(search *s, size_t n, const dlc_wh_key *key)
     }
     while (low < s->n_deletions &&
            compare_keys(&s->deletions[low].key, key) == 0) {
-        if (n == s->found_room) {
-            s->found_room = s->found_room * 2 + 64;
-            s->found = allocate(s->found, s->found_room, sizeof *s->found);
-        }
+        s->found =
+            dl_array_room(s->found, &s->found_room, n + 1, sizeof *s->found);
         s->found[n++] = &s->deletions[low++];
     }
     return n;
@@ -319,12 +299,9 @@ static size_t deletions_of(search *s, const dlc_moved_record *records, size_t n)
 
 static void lose(dlc_wh_moved *moved, const dl_coord *coord)
 {
-    if (moved->n == moved->room) {
-        moved->room = moved->room * 2 + 1024;
-        moved->lost = allocate(moved->lost, moved->room, sizeof *moved->lost);
-    }
-    moved->lost[moved->n++] =
-        (lost_place){coord->generation, coord->partition, coord->offset};
+    moved->lost = dl_array_room(moved->lost, &moved->room, moved->n + 1,
+                                sizeof *moved->lost);
+    moved->lost[moved->n++] = *coord;
 }
 
 /* Decide the row of the N RECORDS. */
@@ -348,17 +325,7 @@ static int by_row(const void *a, const void *b)
     const dlc_moved_record *y = b;
     int order = compare_keys(&x->unique, &y->unique);
 
-    if (order == 0) {
-        order = (x->coord.generation > y->coord.generation) -
-                (x->coord.generation < y->coord.generation);
-    }
-    if (order == 0) {
-        order = (x->coord.partition > y->coord.partition) -
-                (x->coord.partition < y->coord.partition);
-    }
-    return order != 0 ? order
-                      : (x->coord.offset > y->coord.offset) -
-                            (x->coord.offset < y->coord.offset);
+    return order != 0 ? order : dl_coord_compare_place(&x->coord, &y->coord);
 }
 
 /* Have the records of share TURN of TURNS of the rows with both bits at hand,
@@ -383,11 +350,8 @@ static dl_status gather_records(uint64_t *n, search *s, uint64_t turn,
         if (turns == 0 || bit % turns != turn) {
             continue;
         }
-        if (s->n_records == s->records_room) {
-            s->records_room = s->records_room * 2 + 1024;
-            s->records =
-                allocate(s->records, s->records_room, sizeof *s->records);
-        }
+        s->records = dl_array_room(s->records, &s->records_room,
+                                   s->n_records + 1, sizeof *s->records);
         s->records[s->n_records++] = record;
     }
     return DL_OK;
@@ -418,16 +382,7 @@ static dl_status decide_rows(search *s, dl_error *err)
 
 static int by_place(const void *a, const void *b)
 {
-    const lost_place *x = a;
-    const lost_place *y = b;
-
-    if (x->generation != y->generation) {
-        return x->generation < y->generation ? -1 : 1;
-    }
-    if (x->partition != y->partition) {
-        return x->partition < y->partition ? -1 : 1;
-    }
-    return (x->offset > y->offset) - (x->offset < y->offset);
+    return dl_coord_compare_place(a, b);
 }
 
 static dl_status run(search *s, dl_error *err, apr_pool_t *scratch_pool)
@@ -501,9 +456,6 @@ dl_status dlc_wh_moved_find(dlc_wh_moved **moved,
 
 bool dlc_wh_moved_has(const dlc_wh_moved *moved, const dl_coord *coord)
 {
-    const lost_place place = {coord->generation, coord->partition,
-                              coord->offset};
-
-    return moved->n > 0 && bsearch(&place, moved->lost, moved->n, sizeof place,
+    return moved->n > 0 && bsearch(coord, moved->lost, moved->n, sizeof *coord,
                                    by_place) != NULL;
 }

@@ -9,6 +9,7 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_wh_rollup.h"
 
+#include "dl_array.h"
 #include "dl_log.h"
 #include "dl_thread.h"
 #include "dl_time.h"
@@ -42,25 +43,27 @@ typedef struct place {
 } place;
 
 struct dlc_wh_rollup {
-    const dl_config *cfg;      /* [warehouse] */
-    apr_pool_t *parent;        /* connections live in children of it */
-    dl_stats_value *commits;   /* raised after each commit */
-    dl_stats_value *duration;  /* histogram of transactions */
-    pthread_t thread;          /* the thread */
-    pthread_mutex_t mutex;     /* guards all that follows up to running */
-    pthread_cond_t change;     /* something below has changed */
-    dlc_spend *spend;          /* sums that wait, NULL: none */
-    dlc_wh_end *ends;          /* how far they reach */
-    int n_ends, ends_room;     /* of ends */
-    place *places;             /* partitions of ours */
-    int n_places, places_room; /* of places */
-    int64_t since_us;          /* when the first waiting sums came */
-    int64_t added_us;          /* when the last ones came */
-    bool more;                 /* their loader has more to store */
-    bool backlog;              /* there was a backlog, its end is not done */
-    bool busy;                 /* a job is under way */
-    bool stop;                 /* finish and end */
-    dl_error failure;          /* why the thread gave up */
+    const dl_config *cfg;     /* [warehouse] */
+    apr_pool_t *parent;       /* connections live in children of it */
+    dl_stats_value *commits;  /* raised after each commit */
+    dl_stats_value *duration; /* histogram of transactions */
+    pthread_t thread;         /* the thread */
+    pthread_mutex_t mutex;    /* guards all that follows up to running */
+    pthread_cond_t change;    /* something below has changed */
+    dlc_spend *spend;         /* sums that wait, NULL: none */
+    dlc_wh_end *ends;         /* how far they reach */
+    int n_ends;               /* of ends */
+    size_t ends_room;         /* for how many */
+    place *places;            /* partitions of ours */
+    int n_places;             /* of places */
+    size_t places_room;       /* for how many */
+    int64_t since_us;         /* when the first waiting sums came */
+    int64_t added_us;         /* when the last ones came */
+    bool more;                /* their loader has more to store */
+    bool backlog;             /* there was a backlog, its end is not done */
+    bool busy;                /* a job is under way */
+    bool stop;                /* finish and end */
+    dl_error failure;         /* why the thread gave up */
     /* of the thread alone */
     apr_pool_t *pool;         /* of the connection */
     dl_wh *wh;                /* NULL: not connected */
@@ -95,20 +98,6 @@ static place *place_find(dlc_wh_rollup *rollup, const char *topic,
     return NULL;
 }
 
-/* Make room for one more of N elements of SIZE bytes. */
-static void *grow(void *array, int n, int *room, size_t size)
-{
-    if (n < *room) {
-        return array;
-    }
-    *room = *room == 0 ? 16 : *room * 2;
-    array = realloc(array, (size_t)*room * size);
-    if (array == NULL) {
-        abort();
-    }
-    return array;
-}
-
 /* --- What others call ------------------------------------------------------
  */
 
@@ -121,8 +110,9 @@ static void end_merge(dlc_wh_rollup *rollup, const dlc_wh_end *end)
             return;
         }
     }
-    rollup->ends = grow(rollup->ends, rollup->n_ends, &rollup->ends_room,
-                        sizeof *rollup->ends);
+    rollup->ends =
+        dl_array_room(rollup->ends, &rollup->ends_room,
+                      (size_t)rollup->n_ends + 1, sizeof *rollup->ends);
     rollup->ends[rollup->n_ends++] = *end;
 }
 
@@ -165,8 +155,9 @@ void dlc_wh_rollup_take(dlc_wh_rollup *rollup, const dlc_wh_end *end)
     pthread_mutex_lock(&rollup->mutex);
     p = place_find(rollup, end->topic, end->partition);
     if (p == NULL) {
-        rollup->places = grow(rollup->places, rollup->n_places,
-                              &rollup->places_room, sizeof *rollup->places);
+        rollup->places =
+            dl_array_room(rollup->places, &rollup->places_room,
+                          (size_t)rollup->n_places + 1, sizeof *rollup->places);
         p = &rollup->places[rollup->n_places++];
     }
     p->end = *end;

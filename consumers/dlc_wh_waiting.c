@@ -7,6 +7,7 @@
 
 #include <apr_strings.h>
 
+#include "dl_array.h"
 #include "dl_statements.h"
 
 /* An event without a number comes behind all that have one, which are
@@ -49,19 +50,6 @@ dlc_wh_waiting *dlc_wh_waiting_create(const char *topic, apr_pool_t *pool)
     return w;
 }
 
-/* Return ARRAY with room for one more than N things of SIZE bytes. */
-static void *grow(void *array, size_t n, size_t *room, size_t size)
-{
-    if (n == *room) {
-        *room = *room == 0 ? 64 : *room * 2;
-        array = realloc(array, *room * size);
-        if (array == NULL) {
-            abort();
-        }
-    }
-    return array;
-}
-
 static int compare(const void *a, const void *b)
 {
     int64_t x = *(const int64_t *)a;
@@ -79,7 +67,8 @@ void dlc_wh_waiting_stored(dlc_wh_waiting *waiting, int64_t id)
 {
     dlc_wh_waiting *w = waiting;
 
-    w->stored = grow(w->stored, w->n_stored, &w->r_stored, sizeof *w->stored);
+    w->stored = dl_array_room(w->stored, &w->r_stored, w->n_stored + 1,
+                              sizeof *w->stored);
     w->stored[w->n_stored++] = id;
     w->sorted = false;
 }
@@ -110,7 +99,8 @@ static dl_status list(dlc_wh_waiting *w, dl_wh *wh, dl_error *err)
 
         if (!has(w->taken, w->n_taken, row) &&
             !(numbered && has(w->stored, w->n_stored, id))) {
-            w->fresh = grow(w->fresh, w->n_fresh, &w->r_fresh, sizeof(place));
+            w->fresh = dl_array_room(w->fresh, &w->r_fresh, w->n_fresh + 1,
+                                     sizeof(place));
             w->fresh[w->n_fresh++] = (place){row, id};
         }
         DL_TRY(dl_wh_fetch(&more, st, err));
@@ -166,7 +156,8 @@ void dlc_wh_waiting_taken(dlc_wh_waiting *waiting)
     dlc_wh_waiting *w = waiting;
 
     for (size_t i = 0; i < w->n_fresh; i++) {
-        w->taken = grow(w->taken, w->n_taken, &w->r_taken, sizeof *w->taken);
+        w->taken = dl_array_room(w->taken, &w->r_taken, w->n_taken + 1,
+                                 sizeof *w->taken);
         w->taken[w->n_taken++] = w->fresh[i].row;
     }
     w->n_fresh = 0;

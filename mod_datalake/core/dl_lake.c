@@ -21,6 +21,11 @@ int dl_coord_compare(const dl_coord *a, const dl_coord *b)
     if (a->time != b->time) {
         return a->time < b->time ? -1 : 1;
     }
+    return dl_coord_compare_place(a, b);
+}
+
+int dl_coord_compare_place(const dl_coord *a, const dl_coord *b)
+{
     if (a->generation != b->generation) {
         return a->generation < b->generation ? -1 : 1;
     }

@@ -35,6 +35,9 @@ typedef struct dl_coord {
  * B, in the order of STMT_WORD_LATER: by time, generation, partition, offset. */
 int dl_coord_compare(const dl_coord *a, const dl_coord *b);
 
+/* The same by the place in the topic alone: generation, partition, offset. */
+int dl_coord_compare_place(const dl_coord *a, const dl_coord *b);
+
 /* One day of a snapshot. */
 typedef struct dl_lake_day {
     dl_day day;         /* UTC date of the event times */
