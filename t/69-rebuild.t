@@ -387,7 +387,6 @@ subtest 'payments that move to other clients around their deletion' => sub {
     wait_stored('clients', 11);
     cmp_ok($stack->mariadb->value('SELECT COUNT(*) FROM client_transaction'), '>', 5, 'some are left');
     run_and_compare('what moved', '--dataset', $_) for qw(transactions clients);
-    $stack->start_daemon('datalake-warehouse');
 };
 
 subtest 'the loader goes on behind it' => sub {
