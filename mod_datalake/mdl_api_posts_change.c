@@ -6,6 +6,7 @@
 
 #include <httpd.h>
 
+#include <apr_hash.h>
 #include <apr_strings.h>
 
 #include "dl_json_values.h"
@@ -14,8 +15,10 @@
 #include "mdl_change.h"
 #include "mdl_multi.h"
 
-/* Longest text of the column, in characters. */
+/* Longest texts of columns, in characters. */
 #define CONTENT_MAX 16383
+#define TEXT_MAX    255
+#define KEY_MAX     64
 
 enum {
     CONTENT,
@@ -89,26 +92,75 @@ static const mdl_change_kind post_kind = {.dataset = "social_posts",
 
 /* --- Members -------------------------------------------------------------- */
 
+enum {
+    USER_NAME,
+    USER_FOLLOWERS,
+    USER_MEMBERS
+};
+
+static const mdl_member user_members[] = {
+    [USER_NAME] = {.name = "name",
+                   .type = MDL_MEMBER_TEXT,
+                   .characters = true,
+                   .max = TEXT_MAX},
+    [USER_FOLLOWERS] = {.name = "followers",
+                        .type = MDL_MEMBER_INT,
+                        .max = INT32_MAX},
+    [USER_MEMBERS] = {.name = NULL}};
+
+enum {
+    COMMENT_ID,
+    COMMENT_USER,
+    COMMENT_TEXT,
+    COMMENT_TIMESTAMP,
+    COMMENT_MEMBERS
+};
+
+static const mdl_member comment_members[] = {
+    [COMMENT_ID] = {.name = "comment_id",
+                    .type = MDL_MEMBER_TEXT,
+                    .required = true,
+                    .characters = true,
+                    .max = KEY_MAX},
+    [COMMENT_USER] = {.name = "user",
+                      .type = MDL_MEMBER_TEXT,
+                      .nullable = true,
+                      .characters = true,
+                      .max = TEXT_MAX},
+    [COMMENT_TEXT] = {.name = "text",
+                      .type = MDL_MEMBER_TEXT,
+                      .nullable = true,
+                      .free_text = true,
+                      .characters = true,
+                      .max = CONTENT_MAX},
+    [COMMENT_TIMESTAMP] = {.name = "timestamp",
+                           .type = MDL_MEMBER_TIME,
+                           .nullable = true},
+    [COMMENT_MEMBERS] = {.name = NULL}};
+
 static int refuse(mdl_request *q, int i, const char *code, const char *detail)
 {
     return mdl_body_refuse(q, &post_members[i], code, detail);
 }
 
-/* Whether NAME is one of NAMES, which ends in NULL. */
-static bool is_one_of(const char *name, const char *const *names)
+/* Write the text VALUE as member NAME, if it was given. */
+static void write_text(dl_json_writer *w, const char *name,
+                       const mdl_member_value *value)
 {
-    while (*names != NULL && strcmp(name, *names) != 0) {
-        names++;
+    if (value->given) {
+        dl_json_write_key(w, name);
+        dl_json_write_string(w, value->text, value->len);
     }
-    return *names != NULL;
 }
 
-/* Judge the names in "user"; the declaration judges the values. */
-static int check_user(mdl_request *q)
+/* Judge and write "user". */
+static int write_user(dl_json_writer *w, mdl_request *q)
 {
-    static const char *const names[] = {"name", "followers", NULL};
     const mdl_member_value *value = &q->members[USER];
+    mdl_member_value user[USER_MEMBERS];
     dl_json_values all;
+    mdl_body_inside inside = {&all, 0, user_members, "/user"};
+    int status;
 
     if (!value->given) {
         return OK;
@@ -117,97 +169,109 @@ static int check_user(mdl_request *q)
         DL_JSON_FINE) {
         return refuse(q, USER, "wrong-type", "It must be an object.");
     }
-    for (uint32_t i = 1; i < all.n; i = all.values[i].next) {
-        if (!is_one_of(all.values[i].name, names)) {
-            return refuse(q, USER, "unknown",
-                          "It has name and followers, nothing else; the key "
-                          "of a user does not change.");
-        }
-        if (all.values[i].kind == DL_JSON_NULL) {
-            return refuse(q, USER, "wrong-type", "It has no null.");
-        }
+    if (all.n == 1) {
+        return refuse(q, USER, "required", "It must not be empty.");
     }
-    return all.n > 1 ? OK
-                     : refuse(q, USER, "required", "It must not be empty.");
+    status = mdl_body_judge_inside(user, q, &inside);
+    if (status != OK) {
+        return status;
+    }
+    dl_json_write_key(w, "user");
+    dl_json_write_object_begin(w);
+    write_text(w, "name", &user[USER_NAME]);
+    if (user[USER_FOLLOWERS].given) {
+        dl_json_write_int_member(w, "followers", user[USER_FOLLOWERS].number);
+    }
+    dl_json_write_object_end(w);
+    return OK;
 }
 
-/* Whether the comment at I of ALL has the id of one before it. */
-static bool is_repeated(const dl_json_values *all, uint32_t first, uint32_t i)
+/* Whether the comment_id VALUE is that of a comment in SEEN, to which it is
+ * added.  The database takes texts for equal that differ in spaces at their
+ * ends. */
+static bool is_repeated(apr_hash_t *seen, const mdl_member_value *value)
 {
-    uint32_t id = dl_json_values_member(all, i, "comment_id");
-    const dl_json_value *values = all->values;
-    uint32_t other;
+    size_t len = value->len;
 
-    for (uint32_t k = first; id != 0 && k < i; k = values[k].next) {
-        other = dl_json_values_member(all, k, "comment_id");
-        if (other != 0 && values[other].len == values[id].len &&
-            values[id].text != NULL && values[other].text != NULL &&
-            memcmp(values[other].text, values[id].text, values[id].len) == 0) {
-            return true;
-        }
+    while (len > 0 && value->text[len - 1] == ' ') {
+        len--;
     }
+    if (apr_hash_get(seen, value->text, (apr_ssize_t)len) != NULL) {
+        return true;
+    }
+    apr_hash_set(seen, value->text, (apr_ssize_t)len, value->text);
     return false;
 }
 
-/* Judge one comment: its names, and that its id is its own. */
-static int check_comment(mdl_request *q, const dl_json_values *all,
-                         uint32_t first, uint32_t i)
+/* Judge and write the comment INSIDE; SEEN has those before it. */
+static int write_comment(dl_json_writer *w, mdl_request *q,
+                         const mdl_body_inside *inside, apr_hash_t *seen)
 {
-    static const char *const names[] = {"comment_id", "user", "text",
-                                        "timestamp", NULL};
-    uint32_t k;
+    mdl_member_value comment[COMMENT_MEMBERS];
+    int status;
 
-    if (all->values[i].kind != DL_JSON_OBJECT) {
+    if (inside->values->values[inside->at].kind != DL_JSON_OBJECT) {
         return refuse(q, COMMENTS, "wrong-type", "A comment is an object.");
     }
-    for (k = i + 1; k < all->values[i].next; k = all->values[k].next) {
-        if (!is_one_of(all->values[k].name, names)) {
-            return refuse(q, COMMENTS, "unknown",
-                          "A comment has comment_id, user, text, timestamp, "
-                          "nothing else.");
-        }
+    status = mdl_body_judge_inside(comment, q, inside);
+    if (status != OK) {
+        return status;
     }
-    return is_repeated(all, first, i)
-               ? refuse(q, COMMENTS, "repeated",
-                        "Two comments have one comment_id.")
-               : OK;
+    if (is_repeated(seen, &comment[COMMENT_ID])) {
+        return refuse(q, COMMENTS, "repeated",
+                      "Two comments have one comment_id; spaces at its end do "
+                      "not count.");
+    }
+    dl_json_write_object_begin(w);
+    write_text(w, "comment_id", &comment[COMMENT_ID]);
+    write_text(w, "user", &comment[COMMENT_USER]);
+    write_text(w, "text", &comment[COMMENT_TEXT]);
+    if (comment[COMMENT_TIMESTAMP].given) {
+        dl_json_write_time_member(w, "timestamp",
+                                  comment[COMMENT_TIMESTAMP].time);
+    }
+    dl_json_write_object_end(w);
+    return OK;
 }
 
-static int check_comments(mdl_request *q)
+/* Judge and write "comments", up to the first that is wrong. */
+static int write_comments(dl_json_writer *w, mdl_request *q)
 {
     const mdl_member_value *value = &q->members[COMMENTS];
+    apr_pool_t *pool = q->r->pool;
+    apr_hash_t *seen = apr_hash_make(pool);
     dl_json_values all;
     const char *text;
     int status = OK;
+    int n = 0;
 
     if (!value->given) {
         return OK;
     }
-    text = apr_pstrcat(q->r->pool, "{\"all\":",
-                       apr_pstrmemdup(q->r->pool, value->text, value->len), "}",
-                       NULL);
-    if (dl_json_values_read(&all, text, strlen(text), q->r->pool) !=
-            DL_JSON_FINE ||
+    text = apr_pstrcat(
+        pool, "{\"all\":", apr_pstrmemdup(pool, value->text, value->len), "}",
+        NULL);
+    if (dl_json_values_read(&all, text, strlen(text), pool) != DL_JSON_FINE ||
         all.values[1].kind != DL_JSON_ARRAY) {
         return refuse(q, COMMENTS, "wrong-type", "It must be an array.");
     }
-    for (uint32_t i = 2; status == OK && i < all.n; i = all.values[i].next) {
-        status = check_comment(q, &all, 2, i);
+    dl_json_write_key(w, "comments");
+    dl_json_write_array_begin(w);
+    for (uint32_t at = 2; status == OK && at < all.n;
+         at = all.values[at].next) {
+        const mdl_body_inside inside = {
+            &all, at, comment_members, apr_psprintf(pool, "/comments/%d", n++)};
+
+        status = write_comment(w, q, &inside, seen);
     }
+    dl_json_write_array_end(w);
     return status;
 }
 
-/* Write member I as it was sent. */
-static void write_raw(dl_json_writer *w, const mdl_request *q, int i)
+static int write_members(dl_json_writer *w, mdl_request *q)
 {
-    if (q->members[i].given) {
-        dl_json_write_key(w, post_members[i].name);
-        dl_json_write_raw(w, q->members[i].text, q->members[i].len);
-    }
-}
+    int status;
 
-static void write_members(dl_json_writer *w, const mdl_request *q)
-{
     mdl_change_text(w, q, CONTENT, "content");
     if (q->members[TIMESTAMP].given) {
         dl_json_write_time_member(w, "timestamp", q->members[TIMESTAMP].time);
@@ -215,8 +279,8 @@ static void write_members(dl_json_writer *w, const mdl_request *q)
     if (q->members[LIKES].given) {
         dl_json_write_int_member(w, "likes", q->members[LIKES].number);
     }
-    write_raw(w, q, COMMENTS);
-    write_raw(w, q, USER);
+    status = write_comments(w, q);
+    return status == OK ? write_user(w, q) : status;
 }
 
 /* --- The routes ----------------------------------------------------------- */
@@ -236,13 +300,9 @@ int mdl_api_post_change(mdl_request *q)
 {
     dl_json_writer w;
     dl_buf *changes = mdl_change_begin(&w, q);
-    int status = check_user(q);
+    int status = write_members(&w, q);
 
     if (status == OK) {
-        status = check_comments(q);
-    }
-    if (status == OK) {
-        write_members(&w, q);
         status = mdl_change_judge(&w, q, changes, post_kind.dataset);
     }
     return status == OK ? run(q, changes) : status;

@@ -40,6 +40,7 @@
 #include "dl_time.h"
 
 struct dl_json_value;
+struct dl_json_values;
 struct mdl_request;
 
 /* Most bytes of a body on identity, access and configuration routes. */
@@ -127,6 +128,21 @@ int mdl_body_parse(struct mdl_request *q);
  * request's pool).  Returns the status.  Thread: the request's. */
 int mdl_body_refuse(struct mdl_request *q, const mdl_member *member,
                     const char *code, const char *detail);
+
+/* An object inside the value of a member. */
+typedef struct mdl_body_inside {
+    const struct dl_json_values *values; /* which it is one of */
+    uint32_t at;                         /* its index there */
+    const mdl_member *rows; /* what it may have; no ANY, ends in a row without
+                               name */
+    const char *pointer;    /* JSON pointer to it in the body: "/user" */
+} mdl_body_inside;
+
+/* Judge INSIDE as the members of a body are, by the same rules, and keep its
+ * members in OUT, one for each row.  Returns 0 (OK), or the status of the
+ * faults told.  Thread: the request's. */
+int mdl_body_judge_inside(mdl_member_value *out, struct mdl_request *q,
+                          const mdl_body_inside *inside);
 
 /* Set *NUMBER to VALUE, a whole number in any form of JSON (5, 5.0, 5e0) that
  * fits; else return false.  Thread: any. */

@@ -50,13 +50,12 @@ bool mdl_body_member_sent(const mdl_request *q, const char *name, size_t len)
 /* --- Faults ----------------------------------------------------------------
  */
 
-/* The JSON pointer of the member NAME of the whole. */
+/* The JSON pointer of the member NAME of the whole, without its slash. */
 static const char *pointer_of(const char *name, apr_pool_t *pool)
 {
-    char *out = apr_palloc(pool, 2 * strlen(name) + 2);
+    char *out = apr_palloc(pool, 2 * strlen(name) + 1);
     char *at = out;
 
-    *at++ = '/';
     for (; *name != '\0'; name++) {
         if (*name == '~' || *name == '/') {
             *at++ = '~';
@@ -70,15 +69,28 @@ static const char *pointer_of(const char *name, apr_pool_t *pool)
     return out;
 }
 
-/* Name the fault CODE of the member NAME (NULL: the whole). */
-static void fault(mdl_request *q, const char *name, const char *code,
-                  const char *detail)
+/* Name the fault CODE of the member NAME (NULL: the whole) of the object at
+ * the JSON pointer WITHIN. */
+static void fault_in(mdl_request *q, const char *within, const char *name,
+                     const char *code, const char *detail)
 {
-    mdl_problem_pointer(q, name == NULL ? "" : pointer_of(name, q->r->pool),
-                        code, "%s", detail);
+    const char *pointer = within;
+
+    if (name != NULL) {
+        pointer = apr_pstrcat(q->r->pool, within, "/",
+                              pointer_of(name, q->r->pool), NULL);
+    }
+    mdl_problem_pointer(q, pointer, code, "%s", detail);
     (void)mdl_problem(q, MDL_PROBLEM_VALIDATION, "%s",
                       "The body breaks rules of this resource; errors says "
                       "which member and why.");
+}
+
+/* The same of the body. */
+static void fault(mdl_request *q, const char *name, const char *code,
+                  const char *detail)
+{
+    fault_in(q, "", name, code, detail);
 }
 
 void mdl_body_member_fault(mdl_request *q, const mdl_member *member,
@@ -318,13 +330,16 @@ static const char *judge(mdl_request *q, mdl_member_value *out,
 /* --- Members ---------------------------------------------------------------
  */
 
-static void refuse_unknown(mdl_request *q, const dl_json_value *value)
+static void refuse_unknown(mdl_request *q, const char *within,
+                           const dl_json_value *value)
 {
     if (value->name_len > ECHO_MAX || strlen(value->name) < value->name_len) {
-        fault(q, NULL, "unknown", "a member is not one of this resource");
+        fault_in(q, within, NULL, "unknown",
+                 "a member is not one of this resource");
         return;
     }
-    fault(q, value->name, "unknown", "is not a member of this resource");
+    fault_in(q, within, value->name, "unknown",
+             "is not a member of this resource");
 }
 
 void mdl_body_member_take(mdl_request *q, const dl_json_value *value)
@@ -335,7 +350,7 @@ void mdl_body_member_take(mdl_request *q, const dl_json_value *value)
     const char *code;
 
     if (i < 0) {
-        refuse_unknown(q, value);
+        refuse_unknown(q, "", value);
         return;
     }
     out = &q->members[i];
@@ -374,4 +389,51 @@ int mdl_body_member_finish(mdl_request *q)
     return q->problem == NULL
                ? OK
                : mdl_problem_type_of(MDL_PROBLEM_VALIDATION)->status;
+}
+
+/* --- Objects inside -------------------------------------------------------- */
+
+int mdl_body_judge_inside(mdl_member_value *out, mdl_request *q,
+                          const mdl_body_inside *inside)
+{
+    const dl_json_value *values = inside->values->values;
+    const mdl_member *rows = inside->rows;
+    const char *within = inside->pointer;
+    bool good = true;
+    uint32_t at;
+    int i;
+
+    for (i = 0; rows[i].name != NULL; i++) {
+        out[i] = (mdl_member_value){.given = false};
+    }
+    for (at = inside->at + 1; at < values[inside->at].next;
+         at = values[at].next) {
+        const dl_json_value *value = &values[at];
+        const char *code = NULL;
+
+        i = find_row(rows, value->name, value->name_len);
+        if (i < 0) {
+            refuse_unknown(q, within, value);
+            good = false;
+            continue;
+        }
+        out[i].is_null = value->kind == DL_JSON_NULL;
+        out[i].given = !out[i].is_null;
+        if (out[i].given || !rows[i].nullable) {
+            code = out[i].is_null ? "wrong-type"
+                                  : judge(q, &out[i], &rows[i], value);
+        }
+        if (code != NULL) {
+            fault_in(q, within, rows[i].name, code,
+                     words_of(&rows[i], q->r->pool));
+            good = false;
+        }
+    }
+    for (i = 0; rows[i].name != NULL; i++) {
+        if (rows[i].required && !out[i].given && !out[i].is_null) {
+            fault_in(q, within, rows[i].name, "required", "is required");
+            good = false;
+        }
+    }
+    return good ? OK : mdl_problem_type_of(MDL_PROBLEM_VALIDATION)->status;
 }
