@@ -628,6 +628,12 @@ INSERT INTO {child} ({columns})
 SELECT {values} FROM {table} WHERE {where} AND ({below})
 ON DUPLICATE KEY UPDATE {assign};
 
+-- STMT_WORD_IS: a row whose key this is
+`{table}`.`{column}` = ?;
+
+-- STMT_WORD_IS_TEXT: the same of a text, whose spaces at the end = passes over
+`{table}`.`{column}` = ? AND OCTET_LENGTH(`{table}`.`{column}`) = ?;
+
 -- STMT_WORD_SET: a column, if the event has it: one text for all events, so
 -- that a connection prepares it once
 `{column}` = CASE WHEN ? THEN ? ELSE `{column}` END;

@@ -131,6 +131,19 @@ subtest 'a post' => sub {
     answers('DELETE', '/v1/social/p3', undef, 200, { deleted => 1 });
     is($db->value("SELECT COUNT(*) FROM social_comment WHERE post_id = 'p3'"), 0, 'comments go with their post');
     answers('DELETE', '/v1/social/p3', undef, 404);
+    answers('PUT', '/v1/social/p2', { timestamp => '9999-12-31T23:59:59.999999Z' }, 200, { updated => 1 });
+    is($reader->get('/v1/social/user/u1?limit=1')->{json}[0]{post_id}, 'p2', 'the last moment there is is in the list of its user');
+};
+
+subtest 'a key is what it is, with the spaces at its end' => sub {
+    produce('social_posts', [ 0, 'q1 ', post('q1 ', 1) ]);
+    answers($_, '/v1/social/p4%20', $_ eq 'PUT' ? { likes => 1 } : undef, 404) for qw(PUT DELETE);
+    answers('GET', '/v1/social/p4%20', undef, 404, undef, as => $reader);
+    answers('GET', '/v1/social/q1',    undef, 404, undef, as => $reader);
+    answers('DELETE', '/v1/social/q1', undef, 404);
+    is($reader->get('/v1/social/q1%20')->{json}{post_id}, 'q1 ', 'one that ends in a space is found');
+    answers('DELETE', '/v1/social/q1%20', undef, 200, { deleted => 1 });
+    is($reader->get('/v1/social/p4')->{json}{likes}, 4, 'a post of another key stays as it was');
 };
 
 subtest 'payments of a client, and the client' => sub {
@@ -145,6 +158,8 @@ subtest 'payments of a client, and the client' => sub {
     answers('DELETE', '/v1/transactions/7?transaction_id=999', undef, 404);
     answers('DELETE', '/v1/transactions/7?transaction_id=200', undef, 404);
     answers('DELETE', '/v1/transactions/8?transaction_id=200', undef, 200, { deleted => 1 });
+    answers('PUT', '/v1/transactions/8', { date_transaction => '9999-12-31 23:59:59' }, 200, { updated => 1 });
+    is($reader->get('/v1/transactions/8?limit=1')->{json}{transactions}[0]{transaction_id}, 201, 'the last second there is is in the list');
     answers('DELETE', '/v1/transactions/10', undef, 200, { deleted => 1 });
     answers('DELETE', '/v1/transactions/10', undef, 404);
 };
@@ -160,7 +175,10 @@ subtest 'what is refused, with nothing changed' => sub {
             { timestamp => 'soon' }, { comments => {} }, { comments => [ {} ] }, { comments => [7] }, { comments => [ { comment_id => 1 } ] },
             { comments => [ { comment_id => 'a', more => 1 } ] }, { comments => [ { comment_id => 'a' }, { comment_id => 'a' } ] },
             { comments => [ { comment_id => 'a', timestamp => 'soon' } ] }, { user => {} }, { user => { user_id => 'x' } }, { user => 'x' },
-            { user => { followers => 'many' } }, { user => { name => 7 } }, { content => 'x' x 16_384 } ],
+            { user => { followers => 'many' } }, { user => { name => 7 } }, { user => { "name\0x" => 'y' } }, { user => { followers => -1 } },
+            { user => { followers => '1' } }, { user => { name => undef } }, { comments => [ { comment_id => 'a', "text\0x" => 'y' } ] },
+            { comments => [ { comment_id => 'a' }, { comment_id => 'a ' } ] }, { comments => [ { comment_id => 'x' x 65 } ] },
+            { comments => [ { comment_id => 'a', timestamp => '2023-01-20 11:00:00' } ] }, { content => 'x' x 16_384 } ],
         [ transactions => 'transactions/8', { client_id => 1 }, { transaction_id => 1 }, {}, { montant => 'x' }, { montant => '1.5' },
             { montant => undef }, { date_transaction => 'soon' }, { date_transaction => 5 }, { nom => 1 }, { nom => 'x' x 256 } ]
     );
@@ -168,6 +186,12 @@ subtest 'what is refused, with nothing changed' => sub {
         my ($name, $path, @bodies) = @$case;
         is(join(' ', map { ask('PUT', "/v1/$path", $_)->{status} } @bodies), join(' ', ('422') x @bodies),
             "$name: " . @bodies . ' bodies are 422');
+    }
+    for my $case ([ '/comments/1/comment_id', 'required' => { comments => [ { comment_id => 'a' }, {} ] } ], [ '/user/user_id', 'unknown' => { user => { user_id => 'x' } } ],
+        [ '/comments/0/timestamp', 'time-zone-missing' => { comments => [ { comment_id => 'a', timestamp => '2023-01-20T11:00:00' } ] } ]) {
+        my ($pointer, $code, $body) = @$case;
+        my $fault = ask('PUT', '/v1/social/p4', $body)->{json}{errors}[0];
+        is("$fault->{pointer} $fault->{code}", "$pointer $code", 'what is wrong inside is pointed at');
     }
     is(ask('PUT', '/v1/transactions/8', '{"montant":1234567890123456789}', headers => [ 'Content-Type' => 'application/json' ])->{status},
         422, 'an amount of 19 digits');

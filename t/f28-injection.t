@@ -68,7 +68,7 @@ sub change_pattern {
         table       => $name,
         child       => $name,
         set         => $and->($set, ', ') . "(?:, $name = TIMESTAMP\\(DATE\\($case\\), TIME\\($case\\)\\))?",
-        where       => $and->("$place = $value", ' AND '),
+        where       => $and->("$place = $value(?: AND OCTET_LENGTH\\($place\\) = $value)?", ' AND '),
         below       => "src_generation < $value(?: $below)*",
         child_match => $and->("$place = $place", ' AND '),
         columns     => $and->($name, ', '),
@@ -275,7 +275,8 @@ if (@ARGV && $ARGV[0] eq '--self-test') {
               . '(p = ? AND o >= ?))' ],
         [ Execute => q(SELECT a FROM t WHERE b = 'x\\' OR 1=1' AND c > -1.5) ],
         [ Execute => q(SELECT a FROM t WHERE b = NULL AND c > 'it''s') ],
-        [ Prepare => 'UPDATE `t` SET `a` = CASE WHEN ? THEN ? ELSE `a` END WHERE `t`.`k` = ? AND (src_generation < ?'
+        [ Prepare => 'UPDATE `t` SET `a` = CASE WHEN ? THEN ? ELSE `a` END WHERE `t`.`k` = ?'
+              . ' AND OCTET_LENGTH(`t`.`k`) = ? AND `t`.`l` = ? AND (src_generation < ?'
               . ' OR (src_generation = ? AND src_partition = ? AND src_offset < ?))' ],
         [ Query => 'COMMIT' ],
         [ Quit  => '' ],

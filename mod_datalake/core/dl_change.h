@@ -8,8 +8,8 @@
  *    "at":...,"request_id":...,"upto":{"PARTITION":OFFSET,...}}
  *
  * "key" and "changes" have members of a record.  The rows that change are
- * those with the members of the key that stem from records below "upto": what
- * the warehouse had loaded then.  A record that comes later replaces a changed
+ * those with the members of the key, with the same spaces at their ends, that
+ * stem from records below "upto": what the warehouse had loaded then.  A record that comes later replaces a changed
  * row as any other.  Two more members, where they are needed: "generation",
  * the life of the topic in which "upto" counts, when it is not the first; and
  * "also":{"DATASET":{"upto":{...},"generation":...}}, when rows of another

@@ -24,16 +24,23 @@ bool dl_change_has(const dl_change *change, const dl_record *rec, int i)
 
 /* --- Words ---------------------------------------------------------------- */
 
-/* The columns of the key, each of the table and with a parameter. */
+/* The columns of the key, each of the table and with what bind_key binds. */
 static const char *join_where(const dl_change *c)
 {
+    dl_wh_word words[] = {
+        {"table", c->ds->table}, {"column", NULL}, {NULL, NULL}};
     const char *out = "";
 
     for (int i = 0; i < c->ds->n_fields; i++) {
+        bool text = c->ds->fields[i].type == DL_FIELD_STR;
+
         if (dl_change_has(c, &c->key, i)) {
-            out = apr_pstrcat(c->event, out, *out == '\0' ? "`" : " AND `",
-                              c->ds->table, "`.`", c->ds->fields[i].column,
-                              "` = ?", NULL);
+            words[1].value = c->ds->fields[i].column;
+            out = apr_pstrcat(
+                c->event, out, *out == '\0' ? "" : " AND ",
+                dl_wh_words_fill(text ? STMT_WORD_IS_TEXT : STMT_WORD_IS, words,
+                                 c->event),
+                NULL);
         }
     }
     return out;
@@ -123,8 +130,16 @@ static void bind_field(dl_wh_stmt *st, unsigned i, const dl_record *rec, int at)
 static unsigned bind_key(dl_wh_stmt *st, unsigned i, const dl_change *c)
 {
     for (int at = 0; at < c->ds->n_fields; at++) {
-        if (dl_change_has(c, &c->key, at)) {
-            bind_field(st, i++, &c->key, at);
+        const char *text;
+        size_t len = 0;
+
+        if (!dl_change_has(c, &c->key, at)) {
+            continue;
+        }
+        bind_field(st, i++, &c->key, at);
+        if (c->ds->fields[at].type == DL_FIELD_STR) {
+            (void)dl_record_text(&text, &len, &c->key, at);
+            dl_wh_bind_int(st, i++, (int64_t)len);
         }
     }
     return i;

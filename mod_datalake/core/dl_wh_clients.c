@@ -16,8 +16,8 @@
 
 #include "dl_statements.h"
 
-/* Later than any payment (9999-12-31). */
-#define FOREVER INT64_C(253402214400000000)
+/* No payment is later (the end of 9999). */
+#define FOREVER INT64_C(253402300799999999)
 
 /* Columns of both statements. */
 enum client_column {

@@ -13,8 +13,10 @@
 
 #include "dl_statements.h"
 
-/* Later than any post (9999-12-31). */
-#define FOREVER INT64_C(253402214400000000)
+/* No post is later (the end of 9999), and no key behind that one, whose
+ * character is the last there is. */
+#define FOREVER  INT64_C(253402300799999999)
+#define LAST_KEY "\xF4\x8F\xBF\xBF"
 
 /* Columns of every statement here. */
 enum post_column {
@@ -103,7 +105,8 @@ dl_status dl_wh_post_find(dl_post *post, dl_wh *wh, const char *post_id,
     while (more) {
         if (dl_wh_int(st, COLUMN_IS_COMMENT) == 0) {
             read_post(post, st, result_pool);
-            found = true;
+            /* The database passes over spaces at the end. */
+            found = strcmp(post->post_id, post_id) == 0;
         }
         else if (found) {
             read_comment(post, st);
@@ -148,7 +151,7 @@ static dl_status run(dl_wh_stmt **st, const post_reading *read, const char *sql,
     dl_wh_bind_str(*st, 0, page->user_id);
     dl_wh_bind_time(*st, 1, before);
     dl_wh_bind_time(*st, 2, before);
-    dl_wh_bind_str(*st, 3, first ? "" : page->before_id);
+    dl_wh_bind_str(*st, 3, first ? LAST_KEY : page->before_id);
     dl_wh_bind_int(*st, 4, max);
     return dl_wh_run(*st, err);
 }

@@ -83,7 +83,7 @@ sub prepared {
         assign      => '`comment_id` = VALUES(`comment_id`)',
         set         => $text->{STMT_WORD_SET} =~ s/\{column\}/likes/gr . ', '
           . $text->{STMT_WORD_SET_TIME} =~ s/\{column\}/timestamp/gr,
-        where       => '`social_post`.`post_id` = ?'
+        where       => $text->{STMT_WORD_IS_TEXT} =~ s/\{table\}/social_post/gr =~ s/\{column\}/post_id/gr
     );
     my @done;
     $dbh->do('CREATE TEMPORARY TABLE staging_transaction_record '
