@@ -244,7 +244,7 @@ static bool next_line(dlc_collect_row *row, const socket_reader *r,
         bool was_skipping = c->skipping;
 
         c->searched = whole ? 0 : have;
-        if (!whole && have < LINE && !(was_skipping && have > 0)) {
+        if (!whole && have <= LINE && !(was_skipping && have > 0)) {
             return false;
         }
         c->at += len + (newline != NULL ? 1 : 0);

@@ -7,7 +7,7 @@ use warnings;
 use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
-use DataLake::Process qw(free_port wait_until);
+use DataLake::Process qw(free_port slurp wait_until);
 use DataLake::Stack;
 use IO::Socket::INET;
 use JSON::PP;
@@ -103,13 +103,28 @@ is_deeply([ map { length } grep { !ref } @got ], [ 256 * 1024 ],
 is(scalar(grep { ref && $_->{client_id} == 6 } @got), 1,
     'the one behind it is read');
 
+# A line of just so many bytes, whose end comes later.
+my $full = '{"client_id": 7, "nom": "' . 'x' x (256 * 1024 - 27) . '"}';
+my $slow = connection();
+for my $part ($full, "\n") {
+    my $done = 0;
+    $done += syswrite($slow, $part, length($part) - $done, $done) // 0 while $done < length $part;
+    wait_until('it is not taken', sub {
+        my ($queued) = map { hex((split /[ :]+/)[7]) } grep { /^\s*\d+: 0100007F:@{[ sprintf '%04X', $slow->sockport ]} / } split /\n/, slurp('/proc/net/tcp');
+        my ($waiting) = map { hex((split /[ :]+/)[8]) } grep { /^\s*\d+: 0100007F:@{[ sprintf '%04X', $tcp ]} 0100007F:@{[ sprintf '%04X', $slow->sockport ]} / } split /\n/, slurp('/proc/net/tcp');
+        return $queued == 0 && $waiting == 0;
+    }, 10);
+}
+@got = values_of('clients', 8);
+is(scalar(grep { ref && $_->{client_id} == 7 } @got), 1, 'a line of 256 KiB is taken, when its end comes late, too');
+
 # More than are taken: all of them in the end.
 my @many = map { connection() } 1 .. 80;
 syswrite $many[$_], qq({"client_id": @{[ 1000 + $_ ]}}\n) for 0 .. $#many;
 wait_until('those who were first are not read',
-    sub { my @now = $stack->kafka->consume('clients'); @now >= 7 + 60 }, 60);
+    sub { my @now = $stack->kafka->consume('clients'); @now >= 8 + 60 }, 60);
 close $_ for @many, $senders[0], $senders[2];
-@got = values_of('clients', 7 + 80);
+@got = values_of('clients', 8 + 80);
 my %seen = map { ($_->{client_id} => 1) } grep { ref } @got;
 is(scalar(grep { $seen{ 1000 + $_ } } 0 .. 79), 80,
     'of 80 senders those past the bound wait, none is lost');
