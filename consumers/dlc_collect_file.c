@@ -89,6 +89,9 @@ static dl_status fill_buffer(bool *more, file_reader *r, dl_error *err)
     if (n < 0) {
         return dl_fail(err, DL_IO, errno, "cannot read %s", r->file->path);
     }
+    if (n > 0 && r->follow && !dlc_collect_files_same(r->file)) {
+        n = 0; /* it was written anew: at_end() finds that, too */
+    }
     r->end += (size_t)n;
     r->ended = n == 0;
     *more = n > 0;
@@ -109,6 +112,16 @@ static void step(file_reader *r, size_t used, uint64_t lines)
 static dl_split_input input_of(const file_reader *r, bool whole)
 {
     return (dl_split_input){r->buffer + r->at, r->end - r->at, whole};
+}
+
+/* Bytes of a byte order mark at the start of the file, which what is not read
+ * of the buffer begins with. */
+static size_t mark_size(const file_reader *r)
+{
+    return r->end - r->at >= 3 &&
+                   memcmp(r->buffer + r->at, "\xEF\xBB\xBF", 3) == 0
+               ? 3
+               : 0;
 }
 
 /* --- Columns -------------------------------------------------------------- */
@@ -162,18 +175,22 @@ static dl_status read_header(bool *found, file_reader *r, dl_error *err)
     uint64_t offset = r->file->offset;
     uint64_t line = r->file->line;
     dl_split_row row;
+    dl_status status;
     bool more = true;
 
     r->file->offset = 0;
     r->file->line = 1;
     empty_buffer(r);
     for (;;) {
-        const dl_split_input input = input_of(r, r->ended && !r->follow);
+        dl_split_input input;
 
+        r->at = mark_size(r);
+        input = input_of(r, r->ended && !r->follow);
         *found = dl_split_next(&row, &r->cells, DL_SPLIT_CSV, &input);
         if (*found || !more || r->end == ROOM) {
             break;
         }
+        r->at = 0;
         DL_TRY(fill_buffer(&more, r, err));
     }
     r->file->offset = offset;
@@ -183,14 +200,13 @@ static dl_status read_header(bool *found, file_reader *r, dl_error *err)
                        r->file->path, row.broken);
     }
     if (*found) {
-        if (r->cells.n > 0 && r->cells.cells[0].len >= 3 &&
-            memcmp(r->cells.cells[0].text, "\xEF\xBB\xBF", 3) == 0) {
-            r->cells.cells[0].text += 3;
-            r->cells.cells[0].len -= 3;
-        }
         take_names(r);
-        if (offset < row.used) {
-            r->file->offset = row.used;
+        status = dl_mapping_check_columns(&r->headers[r->which].columns, err);
+        if (status != DL_OK) {
+            return dl_wrap(err, "%s", r->file->path);
+        }
+        if (offset < r->at + row.used) {
+            r->file->offset = r->at + row.used;
             r->file->line = 1 + row.lines;
         }
     }
@@ -201,9 +217,8 @@ static dl_status read_header(bool *found, file_reader *r, dl_error *err)
 /* Pass over a byte order mark at the start of the file. */
 static void pass_mark(file_reader *r)
 {
-    if (r->file->offset == 0 && r->end - r->at >= 3 &&
-        memcmp(r->buffer + r->at, "\xEF\xBB\xBF", 3) == 0) {
-        step(r, 3, 0);
+    if (r->file->offset == 0 && mark_size(r) > 0) {
+        step(r, mark_size(r), 0);
     }
 }
 
@@ -347,7 +362,20 @@ static dl_status look(file_reader *r, dl_error *err)
         return DL_OK;
     }
     r->look_us = now + LOOK_US;
-    return dlc_collect_files_look(r->files, err);
+    return dlc_collect_files_look(r->files, r->file, err);
+}
+
+/* FILE cannot be read for ERR, of STATUS: the others go on without it. */
+static void set_aside(dlc_collect_got *got, file_reader *r,
+                      dlc_collect_tracked *file, dl_status status,
+                      const dl_error *err)
+{
+    if (file == r->file) {
+        dlc_collect_files_tell(r->left_item, r->left_text, file);
+        r->file = NULL;
+    }
+    dlc_collect_files_aside(r->files, file, status, err);
+    *got = DLC_COLLECT_NONE;
 }
 
 /* Begin with FILE, or wait or end without one; RESUMED: its turn is under
@@ -360,7 +388,7 @@ static dl_status begin_file(dlc_collect_got *got, file_reader *r,
 
     if (file == NULL) {
         *got = r->follow ? DLC_COLLECT_NONE : DLC_COLLECT_END;
-        return DL_OK;
+        return r->follow ? DL_OK : dlc_collect_files_failed(r->files, err);
     }
     status = take_file(r, file, err);
     if (status == DL_NOT_FOUND) {
@@ -370,7 +398,10 @@ static dl_status begin_file(dlc_collect_got *got, file_reader *r,
         *got = DLC_COLLECT_NONE;
         return DL_OK;
     }
-    DL_TRY(status);
+    if (status != DL_OK) {
+        set_aside(got, r, file, status, err);
+        return DL_OK;
+    }
     *got = resumed && !file->anew ? DLC_COLLECT_ROW : DLC_COLLECT_TURN;
     return DL_OK;
 }
@@ -418,8 +449,13 @@ static dl_status at_end(dlc_collect_got *got, file_reader *r, dl_error *err)
     dlc_collect_tracked *next;
 
     if (r->follow) {
+        dl_status status = dlc_collect_files_open(file, err);
+
+        if (status != DL_OK) {
+            set_aside(got, r, file, status, err);
+            return DL_OK;
+        }
         file->waited = file->offset + (r->end - r->at);
-        DL_TRY(dlc_collect_files_open(file, err));
         if (file->anew) {
             empty_buffer(r);
             r->fresh = r->kind == DL_SPLIT_CSV;
@@ -441,6 +477,7 @@ static dl_status reader_next(dlc_collect_got *got, dlc_collect_row *row,
                              dlc_collect_reader *reader, dl_error *err)
 {
     file_reader *r = (file_reader *)(void *)reader;
+    dl_status status;
 
     if (r->file == NULL) {
         DL_TRY(choose(got, r, err));
@@ -449,7 +486,12 @@ static dl_status reader_next(dlc_collect_got *got, dlc_collect_row *row,
         }
     }
     r->file->anew = false;
-    DL_TRY(read_on(got, row, r, err));
+    status = read_on(got, row, r, err);
+    if (status != DL_OK) {
+        set_aside(got, r, r->file, status, err);
+        return DL_OK;
+    }
+    r->file->failed = r->file->failed && *got != DLC_COLLECT_ROW;
     return *got == DLC_COLLECT_NONE ? at_end(got, r, err) : DL_OK;
 }
 
@@ -459,11 +501,12 @@ static void reader_tell(char item[DLC_COLLECT_ITEM],
 {
     const file_reader *r = (const file_reader *)(const void *)reader;
 
-    *item = '\0';
-    *text = '\0';
     if (r->file != NULL) {
         dlc_collect_files_tell(item, text, r->file);
+        return;
     }
+    apr_cpystrn(item, r->left_item, DLC_COLLECT_ITEM);
+    apr_cpystrn(text, r->left_text, DLC_COLLECT_POSITION);
 }
 
 static bool reader_left(char item[DLC_COLLECT_ITEM],

@@ -18,6 +18,7 @@
 #include <apr_strings.h>
 
 #include "dl_crc.h"
+#include "dl_log.h"
 #include "dl_time.h"
 
 /* Bytes at the start of a file that tell it from another one. */
@@ -26,8 +27,14 @@
 /* A file that is left is read when nobody added to it for so long. */
 #define QUIET_US INT64_C(10000000)
 
+/* One that cannot be read is tried again after so long. */
+#define ASIDE_US INT64_C(30000000)
+
 struct dlc_collect_files {
     const char *path;            /* with * ? [] */
+    const char *source;          /* name of its section */
+    dl_status failed;            /* of the first file that could not be read */
+    dl_error why;                /* why */
     apr_hash_t *known;           /* id -> dlc_collect_tracked */
     dlc_collect_tracked **order; /* left ones, then by path; malloc */
     int n;                       /* how many */
@@ -124,6 +131,7 @@ void dlc_collect_files_create(dlc_collect_files **files,
     dlc_collect_files *made = apr_pcalloc(pool, sizeof *made);
 
     made->path = plan->source->path;
+    made->source = plan->source->name;
     made->pool = pool;
     made->known = apr_hash_make(pool);
     for (int i = 0; i < plan->memory->n; i++) {
@@ -170,6 +178,27 @@ static void see(dlc_collect_files *files, const char *path, bool listed)
         file->grown_us = dl_time_monotonic_us();
         file->done = false;
     }
+    if (file->written.tv_sec != st.st_mtim.tv_sec ||
+        file->written.tv_nsec != st.st_mtim.tv_nsec) {
+        file->written = st.st_mtim;
+        file->touched = true;
+        file->until_us = 0;
+    }
+}
+
+/* See whether FILE, all of which is read, was written anew at that length. */
+static void compare_touched(dlc_collect_tracked *file)
+{
+    bool closed = file->fd < 0;
+    dl_error ignored;
+
+    file->touched = false;
+    if (dlc_collect_files_open(file, &ignored) == DL_OK && closed) {
+        dlc_collect_files_close(file);
+    }
+    if (file->anew) {
+        file->done = false;
+    }
 }
 
 /* Look for files that are remembered, but not where the path looks, in its
@@ -206,7 +235,9 @@ static int compare(const void *left, const void *right)
                   b->path == NULL ? "" : b->path);
 }
 
-dl_status dlc_collect_files_look(dlc_collect_files *files, dl_error *err)
+dl_status dlc_collect_files_look(dlc_collect_files *files,
+                                 const dlc_collect_tracked *current,
+                                 dl_error *err)
 {
     apr_pool_t *scratch_pool;
     bool missing = false;
@@ -244,6 +275,10 @@ dl_status dlc_collect_files_look(dlc_collect_files *files, dl_error *err)
             file->left = true;
             file->done = file->done || file->fd < 0;
         }
+        else if (file != current && file->touched && file->offset > 0 &&
+                 file->offset == file->size) {
+            compare_touched(file);
+        }
     }
     qsort(files->order, (size_t)files->n, sizeof(files->order[0]), compare);
     return DL_OK;
@@ -258,6 +293,7 @@ bool dlc_collect_files_quiet(const dlc_collect_tracked *file)
 static bool has_more(const dlc_collect_tracked *file)
 {
     return !file->done &&
+           (file->until_us == 0 || file->until_us < dl_time_monotonic_us()) &&
            (file->anew || dlc_collect_files_quiet(file) ||
             (file->size != file->offset && file->size != file->waited));
 }
@@ -297,8 +333,7 @@ dlc_collect_tracked *dlc_collect_files_next(dlc_collect_files *files,
     return NULL;
 }
 
-/* Whether the first bytes of FILE are what they were. */
-static bool is_same(const dlc_collect_tracked *file)
+bool dlc_collect_files_same(const dlc_collect_tracked *file)
 {
     char first[CHECKED];
 
@@ -341,7 +376,7 @@ dl_status dlc_collect_files_open(dlc_collect_tracked *file, dl_error *err)
         file->size = (uint64_t)st.st_size;
         file->grown_us = dl_time_monotonic_us();
     }
-    if (file->size < file->offset || !is_same(file)) {
+    if (file->size < file->offset || !dlc_collect_files_same(file)) {
         file->offset = 0;
         file->line = 1;
         file->skipping = false;
@@ -350,6 +385,34 @@ dl_status dlc_collect_files_open(dlc_collect_tracked *file, dl_error *err)
         file->anew = true;
     }
     return DL_OK;
+}
+
+void dlc_collect_files_aside(dlc_collect_files *files,
+                             dlc_collect_tracked *file, dl_status status,
+                             const dl_error *err)
+{
+    if (!file->failed) {
+        dl_log(DL_LOG_ERROR,
+               "DL0940 source %s: a file cannot be read and is tried again, "
+               "the others go on: %s",
+               files->source, err->text);
+    }
+    if (files->failed == DL_OK) {
+        files->failed = status;
+        files->why = *err;
+    }
+    dlc_collect_files_close(file);
+    file->failed = true;
+    file->until_us = dl_time_monotonic_us() + ASIDE_US;
+}
+
+dl_status dlc_collect_files_failed(const dlc_collect_files *files,
+                                   dl_error *err)
+{
+    if (files->failed != DL_OK) {
+        *err = files->why;
+    }
+    return files->failed;
 }
 
 void dlc_collect_files_close(dlc_collect_tracked *file)

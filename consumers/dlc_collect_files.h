@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <apr_pools.h>
 
@@ -47,7 +48,11 @@ typedef struct dlc_collect_tracked {
     bool left;        /* it is renamed or removed: nobody adds to it soon */
     bool done;        /* all of it is read and it will not be looked at */
     bool anew;        /* it is not what it was: begin a turn */
+    bool touched;     /* somebody wrote to it since it was compared last */
+    bool failed;      /* it could not be read, as far as is known */
     int64_t grown_us; /* monotonic time when it was seen growing last */
+    int64_t until_us; /* monotonic time before which it is let alone */
+    struct timespec written; /* when somebody wrote to it last, by its folder */
 } dlc_collect_tracked;
 
 /* The files of a source. */
@@ -59,9 +64,12 @@ void dlc_collect_files_create(dlc_collect_files **files,
                               const dlc_collect_plan *plan, apr_pool_t *pool);
 
 /* Look which files there are.  DL_IO: a folder cannot be read.  Files that
- * are remembered and were renamed are found in the folder of the path. */
-DL_MUSTCHECK dl_status dlc_collect_files_look(dlc_collect_files *files,
-                                              dl_error *err);
+ * are remembered and were renamed are found in the folder of the path.  One
+ * that was written anew at the same length is found out, unless it is CURRENT
+ * (may be NULL). */
+DL_MUSTCHECK dl_status
+dlc_collect_files_look(dlc_collect_files *files,
+                       const dlc_collect_tracked *current, dl_error *err);
 
 /* Return the file ITEM if it can still be read, or NULL. */
 dlc_collect_tracked *dlc_collect_files_find(dlc_collect_files *files,
@@ -81,6 +89,20 @@ bool dlc_collect_files_quiet(const dlc_collect_tracked *file);
  * opened. */
 DL_MUSTCHECK dl_status dlc_collect_files_open(dlc_collect_tracked *file,
                                               dl_error *err);
+
+/* Return whether the first bytes of FILE, which is open, are what they were. */
+bool dlc_collect_files_same(const dlc_collect_tracked *file);
+
+/* FILE cannot be read for ERR, of STATUS: say so, unless that was said since
+ * it could be, close it, and let it alone for a while. */
+void dlc_collect_files_aside(dlc_collect_files *files,
+                             dlc_collect_tracked *file, dl_status status,
+                             const dl_error *err);
+
+/* Return what the first file failed with that could not be read; DL_OK: all
+ * could. */
+DL_MUSTCHECK dl_status dlc_collect_files_failed(const dlc_collect_files *files,
+                                                dl_error *err);
 
 /* Close FILE, which is read. */
 void dlc_collect_files_close(dlc_collect_tracked *file);

@@ -117,6 +117,9 @@ subtest 'what a file is read as' => sub {
           . "4\t{\"client_id\":\"4\",\"nom\":\"\xC3\xA9\",\"email\":\"b\"}\n",
         'CSV: separator, quotes over lines, encoding, mapping; broken rows as they are'
     );
+    spit("$in/marked.csv", "\xEF\xBB\xBF\"client_id\",\"nom\"\n1,\"a\"\n");
+    source('marked', dataset => 'clients', path => "$in/marked.csv");
+    is(dry('marked'), qq(1\t{"client_id":"1","nom":"a"}\n), '... a byte order mark before a quoted name is none of it');
     spit("$in/f.json", qq([\n {"post_id":"p1","user":{"user_id":"u"},)
           . qq("content":"}"},\n {"post_id":tru}, 7,\n{"post_id":"p2"}]\n));
     source('json', dataset => 'social_posts', path => "$in/f.json",
@@ -329,18 +332,74 @@ subtest 'follow' => sub {
     like($stack->daemon_log('datalake-collect'), qr/DL0742/, '... and clean');
 };
 
+# Write TEXT to the file NAME, which stays the file it is.
+sub overwrite {
+    my ($name, $text) = @_;
+    open my $out, '+<:raw', "$in/$name" or die "$in/$name: $!\n";
+    truncate $out, 0 or die "$!\n";
+    print $out $text;
+    close $out or die "$!\n";
+    return;
+}
+
+subtest 'files that cannot be read' => sub {
+    mkdir "$in/shop" or die "$!\n";
+    spit("$in/shop/1.csv", "client_id,client_id\n1,2\n");
+    spit("$in/shop/2.csv", "client_id,nom\n5001,fine\n");
+    spit("$in/shop/3.csv", qq("client_id,nom\n1,2\n));
+    spit("$in/shop/4.csv", "client_id,nom\n5002,fine\n");
+    source('shop', dataset => 'clients', path => "$in/shop/*.csv");
+    my ($status, $text) = collect('--once', 'shop');
+    is($status, 1, 'some of several cannot be read');
+    like($text, qr{DL0940 source shop: .*/1\.csv: column client_id comes twice.*DL0940 source shop: .*/3\.csv has no line of names}s,
+        '... which is said of each');
+    my @sent = grep { $_->{value} =~ /fine/ } sent('clients');
+    is(members('client_id', @sent), '5001 5002', '... the others are');
+    my $collector = $stack->start_daemon('datalake-collect', arguments => [ '--follow', 'shop' ]);
+    wait_until('it says so', sub { $stack->daemon_log('datalake-collect') =~ /DL0940/ });
+    overwrite('shop/1.csv', "client_id,nom\n5003,fine\n");
+    wait_until('the mended file is read', sub { grep { $_->{value} =~ /5003/ } sent('clients') });
+    @sent = grep { $_->{value} =~ /fine/ } sent('clients');
+    is(members('client_id', @sent), '5001 5002 5003', 'one that is mended is read, what was read is not sent again');
+    $collector->stop;
+};
+
+subtest 'files that are written anew' => sub {
+    my $line = sub { join '', map { sprintf qq({"IP_Address":"%s","Date":"20/Jan/2023","Time":"11:37:58"}\n), $_ } @_ };
+    my $of   = sub { my ($mark) = @_; return grep { $_->{value} =~ /"$mark/ || $_->{headers}{'dl-source-fault'} && $_->{headers}{'dl-source-line'} =~ m{/anew/} } sent('network_logs') };
+    mkdir "$in/anew" or die "$!\n";
+    spit("$in/anew/a.log", $line->(map { "a$_" } 10 .. 19));
+    spit("$in/anew/b.log", $line->(map { "b$_" } 10 .. 19));
+    source('anew', dataset => 'network_logs', path => "$in/anew/*.log", format => 'ndjson');
+    my $collector = $stack->start_daemon('datalake-collect', arguments => [ '--follow', 'anew' ]);
+    wait_until('both are read', sub { (my @a = $of->('[ab]\d\d"')) == 20 }, 60);
+    overwrite('anew/a.log', $line->(map { "c$_" } 10 .. 19));
+    wait_until('the first is read anew', sub { (my @c = $of->('c')) >= 10 }, 60);
+    is(members('IP_Address', $of->('c')), join(' ', map { "c$_" } 10 .. 19), 'at the same length, though another file was read last');
+    $collector->signal('STOP');
+    overwrite('anew/a.log', $line->(map { "other$_" } 1_000 .. 1_099));
+    $collector->signal('CONT');
+    wait_until('it is read anew', sub { (my @d = $of->('other')) >= 100 }, 60);
+    is(members('IP_Address', $of->('other')), join(' ', map { "other$_" } 1_000 .. 1_099), 'longer, at once: each row, and nothing from its middle');
+    $collector->stop;
+    overwrite('anew/b.log', $line->(map { "d$_" } 10 .. 19));
+    my ($status, $text) = collect('--once', 'anew');
+    is($status, 0, 'a run later') or diag $text;
+    is(members('IP_Address', $of->('d')), join(' ', map { "d$_" } 10 .. 19), '... sees what was written anew while nobody looked');
+};
+
 subtest 'the lake and the warehouse' => sub {
     $stack->start_daemon($_) for qw(datalake-lake datalake-warehouse);
     my $db = $stack->mariadb;
     wait_until('all rows are loaded',
-        sub { $db->value('SELECT COUNT(*) FROM client') == 602
-              && $db->value('SELECT COUNT(*) FROM network_log') == 12 }, 60);
+        sub { $db->value('SELECT COUNT(*) FROM client') == 605
+              && $db->value('SELECT COUNT(*) FROM network_log') == 12 + 20 + 10 + 100 + 10 }, 60);
     is($db->value('SELECT nom FROM client WHERE client_id = 501'), 'm501', 'have each row');
     wait_until(
         'the lake has them',
         sub {
             my ($records) = eval { lake_dump("$stack->{dir}/lake", 'clients') };
-            return $records && @$records == 602;
+            return $records && @$records == 605;
         },
         60
     );

@@ -335,16 +335,9 @@ void dl_mapping_pick(dl_mapping_plan *plan, const char *path)
     }
 }
 
-dl_status dl_mapping_bind(dl_mapping_plan **plan, const char **missing,
-                          dl_mapping *mapping,
-                          const dl_mapping_columns *columns, dl_error *err,
-                          apr_pool_t *pool)
+dl_status dl_mapping_check_columns(const dl_mapping_columns *columns,
+                                   dl_error *err)
 {
-    dl_mapping_plan *made = apr_pcalloc(pool, sizeof *made);
-    const char *ignored = NULL;
-
-    missing = missing == NULL ? &ignored : missing;
-    *missing = NULL;
     if (columns->n > DL_MAPPING_MEMBERS) {
         return dl_fail(err, DL_LIMIT, 0, "more than %d columns",
                        DL_MAPPING_MEMBERS);
@@ -360,6 +353,20 @@ dl_status dl_mapping_bind(dl_mapping_plan **plan, const char **missing,
             return dl_fail(err, DL_INVALID, 0, "column %s comes twice", name);
         }
     }
+    return DL_OK;
+}
+
+dl_status dl_mapping_bind(dl_mapping_plan **plan, const char **missing,
+                          dl_mapping *mapping,
+                          const dl_mapping_columns *columns, dl_error *err,
+                          apr_pool_t *pool)
+{
+    dl_mapping_plan *made = apr_pcalloc(pool, sizeof *made);
+    const char *ignored = NULL;
+
+    missing = missing == NULL ? &ignored : missing;
+    *missing = NULL;
+    DL_TRY(dl_mapping_check_columns(columns, err));
     made->mapping = mapping;
     DL_TRY(mapping->equal ? bind_equal(made, columns, err, pool)
                           : bind_list(made, missing, columns, err, pool));

@@ -69,11 +69,15 @@ DL_MUSTCHECK dl_status dl_mapping_create(dl_mapping **mapping,
 /* Return whether MAPPING leaves JSON objects as they are. */
 bool dl_mapping_plain(const dl_mapping *mapping);
 
+/* Judge the names in COLUMNS.  DL_INVALID: one comes twice, or is not UTF-8;
+ * DL_LIMIT: there are too many. */
+DL_MUSTCHECK dl_status
+dl_mapping_check_columns(const dl_mapping_columns *columns, dl_error *err);
+
 /* Set *PLAN to MAPPING for rows of COLUMNS, in POOL, and *MISSING
  * (may be NULL) to the first column that it names and that is not there, NULL:
- * none; its member is left out.  DL_INVALID: a column comes twice, is not
- * UTF-8, or members would be a value and an object at once; DL_LIMIT: too
- * many columns. */
+ * none; its member is left out.  As dl_mapping_check_columns, and DL_INVALID:
+ * members would be a value and an object at once. */
 DL_MUSTCHECK dl_status dl_mapping_bind(dl_mapping_plan **plan,
                                        const char **missing,
                                        dl_mapping *mapping,
