@@ -115,7 +115,9 @@ static dl_status check(const dl_config *cfg, dl_error *err, apr_pool_t *pool)
                            cfg->file, source->line, source->name,
                            source->dataset, cfg->datasets.dir);
         }
-        DL_TRY(dlc_collect_maker_create(&maker, source, ds, err, pool));
+        if (dlc_collect_maker_create(&maker, source, ds, err, pool) != DL_OK) {
+            return dl_wrap(err, "%s:%d", cfg->file, source->line);
+        }
     }
     return DL_OK;
 }

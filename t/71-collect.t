@@ -157,7 +157,18 @@ subtest 'settings are checked' => sub {
     source('wrong', dataset => 'clients', path => '/x', 'transform.nom' => 'sing');
     ($status, $text) = collect('--check-config');
     is($status, 2, 'an unknown transform is refused');
-    like($text, qr/\[source wrong\].*sing/, '... and named');
+    like($text, qr/datalake\.ini:\d+: \[source wrong\].*sing/, '... and named, with file and line');
+    for my $listen (qw(127.0.0.1:99999 127.0.0.1:0 localhost:5140 5140 ::1:5140 [::1] [127.0.0.1]:5140 127.0.0.1:5140x :5140)) {
+        spit($stack->ini_file, $ini);
+        source('wrong', dataset => 'clients', type => 'socket', listen => $listen);
+        ($status, $text) = collect('--check-config');
+        like("$status $text", qr/\A2 .*datalake\.ini:\d+: \[source wrong\] listen = \Q$listen\E: must be ADDRESS:PORT/s, "listen = $listen is refused");
+    }
+    for my $listen (qw(0.0.0.0:65535 [::1]:1 [fe80::1%lo]:5140)) {
+        spit($stack->ini_file, $ini);
+        source('right', dataset => 'clients', type => 'socket', listen => $listen);
+        is((collect('--check-config'))[0], 0, "... $listen is not");
+    }
     spit($stack->ini_file, $ini);
 };
 

@@ -4,8 +4,10 @@
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dl_config_source.h"
 
+#include <arpa/inet.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <apr_strings.h>
@@ -174,6 +176,33 @@ static bool parse_separator(int64_t *separator, const char *text)
                         "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == 0;
 }
 
+/* Whether TEXT is ADDRESS:PORT, with an address of IPv6, which may have a
+ * zone, in brackets. */
+static bool listen_ok(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    size_t digits = colon == NULL ? 0 : strspn(colon + 1, "0123456789");
+    size_t len = colon == NULL ? 0 : (size_t)(colon - text);
+    unsigned char address[sizeof(struct in6_addr)];
+    bool six = len > 1 && *text == '[' && colon[-1] == ']';
+    char host[64];
+    long port;
+
+    if (len == 0 || len >= sizeof host || digits == 0 || digits > 5 ||
+        colon[1 + digits] != '\0') {
+        return false;
+    }
+    port = strtol(colon + 1, NULL, 10);
+    memcpy(host, text, len);
+    host[len] = '\0';
+    if (six) {
+        host[1 + strcspn(host + 1, "%]")] = '\0';
+    }
+    return port >= 1 && port <= 65535 &&
+           inet_pton(six ? AF_INET6 : AF_INET, host + (six ? 1 : 0), address) ==
+               1;
+}
+
 /* Fill the member of R in SOURCE from TEXT. */
 static bool set_member(dl_config_source *source, const row *r, const char *text,
                        const char *folder, apr_pool_t *pool)
@@ -189,6 +218,9 @@ static bool set_member(dl_config_source *source, const row *r, const char *text,
         return parse_separator(member, text);
     }
     if (r->offset == MEMBER(dataset) && !dl_dataset_name_ok(text)) {
+        return false;
+    }
+    if (r->offset == MEMBER(listen) && !listen_ok(text)) {
         return false;
     }
     return dl_setting_parse(member, &setting, text, pool);
