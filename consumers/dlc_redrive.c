@@ -1,7 +1,8 @@
 /* dlc_redrive.c - Take, read, send, mark; wait for what is in doubt.
  *
- * What a later attempt has to know, the job's state: {"last":N,"total":N}, the
- * largest id it is about and how many were open at its beginning.
+ * What a later attempt has to know, the job's state, {"last":N,"total":N,
+ * "discarded":N}: the largest id it is about, how many were open at its
+ * beginning, and how many of those that it could be about were discarded then.
  *
  * SPDX-License-Identifier: Apache-2.0 */
 #include "dlc_redrive.h"
@@ -24,6 +25,10 @@
  * before others look for it (DL_LETTER_DOUBT_US). */
 #define SEND_MS 15000
 
+/* How long after it was taken a message can be sent: who is stopped in between
+ * must not send what others have found unsent. */
+#define SENDABLE_US (DL_LETTER_DOUBT_US - INT64_C(1000) * (SEND_MS + 1000))
+
 /* Between two looks at what is in doubt. */
 #define PAUSE_NS 300000000
 
@@ -32,8 +37,10 @@ typedef struct redriving {
     dlc_work *work;            /* its job */
     dlc_redrive_wish wish;     /* what it is about */
     int64_t total;             /* open ones at its beginning */
+    int64_t discarded;         /* discarded ones then */
     int64_t sent;              /* by this attempt */
     int64_t failed;            /* in this pass, for good */
+    int64_t taken_us;          /* monotonic: the batch is ours from here */
     dl_dataset_set *set;       /* topics and their datasets */
     dl_lake *lake;             /* where the whole of them is */
     dlc_producer *producer;    /* to the broker */
@@ -65,7 +72,8 @@ static bool resume(redriving *d, apr_pool_t *pool)
            dl_json_values_read(&all, text, strlen(text), pool) ==
                DL_JSON_FINE &&
            read_number(&d->wish.last, &all, "last") &&
-           read_number(&d->total, &all, "total");
+           read_number(&d->total, &all, "total") &&
+           read_number(&d->discarded, &all, "discarded");
 }
 
 /* Find out what D is about and keep it for later attempts. */
@@ -83,10 +91,13 @@ static dl_status begin(redriving *d, dl_wh *wh, dl_error *err, apr_pool_t *pool)
     DL_TRY(dlc_redrive_last(&d->wish.last, wh, err));
     DL_TRY(dlc_redrive_count(&left, wh, &d->wish, err));
     d->total = left.open;
+    d->discarded = left.discarded;
     progress.total = d->total;
     progress.state_text =
-        apr_psprintf(pool, "{\"last\":%" PRId64 ",\"total\":%" PRId64 "}",
-                     d->wish.last, d->total);
+        apr_psprintf(pool,
+                     "{\"last\":%" PRId64 ",\"total\":%" PRId64
+                     ",\"discarded\":%" PRId64 "}",
+                     d->wish.last, d->total, d->discarded);
     dlc_work_tell(d->work, 0, d->total);
     return dl_job_tell(&cancelled, wh, claim, &progress, dl_time_now(), err);
 }
@@ -190,6 +201,10 @@ static dl_status send_one(redriving *d, int i, dl_error *err, apr_pool_t *pool)
     record.key_len = message.key_len;
     record.value = message.value;
     record.len = message.len;
+    if (dl_time_monotonic_us() - d->taken_us > SENDABLE_US) {
+        return dl_fail(err, DL_UNAVAILABLE, 0,
+                       "it was in hand for too long: others may look for it");
+    }
     l->maybe = true; /* until the broker's word */
     return dlc_producer_send(d->producer, &record, err);
 }
@@ -253,6 +268,7 @@ static dl_status send_batch(bool *more, int64_t *after, redriving *d,
         return DL_OK;
     }
     *after = letter_at(d, d->batch->nelts - 1)->attempt.id;
+    d->taken_us = dl_time_monotonic_us();
     DL_TRY(in_transaction(d, wh, take_all, err));
     send_all(d, pool);
     DL_TRY(in_transaction(d, wh, mark_all, err));
@@ -311,31 +327,42 @@ static dl_status open_all(redriving *d, dl_error *err, apr_pool_t *pool)
     return dlc_producer_create(&d->producer, cfg, &options, err, pool);
 }
 
+/* Tell what came of D, of which LEFT is left: those that somebody discarded
+ * meanwhile were not sent. */
+static void conclude(redriving *d, dlc_work_outcome *outcome,
+                     const dlc_redrive_left *left)
+{
+    int64_t discarded = left->discarded - d->discarded;
+    int64_t sent = d->total - left->open - discarded;
+
+    dlc_work_tell(d->work, d->total - left->open, d->total);
+    outcome->finished = !dlc_work_ends(d->work);
+    snprintf(outcome->result, sizeof outcome->result,
+             "{\"sent\":%" PRId64 ",\"failed\":%" PRId64 "}", sent,
+             outcome->finished ? left->open : d->failed);
+    if (outcome->finished) {
+        snprintf(outcome->detail, sizeof outcome->detail,
+                 "%" PRId64 " of %" PRId64 " dead letters sent again", sent,
+                 d->total);
+    }
+}
+
 dl_status dlc_redrive_run(dlc_work *work, dlc_work_outcome *outcome,
                           dl_error *err, apr_pool_t *scratch_pool)
 {
     redriving d = {.work = work};
-    dlc_redrive_left left = {0, 0};
-    bool again = true;
+    dlc_redrive_left left = {0};
+    bool again = false;
     dl_wh *wh;
 
     outcome->code = "redrive-failed";
     DL_TRY(dlc_work_wh(&wh, work, err));
     DL_TRY(begin(&d, wh, err, scratch_pool));
     DL_TRY(open_all(&d, err, scratch_pool));
-    while (again && !dlc_work_ends(work)) {
+    do {
         DL_TRY(pass(&d, err, scratch_pool));
         DL_TRY(await_doubts(&again, &left, &d, err));
-    }
-    if (dlc_work_ends(work)) {
-        return DL_OK;
-    }
-    dlc_work_tell(work, d.total - left.open, d.total);
-    snprintf(outcome->result, sizeof outcome->result,
-             "{\"sent\":%lld,\"failed\":%lld}",
-             (long long)(d.total - left.open), (long long)left.open);
-    snprintf(outcome->detail, sizeof outcome->detail,
-             "%lld of %lld dead letters sent again",
-             (long long)(d.total - left.open), (long long)d.total);
+    } while (again && !dlc_work_ends(work));
+    conclude(&d, outcome, &left);
     return DL_OK;
 }

@@ -151,6 +151,7 @@ static dl_status count_range(dlc_redrive_left *left, dl_wh *wh,
     if (more) {
         left->open += dl_wh_int(st, 0);
         left->taken += dl_wh_int(st, 1);
+        left->discarded += dl_wh_int(st, 2);
     }
     dl_wh_finish(st);
     return DL_OK;
@@ -161,7 +162,7 @@ dl_status dlc_redrive_count(dlc_redrive_left *left, dl_wh *wh,
 {
     range all = {0, INT64_MAX};
 
-    *left = (dlc_redrive_left){0, 0};
+    *left = (dlc_redrive_left){0};
     if (wish->ids == NULL) {
         return count_range(left, wh, wish, &all, err);
     }

@@ -46,8 +46,9 @@ typedef struct dlc_redrive_letter {
 
 /* How many are left. */
 typedef struct dlc_redrive_left {
-    int64_t open;  /* neither sent nor discarded */
-    int64_t taken; /* of them: in somebody's hands, or in doubt */
+    int64_t open;      /* neither sent nor discarded */
+    int64_t taken;     /* of them: in somebody's hands, or in doubt */
+    int64_t discarded; /* given up by somebody */
 } dlc_redrive_left;
 
 /* Set WISH, but for last, to what PARAMETERS say; in RESULT_POOL.  DL_INVALID:
@@ -61,7 +62,7 @@ DL_MUSTCHECK dl_status dlc_redrive_wish_parse(dlc_redrive_wish *wish,
 DL_MUSTCHECK dl_status dlc_redrive_last(int64_t *last, dl_wh *wh,
                                         dl_error *err);
 
-/* Set *LEFT to what is left of WISH. */
+/* Set *LEFT to what is left of WISH, and what was discarded. */
 DL_MUSTCHECK dl_status dlc_redrive_count(dlc_redrive_left *left, dl_wh *wh,
                                          const dlc_redrive_wish *wish,
                                          dl_error *err);

@@ -817,9 +817,10 @@ WHERE taken_until <= ? ORDER BY taken_until LIMIT 1000;
 -- STMT_LETTER_LAST: the newest one; what comes later is not a job's business
 SELECT COALESCE(MAX(id), 0) FROM dead_letter;
 
--- STMT_LETTER_LEFT: what is left of those a job is about
-SELECT COUNT(*), COUNT(taken_until) FROM dead_letter
-WHERE state = 'open' AND id >= ? AND id <= ?
+-- STMT_LETTER_LEFT: what is left of those a job is about, and was discarded
+SELECT COUNT(CASE WHEN state = 'open' THEN 1 END), COUNT(taken_until),
+COUNT(CASE WHEN state = 'discarded' THEN 1 END) FROM dead_letter
+WHERE state IN ('open', 'discarded') AND id >= ? AND id <= ?
 AND (? = '' OR topic = ?) AND (? = '' OR reason = ?)
 AND received_at >= ? AND received_at < ?;
 

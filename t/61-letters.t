@@ -242,6 +242,20 @@ subtest 'many are sent again' => sub {
     is_deeply(ended($answer->{json}{job_id})->{result}, { sent => 0, failed => 0 }, 'of another topic there are none');
 };
 
+subtest 'what is discarded meanwhile was not sent' => sub {
+    my @ids = map { $_->{id} } @{ letters('?limit=3') };
+    my $id  = '00000000-0000-4000-8000-000000000061';
+    $db->run("UPDATE dead_letter SET state = 'open', taken_until = NULL WHERE id IN (?, ?, ?)", @ids);
+    is($admin->request('DELETE', "$LIST$ids[0]/")->{status}, 204, 'one is discarded');
+    # An attempt had begun before, when there were three.
+    $db->run(q{INSERT INTO job (id, kind, state, created_at, parameters, result)
+        VALUES (?, 'redrive', 'queued', UTC_TIMESTAMP(6), ?, ?)}, $id,
+        sprintf('{"ids":[%d,%d,%d]}', @ids), '{"last":9000000,"total":3,"discarded":0}');
+    my $job = ended($id);
+    is_deeply($job->{result}, { sent => 2, failed => 0 }, 'two were sent');
+    is_deeply($job->{progress}, { done => 3, total => 3 }, '... and nothing is left');
+};
+
 subtest 'a program that is killed sends nothing twice' => sub {
     my $N = 2000;
     $db->run(q{UPDATE dead_letter SET state = 'discarded' WHERE state = 'open'});
