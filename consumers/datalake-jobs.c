@@ -48,10 +48,11 @@ static void rest(int64_t us)
     (void)nanosleep(&pause, NULL);
 }
 
-/* Say once that the warehouse is away, or back; return how long to rest. */
+/* Say once that the warehouse is away, or back; return how long to rest.  That
+ * another program was faster (DL_CONFLICT) is neither: it has stored them. */
 static int64_t judge(int64_t *away_us, dl_status status, const dl_error *err)
 {
-    if (status == DL_OK || status == DL_RETRY) {
+    if (status == DL_OK || status == DL_RETRY || status == DL_CONFLICT) {
         if (*away_us != 0) {
             dl_log(DL_LOG_NOTICE, "DL0753 audit: entries are stored again");
         }
