@@ -27,8 +27,14 @@
 /* A record without the broker's word after this time: an outage. */
 #define REPORT_MS 20000
 
+/* How long a job has to be ours behind the sending of a record. */
+#define HOLD_US (INT64_C(1000) * REPORT_MS + INT64_C(1000000))
+
 /* Between two looks at whether the job ends, while waiting. */
 #define LOOK_US INT64_C(50000)
+
+/* A sender that is so far behind its rate does not make up for it. */
+#define BEHIND_US INT64_C(1000000)
 
 /* Where a record lies in the lake: day and line. */
 #define POSITION_HEADER "repush-position"
@@ -49,7 +55,7 @@ typedef struct repush {
     int64_t sent;              /* of the window, confirmed */
     int64_t failed;            /* of the window, refused for good */
     bool away;                 /* the broker has not answered */
-    bool left;                 /* the window was left before its end */
+    bool left;                 /* not all of the window was sent */
     apr_pool_t *pool;          /* of a step: cleared again and again */
 } repush;
 
@@ -85,6 +91,9 @@ static void keep_rate(repush *r)
     while (!r->away && !dlc_work_ends(r->work)) {
         int64_t left = due - dl_time_monotonic_us();
 
+        if (left < -BEHIND_US) {
+            r->began_us -= left;
+        }
         if (left <= 0) {
             return;
         }
@@ -93,6 +102,16 @@ static void keep_rate(repush *r)
         if (left < 1000) {
             return;
         }
+    }
+}
+
+/* Wait until a record that is sent now is stored or given up before anybody
+ * else can take the job: who was stopped in between must not send what its
+ * successor has found unsent. */
+static void await_hold(repush *r)
+{
+    while (!dlc_work_holds(r->work, HOLD_US) && !dlc_work_ends(r->work)) {
+        dlc_producer_poll(r->producer, (int)(LOOK_US / 1000));
     }
 }
 
@@ -156,6 +175,10 @@ static dl_status send_window(repush *r, dl_error *err)
             continue;
         }
         keep_rate(r);
+        await_hold(r);
+        if (dlc_work_ends(r->work)) {
+            break;
+        }
         r->paced++;
         DL_TRY(try_entry(r, &r->window->entries[i], err));
         dlc_producer_poll(r->producer, 0);
@@ -237,21 +260,22 @@ static dl_status load_window(repush *r, dl_error *err)
     return dlc_repush_window_load(r->window, &r->source, err, r->pool);
 }
 
-/* Add the window to the ledger; one that was left stays in hand.  Of one that
- * a cancellation ended what was not sent has matched, but is not done. */
+/* Add the window to the ledger.  One of which not all was sent, since the job
+ * is to end, stays in hand; what is left of it has matched, but is not done. */
 static void count_window(repush *r)
 {
     int64_t rest = (int64_t)r->window->n - r->sent - r->failed;
 
+    r->left = r->producer != NULL && rest > 0;
     r->ledger.matched += rest;
     r->ledger.sent += r->sent;
     r->ledger.failed += r->failed;
     r->ledger.replays += (int64_t)r->window->replays;
+    r->ledger.lines += (int64_t)r->window->lines - (r->left ? rest : 0);
     if (!r->left) {
-        r->ledger.lines +=
-            (int64_t)r->window->lines - (r->producer != NULL ? rest : 0);
         r->ledger.behind = r->ledger.to;
     }
+    dlc_work_tell(r->work, r->ledger.lines, r->ledger.total);
 }
 
 /* Take up the window in the ledger, which a former attempt had in hand. */
@@ -282,7 +306,6 @@ static dl_status do_window(repush *r, int64_t *step, dl_error *err)
         DL_TRY(send_window(r, err));
     }
     count_window(r);
-    dlc_work_tell(r->work, r->ledger.lines, r->ledger.total);
     return DL_OK;
 }
 
@@ -374,6 +397,7 @@ static dl_status conclude(repush *r, dlc_work_outcome *outcome,
     }
     dlc_repush_ledger_result(outcome, &r->ledger);
     if (status == DL_OK && over) {
+        outcome->finished = true;
         snprintf(outcome->detail, sizeof outcome->detail,
                  "%" PRId64 " records were sent", r->ledger.sent);
     }

@@ -141,7 +141,9 @@ dl_status dlc_schedule_run(dlc_work *work, dlc_work_outcome *outcome,
 
     for (i = 0; i < sizeof runs / sizeof runs[0]; i++) {
         if (strcmp(name, runs[i].name) == 0) {
-            return runs[i].run(work, outcome, err, scratch_pool);
+            DL_TRY(runs[i].run(work, outcome, err, scratch_pool));
+            outcome->finished = !dlc_work_ends(work);
+            return DL_OK;
         }
     }
     outcome->code = "unknown-schedule";

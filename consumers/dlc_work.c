@@ -35,6 +35,7 @@ struct dlc_work {
     _Atomic bool busy;         /* there is one */
     _Atomic bool cancelled;    /* its end was asked for */
     _Atomic bool lost;         /* it is another's by now */
+    _Atomic int64_t held_us;   /* monotonic: the lease counts from here */
     _Atomic int64_t done;      /* units of work */
     _Atomic int64_t total;     /* in all; -1: not known */
     dl_stats_value *took;      /* how long jobs of its kind took */
@@ -88,6 +89,12 @@ bool dlc_work_ends(const dlc_work *work)
     return work->cancelled || work->lost || dlc_chore_stopping(work->chore);
 }
 
+bool dlc_work_holds(const dlc_work *work, int64_t duration_us)
+{
+    return !work->lost && dl_time_monotonic_us() - work->held_us <
+                              DL_JOB_LEASE_US - duration_us;
+}
+
 /* --- A place -------------------------------------------------------------- */
 
 /* How the job of WORK ended, whose function returned STATUS. */
@@ -134,10 +141,9 @@ static dl_status record(dlc_work *work, dl_wh *wh, const dl_job_end *end,
 static dl_status put_down(dlc_work *work, dl_status status,
                           const dlc_work_outcome *outcome, dl_error *err)
 {
-    bool unfinished =
-        status == DL_UNAVAILABLE || status == DL_RETRY ||
-        (status == DL_OK && !work->cancelled &&
-         dlc_chore_stopping(work->chore) && outcome->detail[0] == '\0');
+    bool unfinished = status == DL_UNAVAILABLE || status == DL_RETRY ||
+                      (status == DL_OK && !work->cancelled &&
+                       dlc_chore_stopping(work->chore) && !outcome->finished);
     dl_job_end end = end_of(work, status, outcome, err);
     dl_error failed = {.status = DL_OK};
     dl_wh *wh;
@@ -175,9 +181,11 @@ static dl_status work_once(dlc_work *work, dl_error *err,
     dl_wh *wh;
 
     DL_TRY(dlc_link_open(&wh, work->link, err));
+    work->held_us = dl_time_monotonic_us();
     taker.now = dl_time_now();
     DL_TRY(dl_job_take(&work->claim, wh, &taker, err, scratch_pool));
-    work->cancelled = work->lost = false;
+    work->cancelled = work->claim.cancelled;
+    work->lost = false;
     dlc_work_tell(work, work->claim.done, work->claim.total);
     dl_log(DL_LOG_NOTICE, "DL0851 jobs: %s %s begins, attempt %lld",
            work->claim.kind, work->claim.id, (long long)work->claim.attempt);
@@ -220,6 +228,7 @@ static int64_t place_turn(void *context, dlc_chore *chore,
 static dl_status keep(dlc_work *work, dl_wh *wh, dl_error *err)
 {
     dl_job_progress progress = {.done = work->done, .total = work->total};
+    int64_t begun_us = dl_time_monotonic_us();
     bool cancelled = false;
     dl_status status = dl_job_tell(&cancelled, wh, &work->claim, &progress,
                                    dl_time_now(), err);
@@ -227,6 +236,9 @@ static dl_status keep(dlc_work *work, dl_wh *wh, dl_error *err)
     if (status == DL_CONFLICT) {
         work->lost = true;
         return DL_OK;
+    }
+    if (status == DL_OK) {
+        work->held_us = begun_us;
     }
     work->cancelled = work->cancelled || cancelled;
     return status;

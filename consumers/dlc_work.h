@@ -46,7 +46,7 @@ typedef struct dlc_work_outcome {
     char detail[DLC_WORK_DETAIL]; /* what came of it, a sentence; "": none */
     const char *code;             /* with a failure: why, a word (static) */
     bool finished; /* all of it was done, though its end may have been asked
-                      for in the last moment */
+                      for, or the program stopped, in the last moment */
 } dlc_work_outcome;
 
 /* Do the job of WORK and fill OUTCOME; SCRATCH_POOL is cleared afterwards.
@@ -106,5 +106,12 @@ void dlc_work_tell(dlc_work *work, int64_t done, int64_t total);
 /* Whether the function is to return soon: somebody asked for the end of the
  * job, the program stops, or the job is another's by now. */
 bool dlc_work_ends(const dlc_work *work);
+
+/* Whether the job is ours for DURATION_US microseconds at least, whoever else
+ * looks for work.  A program that was stopped, or has not reached the
+ * warehouse, does not know: what the next attempt cannot take back, such as a
+ * message that may be under way for that long, must wait until it does, or
+ * until dlc_work_ends. */
+bool dlc_work_holds(const dlc_work *work, int64_t duration_us);
 
 #endif

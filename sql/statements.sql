@@ -184,8 +184,10 @@ SELECT name FROM schedule ORDER BY name LIMIT 1 FOR UPDATE;
 SELECT id FROM job WHERE kind = ? AND state IN ('queued', 'running')
 ORDER BY created_at, id LIMIT 1;
 
--- STMT_JOB_CANCEL: a queued job need not begin
-UPDATE job SET state = 'cancelled', finished_at = ?, cancel_asked = TRUE
+-- STMT_JOB_CANCEL: a queued job need not begin; what an attempt kept for the
+-- next one is no result
+UPDATE job SET state = 'cancelled', finished_at = ?, cancel_asked = TRUE,
+result = NULL
 WHERE id = ? AND state = 'queued' AND kind <> 'erase';
 
 -- STMT_JOB_ASK_CANCEL: a running job is to stop where it can
@@ -205,7 +207,7 @@ AND (state = 'queued' OR (state = 'running' AND lease_until <= ?));
 
 -- STMT_JOB_TAKEN: what we have taken
 SELECT attempt, COALESCE(created_by, 0), done, COALESCE(total, -1), parameters,
-result FROM job WHERE id = ? AND owner = ?;
+result, cancel_asked FROM job WHERE id = ? AND owner = ?;
 
 -- STMT_JOB_TELL: how far it is, and another lease
 UPDATE job SET done = ?, total = ?, result = COALESCE(?, result), lease_until = ?

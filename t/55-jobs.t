@@ -112,6 +112,9 @@ subtest 'asking for the end' => sub {
     is($answer->{status}, 202, 'a queued job');
     is($answer->{json}{state}, 'cancelled', '... is cancelled at once');
     is($client{alice}->request('DELETE', "/api/jobs/$id/")->{status}, 409, 'once');
+    my $again = job(result => '{"kept":"for the next attempt"}');
+    is($client{alice}->request('DELETE', "/api/jobs/$again/")->{json}{result}, undef,
+        'what one that began had kept is no result');
     my $erase = job(kind => 'erase');
     is($client{admin}->request('DELETE', "/api/jobs/$erase/")->{status}, 409, 'an erasure is not stopped');
     my $running = job(state => 'running');

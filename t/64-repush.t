@@ -1,5 +1,5 @@
 # 64-repush.t - repush: one transaction is sent again and found, all are sent
-# again by a job; totals stay what they were.
+# again by a job, once, whoever is stopped meanwhile; totals stay what they were.
 # SPDX-License-Identifier: Apache-2.0
 use strict;
 use warnings;
@@ -330,5 +330,56 @@ ok(
     }),
     'what was sent is counted, by requests and jobs'
 );
+
+# Those of TX1 to TX14 that were sent with the replay of ANSWER, in order.
+my @FEW = (filter => { amount__lt => 15, user_id__ne => 'two' });
+
+sub of_replay {
+    my ($answer) = @_;
+    my $id = $answer->{json}{replay_id};
+    my @keys = sort map { $_->{key} } grep { $_->{headers}{'dl-replay-id'} eq $id } sent_again();
+    return @keys;
+}
+my @ONCE = sort map { "TX$_" } 1 .. 14;
+
+subtest 'a program that is stopped leaves the rest to the next one' => sub {
+    my $answer = repush_all({ rate => 4, @FEW });
+    wait_until('some are sent', sub { of_replay($answer) > 2 }, 60);
+    $stack->daemon('datalake-jobs')->stop;
+    my $sent = of_replay($answer);
+    cmp_ok($sent, '<', @ONCE, 'not all were sent');
+    is($admin->get($answer->{headers}{location})->{json}{state}, 'queued', 'the job waits');
+    $stack->daemon('datalake-jobs')->start;
+    my $job = over($answer);
+    is_deeply([ @{ $job->{result} }{qw(sent failed)}, $job->{progress}{done} ],
+        [ scalar @ONCE, 0, $job->{progress}{total} ], 'the next one does it to its end') or diag explain $job;
+    is_deeply([ of_replay($answer) ], \@ONCE, 'each record is sent once');
+    $stack->daemon('datalake-jobs')->stop;
+    $answer = repush_all({ rate => 100, @FEW });
+    $db->run('UPDATE job SET cancel_asked = TRUE WHERE finished_at IS NULL');
+    $stack->daemon('datalake-jobs')->start;
+    $job = over($answer);
+    is_deeply([ $job->{state}, $job->{result}{sent} ], [ 'cancelled', 0 ],
+        'one whose end was asked for before sends nothing') or diag explain $job;
+};
+
+subtest 'a program that wakes up behind its lease sends nothing more' => sub {
+    my $jobs   = $stack->daemon('datalake-jobs');
+    my $answer = repush_all({ rate => 2, @FEW });
+    my ($id)   = $answer->{headers}{location} =~ m{/jobs/(.*)/};
+    wait_until('some are sent', sub { of_replay($answer) > 1 }, 60);
+    $jobs->signal('STOP');
+    my $before = of_replay($answer);
+    my $other  = $stack->start_daemon('datalake-jobs', arguments => [qw(--name other)]);
+    wait_until('another one goes on', sub { of_replay($answer) > $before }, 60);
+    is($db->value('SELECT attempt FROM job WHERE id = ?', $id), 2, 'it is its job by now');
+    $jobs->signal('CONT');
+    my $job = over($answer);
+    is($job->{result}{sent}, @ONCE, 'all were sent') or diag explain $job;
+    is_deeply([ of_replay($answer) ], \@ONCE, 'each record once');
+    unlike($stack->daemon_log('datalake-jobs'), qr/DL0752/, 'that two load the audit log is no trouble');
+    $other->stop;
+    $stack->{daemon}{'datalake-jobs'} = $jobs;
+};
 
 done_testing();

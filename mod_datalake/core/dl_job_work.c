@@ -20,7 +20,8 @@ enum taken_column {
     COLUMN_DONE,
     COLUMN_TOTAL,
     COLUMN_PARAMETERS,
-    COLUMN_STATE_TEXT
+    COLUMN_STATE_TEXT,
+    COLUMN_CANCEL_ASKED
 };
 
 /* A job that may be taken up. */
@@ -96,6 +97,7 @@ static dl_status read_claim(dl_job_claim *claim, dl_wh *wh, dl_error *err,
         dl_wh_is_null(st, COLUMN_STATE_TEXT)
             ? NULL
             : apr_pstrdup(result_pool, dl_wh_text(st, COLUMN_STATE_TEXT, NULL));
+    claim->cancelled = dl_wh_int(st, COLUMN_CANCEL_ASKED) != 0;
     dl_wh_finish(st);
     return DL_OK;
 }

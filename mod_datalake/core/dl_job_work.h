@@ -38,6 +38,7 @@ typedef struct dl_job_claim {
     int64_t total;          /* in all; -1: not known */
     const char *parameters; /* JSON; in the claim's pool */
     const char *state_text; /* what a former attempt kept, JSON; NULL: none */
+    bool cancelled;         /* its end was asked for before */
 } dl_job_claim;
 
 /* Who takes what. */
