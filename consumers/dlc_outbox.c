@@ -20,11 +20,9 @@
 /* Bytes of one turn; one event may have as many. */
 #define BATCH_BYTES ((size_t)8 << 20)
 
-/* Between turns, in microseconds: while nothing comes; while events come, so
- * that they share commits; while something is away; while another program
- * sends. */
+/* Between turns, in microseconds: while all is well, so that events share
+ * commits; while something is away; while another program sends. */
 #define LOOK_US  INT64_C(200000)
-#define BUSY_US  INT64_C(50000)
 #define AWAY_US  INT64_C(1000000)
 #define OTHER_US INT64_C(500000)
 
@@ -262,10 +260,8 @@ static dl_status note_topic(relay *r, dl_wh *wh, int first, dl_error *err)
                            : dl_outbox_mark(wh, &sent, dl_time_now(), err);
 }
 
-static dl_status note_all(relay *r, dl_wh *wh, dl_error *err)
+static dl_status note_topics(relay *r, dl_wh *wh, dl_error *err)
 {
-    bool failed = false;
-
     for (int i = 0; i < r->n; i++) {
         int k = 0;
 
@@ -275,6 +271,24 @@ static dl_status note_all(relay *r, dl_wh *wh, dl_error *err)
         if (k == i) {
             DL_TRY(note_topic(r, wh, i, err));
         }
+    }
+    return DL_OK;
+}
+
+/* Note what the broker has, in one transaction. */
+static dl_status note_all(relay *r, dl_wh *wh, dl_error *err)
+{
+    bool failed = false;
+    dl_status status;
+
+    DL_TRY(dl_wh_begin(wh, err));
+    status = note_topics(r, wh, err);
+    if (status != DL_OK) {
+        dl_wh_rollback(wh);
+        return status;
+    }
+    DL_TRY(dl_wh_commit(wh, err));
+    for (int i = 0; i < r->n; i++) {
         failed = failed || r->items[i].fate != SENT;
     }
     return failed ? dl_fail(err, DL_UNAVAILABLE, 0,
@@ -324,7 +338,7 @@ static dl_status relay_all(int64_t *pause, relay *r, dlc_chore *chore,
     DL_TRY(send_all(r, err));
     DL_TRY(wait_all(r, wh, chore, err));
     DL_TRY(note_all(r, wh, err));
-    *pause = r->full || r->n == DL_OUTBOX_BATCH ? 0 : BUSY_US;
+    *pause = r->full || r->n == DL_OUTBOX_BATCH ? 0 : LOOK_US;
     return DL_OK;
 }
 

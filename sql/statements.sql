@@ -543,9 +543,15 @@ INSERT INTO change_topic (topic, last_id) VALUES (?, ?)
 ON DUPLICATE KEY UPDATE
   last_id = LAST_INSERT_ID(GREATEST(last_id + ?, VALUES(last_id)));
 
--- STMT_OUTBOX_NUMBER: an event gets its number, once
-UPDATE change_outbox SET change_id = ?
-WHERE id = ? AND change_id IS NULL;
+-- STMT_OUTBOX_NUMBER: sixteen events get their numbers, once; a place that is
+-- not needed has another event again
+UPDATE change_outbox SET change_id = CASE id
+  WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ?
+  WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ?
+  WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ?
+  WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? WHEN ? THEN ? END
+WHERE id IN (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+  AND change_id IS NULL;
 
 -- STMT_OUTBOX_TOPICS: numbers go on behind those that there are
 INSERT INTO change_topic (topic, last_id)

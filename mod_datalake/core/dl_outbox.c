@@ -24,32 +24,33 @@ dl_status dl_outbox_add(dl_wh *wh, const dl_outbox_event *event, dl_error *err)
 
 /* --- Numbers -------------------------------------------------------------- */
 
-/* An event without a number. */
+/* Events that one statement numbers. */
+#define NUMBERED 16
+
+/* Events without a number. */
 typedef struct fresh {
-    int64_t row;       /* its place in the table */
-    const char *topic; /* where it goes */
-    int64_t id;        /* the number it is to get, 0: none yet */
+    dl_outbox_numbered all[DL_OUTBOX_BATCH]; /* they; number 0: none yet */
+    const char *topics[DL_OUTBOX_BATCH];     /* where each goes */
+    int n;                                   /* how many */
 } fresh;
 
-/* Set ALL, of DL_OUTBOX_BATCH places, and *N to events without a number behind
- * row AFTER. */
-static dl_status read_fresh(fresh *all, int *n, dl_wh *wh, int64_t after,
+/* Set FOUND to events without a number behind row AFTER. */
+static dl_status read_fresh(fresh *found, dl_wh *wh, int64_t after,
                             dl_error *err, apr_pool_t *pool)
 {
     dl_wh_stmt *st;
     bool more;
 
-    *n = 0;
+    found->n = 0;
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NEW, err));
     dl_wh_bind_int(st, 0, after);
     dl_wh_bind_int(st, 1, DL_OUTBOX_BATCH);
     DL_TRY(dl_wh_run(st, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
-    while (more && *n < DL_OUTBOX_BATCH) {
-        all[*n].row = dl_wh_int(st, 0);
-        all[*n].topic = apr_pstrdup(pool, dl_wh_text(st, 1, NULL));
-        all[*n].id = 0;
-        (*n)++;
+    while (more && found->n < DL_OUTBOX_BATCH) {
+        found->all[found->n] = (dl_outbox_numbered){dl_wh_int(st, 0), 0};
+        found->topics[found->n] = apr_pstrdup(pool, dl_wh_text(st, 1, NULL));
+        found->n++;
         DL_TRY(dl_wh_fetch(&more, st, err));
     }
     dl_wh_finish(st);
@@ -73,79 +74,100 @@ static dl_status check_owner(dl_wh *wh, const char *owner, dl_error *err)
                           "another program sends change events");
 }
 
-/* Choose numbers for the N events from ALL on that have the topic of the first
- * one. */
-static dl_status reserve(fresh *all, int n, dl_wh *wh, dl_time now,
+/* Choose numbers for the events of FOUND from FIRST on that have its topic. */
+static dl_status reserve(fresh *found, int first, dl_wh *wh, dl_time now,
                          dl_error *err)
 {
+    const char *topic = found->topics[first];
     dl_wh_stmt *st;
     int64_t last;
     int count = 0;
 
-    for (int i = 0; i < n; i++) {
-        count += strcmp(all[i].topic, all[0].topic) == 0 ? 1 : 0;
+    for (int i = first; i < found->n; i++) {
+        count += strcmp(found->topics[i], topic) == 0 ? 1 : 0;
     }
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_RESERVE, err));
-    dl_wh_bind_str(st, 0, all[0].topic);
+    dl_wh_bind_str(st, 0, topic);
     dl_wh_bind_int(st, 1, now);
     dl_wh_bind_int(st, 2, count);
     DL_TRY(dl_wh_run(st, err));
     last = dl_wh_insert_id(st);
     last = last == 0 ? now : last; /* the first of its topic */
-    for (int i = n - 1; i >= 0; i--) {
-        if (strcmp(all[i].topic, all[0].topic) == 0) {
-            all[i].id = last--;
+    for (int i = found->n - 1; i >= first; i--) {
+        if (strcmp(found->topics[i], topic) == 0) {
+            found->all[i].id = last--;
         }
     }
     return DL_OK;
 }
 
-static dl_status store_numbers(const fresh *all, int n, dl_wh *wh,
-                               dl_error *err)
+/* Store the N numbers from ALL on, NUMBERED at most, and set *STORED to how
+ * many of their events had none. */
+static dl_status store_some(uint64_t *stored, const dl_outbox_numbered *all,
+                            int n, dl_wh *wh, dl_error *err)
 {
     dl_wh_stmt *st;
 
     DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NUMBER, err));
-    for (int i = 0; i < n; i++) {
-        dl_wh_bind_int(st, 0, all[i].id);
-        dl_wh_bind_int(st, 1, all[i].row);
-        DL_TRY(dl_wh_run(st, err));
-        if (dl_wh_affected(st) != 1) {
-            return dl_fail(err, DL_RETRY, 0,
-                           "another program has numbered change events");
-        }
+    for (unsigned i = 0; i < NUMBERED; i++) {
+        const dl_outbox_numbered *one = &all[(int)i < n ? (int)i : 0];
+
+        dl_wh_bind_int(st, 2 * i, one->row);
+        dl_wh_bind_int(st, 2 * i + 1, one->id);
+        dl_wh_bind_int(st, 2 * NUMBERED + i, one->row);
+    }
+    DL_TRY(dl_wh_run(st, err));
+    *stored = dl_wh_affected(st);
+    return DL_OK;
+}
+
+static dl_status store_numbers(uint64_t *stored, const dl_outbox_numbered *all,
+                               int n, dl_wh *wh, dl_error *err)
+{
+    *stored = 0;
+    for (int i = 0; i < n; i += NUMBERED) {
+        int left = n - i;
+        uint64_t some;
+
+        DL_TRY(store_some(&some, &all[i], left < NUMBERED ? left : NUMBERED, wh,
+                          err));
+        *stored += some;
     }
     return DL_OK;
 }
 
-/* Give ALL their numbers in the transaction of WH, which holds the lease's
+/* Give FOUND their numbers in the transaction of WH, which holds the lease's
  * row. */
-static dl_status number_all(fresh *all, int n, dl_wh *wh, dl_time now,
-                            dl_error *err)
+static dl_status number_all(fresh *found, dl_wh *wh, dl_time now, dl_error *err)
 {
-    for (int i = 0; i < n; i++) {
-        if (all[i].id == 0) {
-            DL_TRY(reserve(&all[i], n - i, wh, now, err));
+    uint64_t stored;
+
+    for (int i = 0; i < found->n; i++) {
+        if (found->all[i].id == 0) {
+            DL_TRY(reserve(found, i, wh, now, err));
         }
     }
-    return store_numbers(all, n, wh, err);
+    DL_TRY(store_numbers(&stored, found->all, found->n, wh, err));
+    return stored == (uint64_t)found->n
+               ? DL_OK
+               : dl_fail(err, DL_RETRY, 0,
+                         "another program has numbered change events");
 }
 
 dl_status dl_outbox_number(dl_wh *wh, const char *owner, dl_time now,
                            dl_error *err, apr_pool_t *scratch_pool)
 {
-    fresh *all = apr_palloc(scratch_pool, DL_OUTBOX_BATCH * sizeof *all);
+    fresh *found = apr_palloc(scratch_pool, sizeof *found);
     dl_status status;
-    int n = 0;
 
-    DL_TRY(read_fresh(all, &n, wh, 0, err, scratch_pool));
-    if (n == 0) {
+    DL_TRY(read_fresh(found, wh, 0, err, scratch_pool));
+    if (found->n == 0) {
         return DL_OK;
     }
     DL_TRY(dl_wh_begin(wh, err));
     status = check_owner(wh, owner, err);
     if (status == DL_OK) {
-        status = number_all(all, n, wh, now, err);
+        status = number_all(found, wh, now, err);
     }
     if (status != DL_OK) {
         dl_wh_rollback(wh);
@@ -171,34 +193,27 @@ dl_status dl_outbox_number_seen(apr_array_header_t *numbers, dl_wh *wh,
                                 dl_wh *seen, dl_time now, dl_error *err,
                                 apr_pool_t *scratch_pool)
 {
-    fresh *all = apr_palloc(scratch_pool, DL_OUTBOX_BATCH * sizeof *all);
+    fresh *found = apr_palloc(scratch_pool, sizeof *found);
     int64_t after = 0;
-    int n = DL_OUTBOX_BATCH;
 
-    while (n == DL_OUTBOX_BATCH) {
-        DL_TRY(read_fresh(all, &n, seen, after, err, scratch_pool));
-        DL_TRY(number_all(all, n, wh, now, err));
-        for (int i = 0; i < n; i++) {
-            APR_ARRAY_PUSH(numbers, dl_outbox_numbered) =
-                (dl_outbox_numbered){all[i].row, all[i].id};
-            after = all[i].row;
+    do {
+        DL_TRY(read_fresh(found, seen, after, err, scratch_pool));
+        DL_TRY(number_all(found, wh, now, err));
+        for (int i = 0; i < found->n; i++) {
+            APR_ARRAY_PUSH(numbers, dl_outbox_numbered) = found->all[i];
+            after = found->all[i].row;
         }
-    }
+    } while (found->n == DL_OUTBOX_BATCH);
     return dl_wh_commit(wh, err);
 }
 
 dl_status dl_outbox_number_again(const dl_outbox_numbered *numbers, int n,
                                  dl_wh *wh, dl_error *err)
 {
-    dl_wh_stmt *st;
+    uint64_t stored;
 
     DL_TRY(dl_wh_begin(wh, err));
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_OUTBOX_NUMBER, err));
-    for (int i = 0; i < n; i++) {
-        dl_wh_bind_int(st, 0, numbers[i].id);
-        dl_wh_bind_int(st, 1, numbers[i].row);
-        DL_TRY(dl_wh_run(st, err));
-    }
+    DL_TRY(store_numbers(&stored, numbers, n, wh, err));
     DL_TRY(dl_wh_exec(wh, STMT_OUTBOX_TOPICS, NULL, err));
     return dl_wh_commit(wh, err);
 }
