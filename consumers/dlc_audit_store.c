@@ -10,6 +10,7 @@
 #include "dl_statements.h"
 #include "dl_time.h"
 #include "dl_wh.h"
+#include "dl_wh_words.h"
 #include "dlc_link.h"
 
 /* Characters of columns that a client's text may exceed. */
@@ -17,9 +18,14 @@
 #define RESOURCE_MAX 255
 #define METHOD_MAX   16
 
+/* Columns of a row; rows that one statement stores, and the rest one by one. */
+#define COLUMNS 17
+#define ROWS    16
+
 struct dlc_audit_store {
-    dlc_link *link; /* to the warehouse */
-    dl_wh *wh;      /* its connection, of the call that is running */
+    dlc_link *link;  /* to the warehouse */
+    dl_wh *wh;       /* its connection, of the call that is running */
+    const char *add; /* the statement that stores ROWS rows */
 };
 
 dl_status dlc_audit_store_create(dlc_audit_store **store, const dl_config *cfg,
@@ -27,6 +33,7 @@ dl_status dlc_audit_store_create(dlc_audit_store **store, const dl_config *cfg,
 {
     dlc_audit_store *made = apr_pcalloc(pool, sizeof *made);
 
+    made->add = dl_wh_words_repeat(STMT_AUDIT_ADD, ROWS, pool);
     DL_TRY(dlc_link_create(&made->link, cfg, err, pool));
     *store = made;
     return DL_OK;
@@ -92,37 +99,49 @@ static void bind_cut(dl_wh_stmt *st, unsigned i, const char *text, size_t max)
     dl_wh_bind_text(st, i, text, cut_length(text, max));
 }
 
-static dl_status add_row(dl_wh *wh, const dlc_audit_row *row, int64_t id,
-                         dl_error *err)
+/* Bind ROW with ID to ST from parameter AT on. */
+static void bind_row(dl_wh_stmt *st, unsigned at, const dlc_audit_row *row,
+                     int64_t id)
 {
     const dl_audit_entry *entry = &row->entry;
     const dl_audit_text *text = entry->text;
-    dl_wh_stmt *st;
 
-    DL_TRY(dl_wh_prepare(&st, wh, STMT_AUDIT_ADD, err));
-    dl_wh_bind_int(st, 0, id);
-    dl_wh_bind_time(st, 1, entry->timestamp);
-    bind_cut(st, 2, text[DL_AUDIT_USER].text, 100);
+    dl_wh_bind_int(st, at, id);
+    dl_wh_bind_time(st, at + 1, entry->timestamp);
+    bind_cut(st, at + 2, text[DL_AUDIT_USER].text, 100);
     if (entry->user_id > 0) {
-        dl_wh_bind_int(st, 3, entry->user_id);
+        dl_wh_bind_int(st, at + 3, entry->user_id);
     }
-    bind_cut(st, 4,
+    bind_cut(st, at + 4,
              text[DL_AUDIT_ADDRESS].text == NULL ? ""
                                                  : text[DL_AUDIT_ADDRESS].text,
              45);
-    bind_cut(st, 5, entry->method, METHOD_MAX);
-    bind_cut(st, 6, entry->endpoint, ENDPOINT_MAX);
-    dl_wh_bind_text(st, 7, text[DL_AUDIT_QUERY_PARAMS].text,
+    bind_cut(st, at + 5, entry->method, METHOD_MAX);
+    bind_cut(st, at + 6, entry->endpoint, ENDPOINT_MAX);
+    dl_wh_bind_text(st, at + 7, text[DL_AUDIT_QUERY_PARAMS].text,
                     text[DL_AUDIT_QUERY_PARAMS].len);
-    dl_wh_bind_text(st, 8, text[DL_AUDIT_BODY].text, text[DL_AUDIT_BODY].len);
-    bind_cut(st, 9, entry->resource, RESOURCE_MAX);
-    bind_cut(st, 10, entry->action, METHOD_MAX);
-    dl_wh_bind_int(st, 11, entry->status);
-    dl_wh_bind_int(st, 12, entry->bytes);
-    dl_wh_bind_int(st, 13, entry->duration_ms);
-    bind_cut(st, 14, entry->request_id, 36);
-    dl_wh_bind_str(st, 15, row->place->chain);
-    dl_wh_bind_int(st, 16, row->sequence);
+    dl_wh_bind_text(st, at + 8, text[DL_AUDIT_BODY].text,
+                    text[DL_AUDIT_BODY].len);
+    bind_cut(st, at + 9, entry->resource, RESOURCE_MAX);
+    bind_cut(st, at + 10, entry->action, METHOD_MAX);
+    dl_wh_bind_int(st, at + 11, entry->status);
+    dl_wh_bind_int(st, at + 12, entry->bytes);
+    dl_wh_bind_int(st, at + 13, entry->duration_ms);
+    bind_cut(st, at + 14, entry->request_id, 36);
+    dl_wh_bind_str(st, at + 15, row->place->chain);
+    dl_wh_bind_int(st, at + 16, row->sequence);
+}
+
+/* Store the rows from ALL on, with ids from ID on, by SQL, which takes N. */
+static dl_status add_rows(dl_wh *wh, const dlc_audit_row *all, int64_t id,
+                          const char *sql, unsigned n, dl_error *err)
+{
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, sql, err));
+    for (unsigned i = 0; i < n; i++) {
+        bind_row(st, i * COLUMNS, &all[i], id + i);
+    }
     return dl_wh_run(st, err);
 }
 
@@ -176,10 +195,13 @@ static dl_status move_place(dl_wh *wh, const dlc_audit_move *move,
                          "another program loads the audit log too");
 }
 
-/* What is done inside the transaction. */
-static dl_status store_all(dl_wh *wh, const apr_array_header_t *rows,
+/* What is done inside the transaction of STORE. */
+static dl_status store_all(dlc_audit_store *store,
+                           const apr_array_header_t *rows,
                            const apr_array_header_t *moves, dl_error *err)
 {
+    const dlc_audit_row *all = (const dlc_audit_row *)rows->elts;
+    dl_wh *wh = store->wh;
     int64_t id;
 
     /* The places first: who comes second waits here, and then gives way. */
@@ -187,8 +209,13 @@ static dl_status store_all(dl_wh *wh, const apr_array_header_t *rows,
         DL_TRY(move_place(wh, &APR_ARRAY_IDX(moves, i, dlc_audit_move), err));
     }
     DL_TRY(last_id(&id, wh, err));
-    for (int i = 0; i < rows->nelts; i++) {
-        DL_TRY(add_row(wh, &APR_ARRAY_IDX(rows, i, dlc_audit_row), ++id, err));
+    for (int i = 0; i < rows->nelts;) {
+        bool many = rows->nelts - i >= ROWS;
+        unsigned n = many ? ROWS : 1;
+
+        DL_TRY(add_rows(wh, &all[i], id + 1 + i,
+                        many ? store->add : STMT_AUDIT_ADD, n, err));
+        i += (int)n;
     }
     return DL_OK;
 }
@@ -209,7 +236,7 @@ dl_status dlc_audit_store_rows(dlc_audit_store *store,
 {
     DL_TRY(dlc_link_open(&store->wh, store->link, err));
     DL_TRY(dl_wh_begin(store->wh, err));
-    return end(store->wh, store_all(store->wh, rows, moves, err), err);
+    return end(store->wh, store_all(store, rows, moves, err), err);
 }
 
 /* --- Heads ---------------------------------------------------------------- */

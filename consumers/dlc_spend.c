@@ -10,6 +10,7 @@
 #include "dl_decimal.h"
 #include "dl_statements.h"
 #include "dl_wh.h"
+#include "dl_wh_words.h"
 #include "dlc_spend_name.h"
 
 #include <stdlib.h>
@@ -265,27 +266,6 @@ static void bind_total(dl_wh_stmt *st, unsigned at, const dlc_tally_item *item)
     dl_wh_bind_int(st, at + 5, item->sums->quantity);
 }
 
-/* Return SQL with its "VALUES (...)" group repeated ROWS times. */
-static const char *form_text(const char *sql, unsigned rows, apr_pool_t *pool)
-{
-    const char *group = strstr(sql, "VALUES (") + sizeof "VALUES " - 1;
-    const char *end = strchr(group, ')') + 1;
-    const char *one = apr_pstrmemdup(pool, group, (size_t)(end - group));
-    size_t len = strlen(one);
-    char *all = apr_palloc(pool, rows * (len + 2) + 1);
-    char *at = all;
-
-    for (unsigned i = 0; i < rows; i++) {
-        memcpy(at, one, len);
-        at += len;
-        memcpy(at, ", ", 2);
-        at += 2;
-    }
-    at[-2] = '\0';
-    return apr_pstrcat(pool, apr_pstrmemdup(pool, sql, (size_t)(group - sql)),
-                       all, end, NULL);
-}
-
 dlc_spend_writer *dlc_spend_writer_create(struct dl_wh *wh, apr_pool_t *pool)
 {
     static const target tables[TARGETS] = {
@@ -302,7 +282,7 @@ dlc_spend_writer *dlc_spend_writer_create(struct dl_wh *wh, apr_pool_t *pool)
     for (int i = 0; i < TARGETS; i++) {
         for (int form = 0; form < FORMS; form++) {
             writer->targets[i].form[form] =
-                form_text(tables[i].sql, form_rows[form], pool);
+                dl_wh_words_repeat(tables[i].sql, form_rows[form], pool);
         }
     }
     return writer;

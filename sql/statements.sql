@@ -1173,7 +1173,7 @@ SELECT chain, file, position, length, hash FROM audit_file;
 -- STMT_AUDIT_LAST: the newest entry
 SELECT COALESCE(MAX(id), 0) FROM audit_entry;
 
--- STMT_AUDIT_ADD: one entry
+-- STMT_AUDIT_ADD: entries; the VALUES group is repeated for many
 INSERT INTO audit_entry (id, `timestamp`, `user`, user_id, address, method,
   endpoint, query_params, body, resource, action, status, bytes, duration_ms,
   request_id, chain, sequence)

@@ -51,3 +51,23 @@ const char *dl_wh_words_fill(const char *template, const dl_wh_word *words,
         template = shut + 1;
     }
 }
+
+const char *dl_wh_words_repeat(const char *sql, unsigned rows, apr_pool_t *pool)
+{
+    const char *group = strstr(sql, "VALUES (") + sizeof "VALUES " - 1;
+    const char *end = strchr(group, ')') + 1;
+    const char *one = apr_pstrmemdup(pool, group, (size_t)(end - group));
+    size_t len = strlen(one);
+    char *all = apr_palloc(pool, rows * (len + 2) + 1);
+    char *at = all;
+
+    for (unsigned i = 0; i < rows; i++) {
+        memcpy(at, one, len);
+        at += len;
+        memcpy(at, ", ", 2);
+        at += 2;
+    }
+    at[-2] = '\0';
+    return apr_pstrcat(pool, apr_pstrmemdup(pool, sql, (size_t)(group - sql)),
+                       all, end, NULL);
+}

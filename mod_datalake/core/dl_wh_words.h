@@ -32,4 +32,9 @@ const char *dl_wh_words_match(const char *child, const dl_dataset *ds,
 const char *dl_wh_words_fill(const char *template, const dl_wh_word *words,
                              apr_pool_t *pool);
 
+/* Return SQL, an INSERT, with its "VALUES (...)" group repeated for ROWS rows,
+ * one at least, in POOL. */
+const char *dl_wh_words_repeat(const char *sql, unsigned rows,
+                               apr_pool_t *pool);
+
 #endif
