@@ -38,42 +38,53 @@ typedef struct changing {
     dl_buf *key;              /* the key, an object */
     dl_buf *event;            /* the event */
     dl_time at;               /* when */
+    dl_wh_loaded read[2];     /* what is loaded of DS and ALSO, as read */
     dl_change_loaded loaded;  /* of DS, and */
-    dl_change_loaded others;  /* of ALSO */
+    dl_change_loaded others;  /* of ALSO, as events have it */
     uint64_t rows;            /* for the answer */
     bool stale;               /* If-Match names another state */
 } changing;
 
 /* --- The event ------------------------------------------------------------ */
 
-/* Set LOADED to what WH has of the topic of DS now. */
-static dl_status read_loaded(dl_change_loaded *loaded, dl_wh *wh,
-                             const dl_dataset *ds, dl_error *err)
+/* Set LOADED, whose bounds have room, to what READ says. */
+static void take_loaded(dl_change_loaded *loaded, const dl_wh_loaded *read)
 {
-    DL_TRY(dl_wh_sink_progress(loaded->all, &loaded->n, PARTITIONS, wh,
-                               ds->topic, err));
     loaded->generation = 0;
-    for (int i = 0; i < loaded->n; i++) {
-        if (loaded->all[i].generation > loaded->generation) {
-            loaded->generation = loaded->all[i].generation;
+    loaded->n = 0;
+    for (int i = 0; i < read->n; i++) {
+        if (read->all[i].generation > loaded->generation) {
+            loaded->generation = read->all[i].generation;
         }
     }
+    for (int i = 0; i < read->n; i++) {
+        if (read->all[i].generation == loaded->generation) {
+            loaded->bounds[loaded->n++] =
+                (dl_change_bound){read->all[i].partition, read->all[i].next};
+        }
+    }
+}
+
+/* Read what is loaded of the datasets of C now. */
+static dl_status read_loaded(changing *c, dl_wh *wh, dl_error *err)
+{
+    DL_TRY(dl_wh_sink_loaded(c->read, PARTITIONS, wh, err));
+    take_loaded(&c->loaded, &c->read[0]);
+    take_loaded(&c->others, &c->read[1]);
     return DL_OK;
 }
 
 /* Write LOADED as the members of an open object. */
 static void write_upto(dl_json_writer *w, const dl_change_loaded *loaded)
 {
-    char number[16];
+    char number[24];
 
     dl_json_write_key(w, "upto");
     dl_json_write_object_begin(w);
     for (int i = 0; i < loaded->n; i++) {
-        if (loaded->all[i].generation == loaded->generation) {
-            apr_snprintf(number, sizeof number, "%d",
-                         (int)loaded->all[i].partition);
-            dl_json_write_int_member(w, number, loaded->all[i].next);
-        }
+        apr_snprintf(number, sizeof number, "%" APR_INT64_T_FMT,
+                     (apr_int64_t)loaded->bounds[i].partition);
+        dl_json_write_int_member(w, number, loaded->bounds[i].next);
     }
     dl_json_write_object_end(w);
     if (loaded->generation > 0) {
@@ -132,36 +143,22 @@ static dl_status apply_event(changing *c, dl_wh *wh, dl_error *err)
 
 /* --- The transaction ------------------------------------------------------ */
 
-/* Lock the rows with the key of C, and those of the other dataset.  *LATER: one
- * is newer than what was read as loaded. */
-static dl_status lock_key(uint64_t *rows, bool *later, changing *c, dl_wh *wh,
-                          dl_error *err)
+/* Lock the rows with the key of C, and those of the other dataset. */
+static dl_status lock_key(uint64_t *rows, changing *c, dl_wh *wh, dl_error *err)
 {
-    dl_change_rows locked;
+    uint64_t others;
 
-    DL_TRY(dl_change_lock(&locked, c->main, wh, &c->loaded, err));
-    *rows = locked.all;
-    *later = locked.loaded < locked.all;
-    if (locked.all == 0 || c->other == NULL) {
+    DL_TRY(dl_change_lock(rows, c->main, wh, err));
+    if (*rows == 0 || c->other == NULL) {
         return DL_OK;
     }
     DL_TRY(dl_change_key(c->other, c->key->data, c->key->len, err));
-    DL_TRY(dl_change_lock(&locked, c->other, wh, &c->others, err));
-    *later = *later || locked.loaded < locked.all;
-    return DL_OK;
-}
-
-/* Read what is loaded of the datasets of C. */
-static dl_status read_all_loaded(changing *c, dl_wh *wh, dl_error *err)
-{
-    DL_TRY(read_loaded(&c->loaded, wh, c->ds, err));
-    return c->other == NULL ? DL_OK : read_loaded(&c->others, wh, c->also, err);
+    return dl_change_lock(&others, c->other, wh, err);
 }
 
 /* Lock the rows of C, by the first of its keys that has any.  A key that fits
  * no column is that of no row. */
-static dl_status lock_rows(int *try, bool *later, changing *c, dl_wh *wh,
-                           dl_error *err)
+static dl_status lock_rows(int *try, changing *c, dl_wh *wh, dl_error *err)
 {
     uint64_t rows = 0;
 
@@ -177,26 +174,21 @@ static dl_status lock_rows(int *try, bool *later, changing *c, dl_wh *wh,
         if (dl_change_key(c->main, c->key->data, c->key->len, err) != DL_OK) {
             return dl_fail(err, DL_NOT_FOUND, 0, "no such key");
         }
-        DL_TRY(lock_key(&rows, later, c, wh, err));
+        DL_TRY(lock_key(&rows, c, wh, err));
     }
     (*try)--;
     return DL_OK;
 }
 
-/* The same, with what is loaded read before: then all rows of it are seen.  If
- * others were seen, too, they are loaded by now, and it is read once more. */
+/* The same, and read behind the lock what is loaded: what a record was that
+ * the locked rows stand for, or have left behind, is among it. */
 static dl_status lock_loaded(int *try, changing *c, dl_wh *wh, dl_error *err)
 {
-    bool later = false;
-    uint64_t rows;
-
-    DL_TRY(read_all_loaded(c, wh, err));
-    DL_TRY(lock_rows(try, &later, c, wh, err));
-    if (!later) {
-        return DL_OK;
-    }
-    DL_TRY(read_all_loaded(c, wh, err));
-    return lock_key(&rows, &later, c, wh, err);
+    DL_TRY(lock_rows(try, c, wh, err));
+    DL_TRY(read_loaded(c, wh, err));
+    DL_TRY(dl_change_count(c->main, wh, &c->loaded, err));
+    return c->other == NULL ? DL_OK
+                            : dl_change_count(c->other, wh, &c->others, err);
 }
 
 static dl_status judge_state(changing *c, dl_wh *wh, int try, dl_error *err)
@@ -276,6 +268,17 @@ static int refuse(const changing *c, dl_status status, const dl_error *err)
     return mdl_http_fail(q, MDL_WAREHOUSE, err);
 }
 
+/* Make room for what is loaded of DS, which may be NULL. */
+static void make_room(dl_change_loaded *loaded, dl_wh_loaded *read,
+                      const dl_dataset *ds, apr_pool_t *pool)
+{
+    int n = ds == NULL ? 0 : PARTITIONS;
+
+    read->topic = ds == NULL ? NULL : ds->topic;
+    read->all = apr_palloc(pool, (size_t)n * sizeof *read->all);
+    loaded->bounds = apr_palloc(pool, (size_t)n * sizeof *loaded->bounds);
+}
+
 /* Set what C works with; false: a dataset is not declared, or has no table. */
 static bool prepare(changing *c)
 {
@@ -297,8 +300,8 @@ static bool prepare(changing *c)
     }
     c->key = mdl_answer_buf(c->change->q, MDL_CHANGE_KEY);
     c->event = mdl_answer_buf(c->change->q, DL_JSON_MAX_BYTES);
-    c->loaded.all = apr_palloc(pool, PARTITIONS * sizeof *c->loaded.all);
-    c->others.all = apr_palloc(pool, PARTITIONS * sizeof *c->others.all);
+    make_room(&c->loaded, &c->read[0], c->ds, pool);
+    make_room(&c->others, &c->read[1], c->also, pool);
     return true;
 }
 

@@ -5,10 +5,9 @@
  *   mdl_api_posts_change.c    /v1/social/{post_id}
  *   mdl_api_clients_change.c  /v1/transactions/{client_id}
  *
- * In this order: what the warehouse has loaded is read; the rows with the key
- * are locked, and when one of them came after that, it is read again; If-Match
- * is judged; the event is made, applied by the code a rebuild applies it with
- * (dl_change.h), and stored beside.  Changes wait for
+ * In this order: the rows with the key are locked; what the warehouse has
+ * loaded is read; If-Match is judged; the event is made, applied by the code a
+ * rebuild applies it with (dl_change.h), and stored beside.  Changes wait for
  * each other, and for the loader, only when they meet in a row: the relay
  * numbers the events later (dl_outbox.h).
  *

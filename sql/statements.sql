@@ -1323,6 +1323,11 @@ SELECT `partition`, generation, next_offset FROM api_watermark
 WHERE sink = 'warehouse' AND topic = ?
 ORDER BY `partition`;
 
+-- STMT_SINK_LOADED: what counts as loaded of two topics when rows are changed:
+-- while a rebuild is under way, all that it is going to load
+SELECT topic, `partition`, generation, next_offset FROM api_watermark
+WHERE sink IN ('warehouse', 'rebuild') AND topic IN (?, ?);
+
 -- STMT_SINK_REFUSED: records that passed and that the database refused, as far
 -- as nobody has decided about them; the lake has them as records
 SELECT COUNT(*) FROM dead_letter

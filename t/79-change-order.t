@@ -324,8 +324,8 @@ my @KINDS = (    # statements from the first to the commit, at most; a deletion 
     [ 8,  'PUT',    '/v1/social/p11', { content => 'z', comments => [ { comment_id => 'n', text => 'z' } ] } ],
     [ 8,  'DELETE', '/v1/social/p12' ],
     [ 7,  'PUT',    '/v1/transactions/2', { montant => 5 } ],
-    [ 8,  'PUT',    '/v1/transactions/3', { nom => 'Z' } ],
-    [ 10, 'PUT',    '/v1/transactions/3', { montant => 5, date_transaction => '2024-01-01 00:00:00', nom => 'Z', email => 'z@example.org' } ],
+    [ 7,  'PUT',    '/v1/transactions/3', { nom => 'Z' } ],
+    [ 9,  'PUT',    '/v1/transactions/3', { montant => 5, date_transaction => '2024-01-01 00:00:00', nom => 'Z', email => 'z@example.org' } ],
     [ 7,  'DELETE', '/v1/transactions/4' ],
     [ 7,  'DELETE', '/v1/transactions/5?transaction_id=4' ],
 );

@@ -41,6 +41,7 @@ dl_change *dl_change_create(const dl_dataset *ds, const char *of,
     c->key_judge = dl_judge_create(partial, pool);
     c->changes_judge = dl_judge_create(partial, pool);
     apr_pool_create(&c->event, pool);
+    c->last = apr_array_make(pool, 4, sizeof(dl_coord));
     return c;
 }
 

@@ -35,7 +35,6 @@
 #include "dl_lake.h"
 #include "dl_record.h"
 #include "dl_wh.h"
-#include "dl_wh_sink.h"
 
 /* Reads events and applies them to one table. */
 typedef struct dl_change dl_change;
@@ -58,24 +57,29 @@ DL_MUSTCHECK dl_status dl_change_check(const char **member, dl_change *change,
 DL_MUSTCHECK dl_status dl_change_key(dl_change *change, const char *key,
                                      size_t len, dl_error *err);
 
+/* Lock the rows with that key for the rest of the transaction of WH and set
+ * *ROWS to how many they are. */
+DL_MUSTCHECK dl_status dl_change_lock(uint64_t *rows, dl_change *change,
+                                      dl_wh *wh, dl_error *err);
+
+/* What was loaded of one partition. */
+typedef struct dl_change_bound {
+    int64_t partition; /* its number */
+    int64_t next;      /* first offset that was not loaded */
+} dl_change_bound;
+
 /* What the warehouse has loaded of a topic. */
 typedef struct dl_change_loaded {
-    dl_wh_progress *all; /* partitions */
-    int n;               /* how many */
-    int32_t generation;  /* the latest life of the topic among them */
+    int32_t generation;      /* the latest life of the topic that it knows */
+    dl_change_bound *bounds; /* of that one; all of those before is loaded */
+    int n;                   /* how many */
 } dl_change_loaded;
 
-/* Rows that were locked. */
-typedef struct dl_change_rows {
-    uint64_t all;    /* how many */
-    uint64_t loaded; /* of these, how many stem from what was loaded */
-} dl_change_rows;
-
-/* Lock the rows with that key for the rest of the transaction of WH and set
- * *ROWS, by LOADED, which was read before. */
-DL_MUSTCHECK dl_status dl_change_lock(dl_change_rows *rows, dl_change *change,
-                                      dl_wh *wh, const dl_change_loaded *loaded,
-                                      dl_error *err);
+/* Count the locked rows that stem from LOADED, which was read behind the lock:
+ * dl_change_apply tells how many they are. */
+DL_MUSTCHECK dl_status dl_change_count(dl_change *change, dl_wh *wh,
+                                       const dl_change_loaded *loaded,
+                                       dl_error *err);
 
 /* Take the event TEXT of LEN bytes apart, which lives until the next call.
  * DL_CORRUPT: it is not of the form above. */
@@ -97,12 +101,6 @@ const dl_record *dl_change_key_record(const dl_change *change);
  * of the table. */
 bool dl_change_is_key(const dl_change *change, int i);
 
-/* What was loaded of one partition. */
-typedef struct dl_change_bound {
-    int64_t partition; /* its number */
-    int64_t next;      /* first offset that was not loaded */
-} dl_change_bound;
-
 /* Set *GENERATION to the life of the topic in which the event counts and BOUNDS
  * to what was loaded of it, MAX partitions at most; return how many. */
 int dl_change_bounds(int32_t *generation, dl_change_bound *bounds, int max,
@@ -114,7 +112,7 @@ bool dl_change_covers(int32_t generation, const dl_change_bound *bounds, int n,
                       const dl_coord *coord);
 
 /* Apply the event by WH, and set *ROWS, unless it is NULL, to the rows that it
- * deletes, or that it is for: those that dl_change_lock found loaded, also when
+ * deletes, or that it is for: those that dl_change_count found loaded, also when
  * they had the values already.  Done twice it changes nothing more.  As
  * dl_wh_run. */
 DL_MUSTCHECK dl_status dl_change_apply(uint64_t *rows, dl_change *change,

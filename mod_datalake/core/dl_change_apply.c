@@ -164,40 +164,90 @@ static void bind_rows(dl_wh_stmt *st, unsigned i, const dl_change *c)
 
 /* --- Rows ----------------------------------------------------------------- */
 
-/* Whether the row that ST stands on stems from what is LOADED. */
-static bool is_loaded(const dl_wh_stmt *st, const dl_change_loaded *loaded)
+/* Lock the rows with the key of C and set *ST to what reads where they stem
+ * from. */
+static dl_status run_lock(dl_wh_stmt **st, const dl_change *c, dl_wh *wh,
+                          dl_error *err)
 {
-    int64_t generation = dl_wh_int(st, 0);
-
-    for (int i = 0; generation == loaded->generation && i < loaded->n; i++) {
-        const dl_wh_progress *part = &loaded->all[i];
-
-        if (part->generation == generation &&
-            part->partition == dl_wh_int(st, 1)) {
-            return dl_wh_int(st, 2) < part->next;
-        }
-    }
-    return generation < loaded->generation;
+    DL_TRY(prepare(st, c, wh, STMT_CHANGE_LOCK, NULL, err));
+    (void)bind_key(*st, 0, c);
+    return dl_wh_run(*st, err);
 }
 
-dl_status dl_change_lock(dl_change_rows *rows, dl_change *change, dl_wh *wh,
-                         const dl_change_loaded *loaded, dl_error *err)
+/* Where the row stems from that ST stands on. */
+static dl_coord coord_of(const dl_wh_stmt *st)
+{
+    return (dl_coord){.generation = (int32_t)dl_wh_int(st, 0),
+                      .partition = (int32_t)dl_wh_int(st, 1),
+                      .offset = dl_wh_int(st, 2)};
+}
+
+/* Remember that a row at COORD was locked. */
+static void note_row(dl_change *c, dl_coord coord)
+{
+    dl_coord *all = (dl_coord *)c->last->elts;
+
+    for (int i = 0; i < c->last->nelts; i++) {
+        if (all[i].generation == coord.generation &&
+            all[i].partition == coord.partition) {
+            all[i].offset =
+                coord.offset > all[i].offset ? coord.offset : all[i].offset;
+            return;
+        }
+    }
+    APR_ARRAY_PUSH(c->last, dl_coord) = coord;
+}
+
+dl_status dl_change_lock(uint64_t *rows, dl_change *change, dl_wh *wh,
+                         dl_error *err)
 {
     dl_wh_stmt *st;
     bool more;
 
-    *rows = (dl_change_rows){0, 0};
     change->upto = 0;
-    DL_TRY(prepare(&st, change, wh, STMT_CHANGE_LOCK, NULL, err));
-    (void)bind_key(st, 0, change);
-    DL_TRY(dl_wh_run(st, err));
+    change->locked = 0;
+    apr_array_clear(change->last);
+    DL_TRY(run_lock(&st, change, wh, err));
     DL_TRY(dl_wh_fetch(&more, st, err));
     while (more) {
-        rows->all++;
-        rows->loaded += is_loaded(st, loaded) ? 1 : 0;
+        change->locked++;
+        note_row(change, coord_of(st));
         DL_TRY(dl_wh_fetch(&more, st, err));
     }
-    change->locked = rows->loaded;
+    *rows = change->locked;
+    return DL_OK;
+}
+
+static bool is_loaded(const dl_change_loaded *loaded, const dl_coord *coord)
+{
+    return dl_change_covers(loaded->generation, loaded->bounds, loaded->n,
+                            coord);
+}
+
+dl_status dl_change_count(dl_change *change, dl_wh *wh,
+                          const dl_change_loaded *loaded, dl_error *err)
+{
+    const dl_coord *last = (const dl_coord *)change->last->elts;
+    bool all = true;
+    dl_wh_stmt *st;
+    bool more;
+
+    for (int i = 0; i < change->last->nelts; i++) {
+        all = all && is_loaded(loaded, &last[i]);
+    }
+    if (all) {
+        return DL_OK;
+    }
+    /* What is loaded was set back by hand: count one by one. */
+    change->locked = 0;
+    DL_TRY(run_lock(&st, change, wh, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    while (more) {
+        dl_coord coord = coord_of(st);
+
+        change->locked += is_loaded(loaded, &coord) ? 1 : 0;
+        DL_TRY(dl_wh_fetch(&more, st, err));
+    }
     return DL_OK;
 }
 

@@ -32,6 +32,55 @@ dl_status dl_wh_sink_progress(dl_wh_progress *all, int *n, int max, dl_wh *wh,
     return DL_OK;
 }
 
+/* Take ROW for LOADED, which has MAX places, unless there is a later one. */
+static void take_row(dl_wh_loaded *loaded, int max, dl_wh_progress row)
+{
+    int i = 0;
+
+    while (i < loaded->n && loaded->all[i].partition != row.partition) {
+        i++;
+    }
+    if (i < loaded->n) {
+        const dl_wh_progress *old = &loaded->all[i];
+
+        if (old->generation > row.generation ||
+            (old->generation == row.generation && old->next >= row.next)) {
+            return;
+        }
+    }
+    else if (i == max) {
+        return;
+    }
+    loaded->n += i == loaded->n ? 1 : 0;
+    loaded->all[i] = row;
+}
+
+dl_status dl_wh_sink_loaded(dl_wh_loaded loaded[2], int max, dl_wh *wh,
+                            dl_error *err)
+{
+    bool more = false;
+    dl_wh_stmt *st;
+
+    DL_TRY(dl_wh_prepare(&st, wh, STMT_SINK_LOADED, err));
+    for (unsigned i = 0; i < 2; i++) {
+        loaded[i].n = 0;
+        dl_wh_bind_str(st, i, loaded[i].topic);
+    }
+    DL_TRY(dl_wh_run(st, err));
+    DL_TRY(dl_wh_fetch(&more, st, err));
+    while (more) {
+        const char *topic = dl_wh_text(st, 0, NULL);
+        bool first = strcmp(topic, loaded[0].topic) == 0;
+
+        take_row(&loaded[first ? 0 : 1], max,
+                 (dl_wh_progress){.partition = (int32_t)dl_wh_int(st, 1),
+                                  .generation = (int32_t)dl_wh_int(st, 2),
+                                  .next = dl_wh_int(st, 3)});
+        DL_TRY(dl_wh_fetch(&more, st, err));
+    }
+    return DL_OK;
+}
+
 dl_status dl_wh_sink_refused(uint64_t *n, dl_wh *wh,
                              const dl_wh_refusals *asked, dl_error *err)
 {

@@ -34,6 +34,19 @@ DL_MUSTCHECK dl_status dl_wh_sink_progress(dl_wh_progress *all, int *n, int max,
                                            struct dl_wh *wh, const char *topic,
                                            dl_error *err);
 
+/* What a request that changes rows takes for loaded of one topic. */
+typedef struct dl_wh_loaded {
+    const char *topic;   /* whose; NULL: of none */
+    dl_wh_progress *all; /* each partition once, in no order */
+    int n;               /* how many */
+} dl_wh_loaded;
+
+/* Set ALL and N of both of LOADED, whose ALL have MAX places, by one question:
+ * what the tables have, or a rebuild that is under way is going to load;
+ * further partitions are left out. */
+DL_MUSTCHECK dl_status dl_wh_sink_loaded(dl_wh_loaded loaded[2], int max,
+                                         struct dl_wh *wh, dl_error *err);
+
 /* Which refused rows count. */
 typedef struct dl_wh_refusals {
     const char *topic;  /* whose */
