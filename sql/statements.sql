@@ -646,6 +646,9 @@ ON DUPLICATE KEY UPDATE {assign};
 -- that a connection prepares it once
 `{column}` = CASE WHEN ? THEN ? ELSE `{column}` END;
 
+-- STMT_WORD_SET_ONE: the only column that the event has
+`{column}` = ?;
+
 -- STMT_WORD_SET_TIME: an event time of which records have day and time of day;
 -- either may be another
 `{column}` = TIMESTAMP(DATE(CASE WHEN ? THEN ? ELSE `{column}` END),
