@@ -221,7 +221,7 @@ sub end_lease {
 
 subtest 'two programs that number in turn, one always stopped in the middle' => sub {
     my @relay = $stack->daemon('datalake-jobs');
-    push @relay, $stack->start_daemon('datalake-jobs', wait => 0);
+    push @relay, $stack->start_daemon('datalake-jobs', wait => 0, arguments => [ '--name', 'datalake-jobs-other' ]);
     my (@asked, $turns);
     my $until = time + 6;
     my $running = 0;
