@@ -172,6 +172,15 @@ int mdl_answer_not_modified(mdl_request *q)
     return pass(q->r, NULL);
 }
 
+int mdl_answer_state(mdl_request *q, const dl_buf *buf)
+{
+    char etag[MDL_ETAG_TEXT];
+
+    mdl_answer_etag(etag, buf->data, buf->len);
+    return mdl_answer_unchanged(q, etag) ? mdl_answer_not_modified(q)
+                                         : mdl_answer_buffer(q, buf);
+}
+
 /* --- Paging --------------------------------------------------------------- */
 
 /* Whether the LEN bytes of PAIR are a parameter that says which page. */

@@ -86,6 +86,10 @@ void mdl_answer_etag(char out[MDL_ETAG_TEXT], const void *data, size_t len);
 /* Answer 304 without a body; returns OK. */
 int mdl_answer_not_modified(mdl_request *q);
 
+/* Send what BUF holds as mdl_answer_buffer, with an etag made of it, or 304;
+ * returns OK. */
+int mdl_answer_state(mdl_request *q, const dl_buf *buf);
+
 /* Set the header NAME (static) to VALUE (in r->pool or static), also on a 304.
  * VALUE is made of enums, integers and validated tokens, never of user bytes
  * as they came. */

@@ -127,15 +127,12 @@ static dl_status put_consent(struct dl_wh *wh, void *context, dl_error *err)
 int mdl_api_consent(mdl_request *q)
 {
     visit v = {.q = q, .buf = mdl_answer_buf(q, ANSWER_MAX)};
-    char etag[MDL_ETAG_TEXT];
     dl_error err;
 
     if (mdl_wh_read(q->site->wh, read_consent, &v, &err) != DL_OK) {
         return mdl_http_fail(q, MDL_WAREHOUSE, &err);
     }
-    mdl_answer_etag(etag, v.buf->data, v.buf->len);
-    return mdl_answer_unchanged(q, etag) ? mdl_answer_not_modified(q)
-                                         : mdl_answer_buffer(q, v.buf);
+    return mdl_answer_state(q, v.buf);
 }
 
 int mdl_api_consent_put(mdl_request *q)

@@ -197,18 +197,10 @@ int mdl_api_job(mdl_request *q)
 {
     found_job found = look_for(q);
     dl_error err;
-    char etag[MDL_ETAG_TEXT];
     int status =
         judge(&found, mdl_wh_read(q->site->wh, find_one, &found, &err), &err);
 
-    if (status != OK) {
-        return status;
-    }
-    mdl_answer_etag(etag, found.buf->data, found.buf->len);
-    if (mdl_answer_unchanged(q, etag)) {
-        return mdl_answer_not_modified(q);
-    }
-    return mdl_answer_buffer(q, found.buf);
+    return status == OK ? mdl_answer_state(q, found.buf) : status;
 }
 
 int mdl_api_job_cancel(mdl_request *q)

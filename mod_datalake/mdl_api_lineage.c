@@ -38,13 +38,7 @@ enum {
 };
 
 const mdl_param mdl_api_lineage_params[] = {
-    [DATASET] = {.name = "dataset",
-                 .type = MDL_PARAM_TEXT,
-                 .resource = true,
-                 .min = 1,
-                 .max = 255,
-                 .fallback = "transaction_log",
-                 .summary = "Whose record"},
+    MDL_PARAM_DATASET(DATASET, "Whose record"),
     [ID] = {.name = "id",
             .type = MDL_PARAM_TEXT,
             .min = 1,

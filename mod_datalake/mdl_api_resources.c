@@ -30,13 +30,7 @@ enum {
 };
 
 const mdl_param mdl_api_dataset_days_params[] = {
-    [DATASET] = {.name = "dataset",
-                 .type = MDL_PARAM_TEXT,
-                 .resource = true,
-                 .min = 1,
-                 .max = 255,
-                 .fallback = "transaction_log",
-                 .summary = "Whose days"},
+    MDL_PARAM_DATASET(DATASET, "Whose days"),
     [DETAIL] = {.name = "detail",
                 .type = MDL_PARAM_BOOL,
                 .fallback = "false",

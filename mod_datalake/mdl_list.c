@@ -76,7 +76,6 @@ void mdl_list_took(mdl_list *list, dl_time at, const char *id)
 int mdl_list_send(mdl_list *list)
 {
     mdl_request *q = list->q;
-    char etag[MDL_ETAG_TEXT];
     const char *cursor = NULL;
     dl_error err;
 
@@ -96,11 +95,6 @@ int mdl_list_send(mdl_list *list)
     q->rows = (uint64_t)list->n;
     /* A cursor holds the time it was made at: such a page has no validator
      * that stays. */
-    if (cursor == NULL) {
-        mdl_answer_etag(etag, list->buf->data, list->buf->len);
-        if (mdl_answer_unchanged(q, etag)) {
-            return mdl_answer_not_modified(q);
-        }
-    }
-    return mdl_answer_buffer(q, list->buf);
+    return cursor == NULL ? mdl_answer_state(q, list->buf)
+                          : mdl_answer_buffer(q, list->buf);
 }

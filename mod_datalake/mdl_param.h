@@ -56,6 +56,16 @@ typedef enum mdl_param_type {
     MDL_PARAM_CURSOR    /* opaque text; the handler decodes it */
 } mdl_param_type;
 
+/* The row of dataset= at place N of a parameter table; WORDS say of what. */
+#define MDL_PARAM_DATASET(n, words)                                            \
+    [n] = {.name = "dataset",                                                  \
+           .type = MDL_PARAM_TEXT,                                             \
+           .resource = true,                                                   \
+           .min = 1,                                                           \
+           .max = 255,                                                         \
+           .fallback = "transaction_log",                                      \
+           .summary = words}
+
 /* Most parameters that a row of filters takes. */
 #define MDL_PARAM_PAIRS 32
 
