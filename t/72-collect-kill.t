@@ -11,7 +11,8 @@ use Test::More;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use Time::HiRes qw(sleep time);
-use DataLake::Figure qw(figure full_size run_number);
+use DataLake::Collected;
+use DataLake::Figure qw(full_size run_number);
 use DataLake::Process qw(wait_until);
 use DataLake::Stack;
 
@@ -19,23 +20,8 @@ my ($N, $KILLS) = full_size() ? (100_000, 50) : (12_000, 12);
 srand hex run_number();
 diag 'DL_RUN=' . run_number();
 
-# What GOT, a list of names, has of 1..N: how many are lost, double, foreign.
-sub judge {
-    my ($n, @got) = @_;
-    my %seen;
-    $seen{$_}++ for @got;
-    my $lost    = grep { !$seen{$_} } 1 .. $n;
-    my $foreign = grep { !/^\d+$/ || $_ < 1 || $_ > $n } keys %seen;
-    my $double  = 0;
-    $double += $_ - 1 for values %seen;
-    return { lost => $lost, double => $double, foreign => $foreign };
-}
-
 if (grep { $_ eq '--self-test' } @ARGV) {
-    is_deeply(judge(3, 1, 2, 3), { lost => 0, double => 0, foreign => 0 }, 'all is well');
-    is(judge(3, 1, 3)->{lost},        1, 'a lost row is found');
-    is(judge(3, 1, 2, 3, 2)->{double}, 1, 'a double one, too');
-    is(judge(3, 1, 2, 3, 7)->{foreign}, 1, '... and a foreign one');
+    DataLake::Collected::self_test();
     done_testing;
     exit;
 }
@@ -99,39 +85,5 @@ for my $kill (1 .. $KILLS) {
 wait_until('all rows are loaded', sub { loaded() >= $N }, full_size() ? 240 : 90);
 cmp_ok($stack->daemon('datalake-collect')->stop, '<', 10, 'the collector stops');
 
-my @sent = map { $_->{value} =~ m{"URL":"/(\d+)"} ? $1 : "?$_->{value}" }
-  $stack->kafka->consume('network_logs');
-my $lake;
-wait_until(
-    'the lake is as far as the topic',
-    sub {
-        open my $out, '-|', "$DataLake::Stack::BUILD/bin/datalakectl", '-c',
-          $stack->ini_file, qw(cat network_logs/2023-01-20.json)
-          or die "$!\n";
-        local $/;
-        $lake = <$out> // '';
-        close $out;
-        my $n = () = $lake =~ /\n/g;
-        return $n >= $N;
-    },
-    60
-);
-my $table = judge($N, map { substr $_->[0], 1 }
-      @{ $stack->mariadb->dbh->selectall_arrayref('SELECT URL FROM network_log') });
-my $in_lake = judge($N, $lake =~ m{"URL":"/(\d+)"}g);
-is_deeply($table,   { lost => 0, double => 0, foreign => 0 }, 'each row is once in the table');
-is_deeply($in_lake, { lost => 0, double => 0, foreign => 0 }, 'each row is once in the lake');
-is($stack->mariadb->value("SELECT COUNT(*) FROM dead_letter"), 0, 'nothing is a dead letter');
-cmp_ok($killed{$_}, '>', 0, "the $_ was killed") for sort keys %killed;
-my $met = !grep { $_ } values %$table, values %$in_lake;
-ok(
-    figure('F01-collect', [
-        rows  => $N, kills => $KILLS,
-        (map { ($_ => $killed{$_}) } sort keys %killed),
-        sent  => scalar @sent,
-        lost  => $table->{lost} + $in_lake->{lost},
-        double => $table->{double} + $in_lake->{double},
-    ], $met),
-    'the figure is met'
-);
+DataLake::Collected::verdict('F01-collect', $stack, wanted => [ 1 .. $N ], kills => $KILLS, killed => \%killed);
 done_testing;

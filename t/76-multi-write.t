@@ -40,20 +40,7 @@ sub produce {
     my ($topic, @values) = @_;
     $stack->kafka->produce($topic,
         [ map { { partition => $_->[0], key => "$_->[1]", value => $json->encode($_->[2]) } } @values ]);
-    return await_loaded($topic);
-}
-
-# Wait until the warehouse has all of TOPIC.
-sub await_loaded {
-    my ($topic) = @_;
-    my @marks = $stack->kafka->watermarks($topic);
-    my %high  = map { ($_ => $marks[$_][1]) } 0 .. $#marks;
-    wait_until("$topic is not loaded", sub {
-            my %at = map { @$_ } $db->rows('SELECT `partition`, next_offset FROM sink_offset'
-                  . " WHERE sink = 'warehouse' AND topic = ?", $topic);
-            return !grep { $high{$_} > 0 && ($at{$_} // 0) < $high{$_} } keys %high;
-    }, 60);
-    return;
+    return $stack->await_loaded($topic);
 }
 
 # Ask WHO for METHOD PATH with BODY and HEADERS; the answer.
@@ -232,7 +219,7 @@ subtest 'what one server changes another one tells within two seconds' => sub {
 
     # No event comes back through the loader, whose commits end every answer
     # that is kept: two seconds are all that does.
-    await_loaded($_) for qw(network_logs social_posts transactions);
+    $stack->await_loaded($_) for qw(network_logs social_posts transactions);
     $stack->daemon('datalake-jobs')->signal('STOP');
     my $oldest = 0;
     for my $case ([ 'here', 'there', 1 ], [ 'there', 'here', 2 ]) {
@@ -323,7 +310,7 @@ sub everything {
 }
 
 subtest 'a rebuild makes the same tables' => sub {
-    await_loaded($_) for values %dataset;
+    $stack->await_loaded($_) for values %dataset;
     $stack->daemon('datalake-warehouse')->stop;
     my $before = everything();
     my ($status, $said) = $stack->try_ctl('rebuild-warehouse');

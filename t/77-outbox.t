@@ -179,17 +179,6 @@ sub kill_and_start {
     return;
 }
 
-sub await_loaded {
-    my ($topic) = @_;
-    my @high = map { $_->[1] } $stack->kafka->watermarks($topic);
-    wait_until("$topic is not loaded", sub {
-            my %at = map { @$_ } $db->rows('SELECT `partition`, next_offset FROM sink_offset'
-                  . " WHERE sink = 'warehouse' AND topic = ?", $topic);
-            return !grep { $high[$_] > 0 && ($at{$_} // 0) < $high[$_] } 0 .. $#high;
-    }, 90);
-    return;
-}
-
 # Tables whose number of rows is not the one that is kept with them.
 sub miscounted {
     my %kept = map { @$_ } $db->rows('SELECT name, SUM(n) FROM row_count GROUP BY name HAVING SUM(slot = -1) = 1');
@@ -221,7 +210,7 @@ my $stop  = "$stack->{dir}/stop";
 my $began = time;
 my $seconds = 4 + @PLAN * 1.1;
 my @feeds = map { produce_slowly($_, int $seconds) } @TOPICS;
-await_loaded($_) for @TOPICS;
+$stack->await_loaded($_) for @TOPICS;
 my @writers;
 for my $number (1 .. $WRITERS) {
     my $pid = fork // die "fork: $!\n";
@@ -264,7 +253,7 @@ for my $what (sort keys %DATASET) {
 
 # --- The warehouse of the lake ---------------------------------------------------
 
-await_loaded($_) for @TOPICS;
+$stack->await_loaded($_) for @TOPICS;
 wait_until('the lake is not complete', sub {
         my $n = 0;
         for my $topic (@TOPICS) { $n += $_->[1] for $stack->kafka->watermarks($topic) }

@@ -14,8 +14,9 @@ use lib "$FindBin::Bin/lib";
 use IO::Handle;
 use POSIX ();
 use Time::HiRes qw(sleep time);
+use DataLake::Collected;
 use DataLake::FaultProxy;
-use DataLake::Figure qw(figure full_size run_number);
+use DataLake::Figure qw(full_size run_number);
 use DataLake::MariaDB;
 use DataLake::Process qw(slurp spit wait_until);
 use DataLake::Stack;
@@ -26,27 +27,8 @@ my $parent = $$;
 srand hex run_number();
 diag 'DL_RUN=' . run_number();
 
-# What GOT, a list of ids, has of those in WANTED: how many are lost, double,
-# foreign.
-sub judge {
-    my ($wanted, @got) = @_;
-    my %seen;
-    $seen{$_}++ for @got;
-    my %is     = map { ($_ => 1) } @$wanted;
-    my $double = 0;
-    $double += $_ - 1 for values %seen;
-    return {
-        lost    => scalar(grep { !$seen{$_} } @$wanted),
-        double  => $double,
-        foreign => scalar(grep { !$is{$_} } keys %seen)
-    };
-}
-
 if (grep { $_ eq '--self-test' } @ARGV) {
-    is_deeply(judge([ 1, 3 ], 1, 3), { lost => 0, double => 0, foreign => 0 }, 'all is well');
-    is(judge([ 1, 3 ], 3)->{lost},         1, 'a lost row is found');
-    is(judge([ 1, 3 ], 1, 3, 3)->{double},  1, 'a double one, too');
-    is(judge([ 1, 3 ], 1, 2, 3)->{foreign}, 1, '... and a foreign one');
+    DataLake::Collected::self_test();
     done_testing;
     exit;
 }
@@ -91,11 +73,7 @@ sub configure {
     return;
 }
 
-# The ids of all records, in the order of each partition.
-sub sent {
-    return map { $_->{value} =~ m{"URL":"/(\d+)"} ? $1 : "?$_->{value}" }
-      $stack->kafka->consume('network_logs');
-}
+sub sent { return DataLake::Collected::sent($stack); }
 
 # Wait until the records of IDS are there.
 sub await_sent {
@@ -264,35 +242,12 @@ my @meant = grep { !$late{$_} } @ids;
 await_sent(90, $meant[-1]);
 cmp_ok($stack->daemon('datalake-collect')->stop, '<', 10, 'the collector stops');
 
-my @sent = sent();
-my ($lake, @table);
-wait_until(
-    'lake and table are as far as the topic',
-    sub {
-        @table = map { substr $_->[0], 1 } $stack->mariadb->rows('SELECT URL FROM network_log');
-        $lake  = ($stack->try_ctl(qw(cat network_logs/2023-01-20.json)))[1];
-        my $n = () = $lake =~ /\n/g;
-        my %is = map { ($_ => 1) } @sent;
-        return $n >= keys %is && @table >= keys %is;
-    },
-    60
-);
-my $table   = judge(\@meant, grep { !$late{$_} } @table);
-my $in_lake = judge(\@meant, grep { !$late{$_} } $lake =~ m{"URL":"/(\d+)"}g);
-my $fine    = { lost => 0, double => 0, foreign => 0 };
-is_deeply($table,   $fine, 'each row is once in the table');
-is_deeply($in_lake, $fine, 'each row is once in the lake');
-is($stack->mariadb->value('SELECT COUNT(*) FROM dead_letter'), 0, 'nothing is a dead letter');
-cmp_ok($killed{$_}, '>', 0, "the $_ was killed") for sort keys %killed;
-my $met = !grep { $_ } values %$table, values %$in_lake;
-ok(
-    figure('F01-server', [
-        rows => scalar @ids, kills => $KILLS,
-        (map { ($_ => $killed{$_}) } sort keys %killed),
-        sent   => scalar @sent,
-        lost   => $table->{lost} + $in_lake->{lost},
-        double => $table->{double} + $in_lake->{double},
-    ], $met),
-    'the figure is met'
+DataLake::Collected::verdict(
+    'F01-server', $stack,
+    rows   => scalar @ids,
+    wanted => \@meant,
+    late   => \%late,
+    kills  => $KILLS,
+    killed => \%killed
 );
 done_testing;

@@ -408,6 +408,22 @@ sub daemon_log {
     return slurp("$self->{dir}/log/$program.log") // '';
 }
 
+# Wait until the warehouse has all that the broker has of TOPIC.
+sub await_loaded {
+    my ($self, $topic) = @_;
+    my @high = map { $_->[1] } $self->kafka->watermarks($topic);
+    return wait_until(
+        "$topic is not loaded",
+        sub {
+            my %at = map { @$_ } $self->mariadb->rows(
+                'SELECT `partition`, next_offset FROM sink_offset'
+                  . " WHERE sink = 'warehouse' AND topic = ?", $topic);
+            return !grep { $high[$_] > 0 && ($at{$_} // 0) < $high[$_] } 0 .. $#high;
+        },
+        90
+    );
+}
+
 # --- Configuration and accounts ----------------------------------------------
 
 sub ini_file { my ($self) = @_; return "$self->{dir}/datalake.ini"; }
