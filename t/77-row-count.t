@@ -172,6 +172,51 @@ subtest 'a rebuild' => sub {
     counted('which goes, too', map { ($_ => 59) } qw(network_log));
 };
 
+# Put two lines of ADDRESS to the partitions 0 and 1 each, and load them.
+sub put_both {
+    my ($address) = @_;
+    my ($line)    = logged(77, $NOW);
+    my @lines     = map { { %{ $line->[1] }, IP_Address => $address, URL => "/$_" } } 1 .. 4;
+    put('network_logs', map { [ $address, $_ ] } @lines[ 0, 1 ]);
+    open my $out, '>>:raw', "$SOURCE/network_logs" or die "$!\n";
+    printf $out "1 %d %d %s\t%s\n", $_ - 2, $NOW * 1000, $address, $json->encode($lines[$_]) for 2, 3;
+    close $out or die $!;
+    $gone{network_logs} -= 2;
+    load();
+    wait_until('the lines are not loaded', sub { lines_of($address) == 4 }, 30);
+    return unload();
+}
+
+sub lines_of { return $db->value('SELECT COUNT(*) FROM network_log WHERE IP_Address = ?', $_[0]); }
+
+subtest 'a row that a request deletes while a rebuild has loaded one half' => sub {
+    put_both('192.0.2.211');
+    counted('loaded', network_log => 63);
+    my $held = $db->dbh;
+    $held->do(q{DO GET_LOCK('held', 10)});
+    $db->run('CREATE TRIGGER held BEFORE INSERT ON network_log FOR EACH ROW BEGIN'
+          . ' IF NEW.src_partition = 1 THEN DO GET_LOCK(\'held\', 120); DO RELEASE_LOCK(\'held\'); END IF; END');
+    my $pid = open(my $rebuild, '-|') // die "fork: $!\n";
+    if (!$pid) {
+        my ($status, $said) = $stack->try_ctl('rebuild-warehouse', '--dataset', 'network_logs');
+        print "$status $said";
+        POSIX::_exit(0);
+    }
+    wait_until('one half is not there', sub { lines_of('192.0.2.211') == 2 }, 60);
+    my $told = $admin->request('DELETE', '/v1/logs/192.0.2.211');
+    is("$told->{status} $told->{body}", '200 {"deleted":2}', 'it has what is there');
+    $held->do(q{DO RELEASE_LOCK('held')});
+    my $said = do { local $/ = undef; <$rebuild> };
+    close $rebuild;
+    $db->run('DROP TRIGGER held');
+    like($said, qr/^0 /, 'the rebuild goes on') or diag $said;
+    is(lines_of('192.0.2.211'), 0, 'the other half does not come back');
+    counted('and is not counted', network_log => 59);
+    $stack->ctl('rebuild-warehouse', '--dataset', 'network_logs');
+    is(lines_of('192.0.2.211'), 0, '... nor with the next rebuild');
+    is($db->value(q{SELECT COUNT(*) FROM sink_offset WHERE sink = 'rebuild'}), 0, 'nothing of a rebuild is left');
+};
+
 my $dir = "$stack->{dir}/backup";
 subtest 'a restore' => sub {
     my ($status, $said) = $stack->try_ctl('backup', $dir);
