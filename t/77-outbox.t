@@ -211,6 +211,8 @@ my $began = time;
 my $seconds = 4 + @PLAN * 1.1;
 my @feeds = map { produce_slowly($_, int $seconds) } @TOPICS;
 $stack->await_loaded($_) for @TOPICS;
+# The writers' token is got before the database is killed.
+$stack->client('admin');
 my @writers;
 for my $number (1 .. $WRITERS) {
     my $pid = fork // die "fork: $!\n";
