@@ -139,4 +139,6 @@ subtest 'killed while it compacts' => sub {
     }
 };
 
+$stack->daemon('datalake-jobs')->stop;
+like($stack->daemon_log('datalake-jobs'), qr/DL0742/, 'datalake-jobs ends when it is asked to');
 done_testing;

@@ -136,7 +136,8 @@ sub run_command {
 # PROCESS: log => FILE, command => [...]; optional pid_file => FILE,
 # keep => 1 (outlive us), environment => {NAME => VALUE}, name for messages,
 # stop_signal (TERM), stop_seconds (30), directory, childless_signal (sent by
-# stop once all children of the process have ended).
+# stop once all children of the process have ended), wrapped => 1 (the command
+# runs the program: signals are for both, since strace keeps its own).
 sub new {
     my ($class, %option) = @_;
     return bless {
@@ -241,7 +242,8 @@ sub wait {
 sub signal {
     my ($self, $signal) = @_;
     my $pid = $self->running ? $self->pid : undef;
-    return $pid ? kill($signal, $pid) : 0;
+    return 0 if !$pid;
+    return $self->{wrapped} && kill($signal, -$pid) || kill $signal, $pid;
 }
 
 # Whether the process has a handler for the signal NUMBER.

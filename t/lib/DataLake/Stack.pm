@@ -372,6 +372,7 @@ sub start_daemon {
         log          => "$self->{dir}/log/$program.log",
         pid_file     => "$self->{dir}/run/$program.pid",
         keep         => $self->{keep},
+        wrapped      => defined $more{command},
         stop_seconds => 15,
         environment  => {
             NOTIFY_SOCKET => $address,
