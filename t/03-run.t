@@ -8,7 +8,7 @@ use lib "$FindBin::Bin/lib";
 use File::Path qw(remove_tree);
 use DataLake::Http;
 use DataLake::MariaDB;
-use DataLake::Process qw(port_answers slurp);
+use DataLake::Process qw(port_answers slurp spit);
 use DataLake::Stack;
 use DataLake::Stopwatch;
 
@@ -150,6 +150,21 @@ subtest 'a second run changes nothing that runs' => sub {
     cmp_ok($watch->seconds, '<=', 20, 'within 20 s');
     is_deeply({ status($own) }, \%before, 'the same pids and ports');
     is_deeply({ environment($own) }, \%env, 'the same addresses');
+};
+
+subtest 'a token that will not do is replaced' => sub {
+    my $was = slurp($env{DATALAKE_TOKEN_FILE});
+    runner($own, 'run');
+    is(slurp($env{DATALAKE_TOKEN_FILE}), $was, 'one that will do stays');
+    for my $ends ('in half an hour', 'with the log-in') {
+        my $text = qx($env{DATALAKE_CTL} token $env{DATALAKE_ADMIN_USER});
+        $text = $was =~ s/\.[^.]*$/.AAAA/r if $ends =~ /log-in/;
+        spit($env{DATALAKE_TOKEN_FILE}, $text, 0600);
+        my ($code, $out) = runner($own, 'run');
+        my $now = slurp($env{DATALAKE_TOKEN_FILE}) =~ s/\s+\z//r;
+        isnt("$now\n", $text, "one that ends $ends does not");
+        like($out, qr/token +\Q$now\E$/m, '... and the new one is printed');
+    }
 };
 
 subtest 'one program stops and starts' => sub {

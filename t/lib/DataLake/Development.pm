@@ -10,6 +10,7 @@ package DataLake::Development;
 use strict;
 use warnings;
 use File::Path qw(remove_tree);
+use MIME::Base64 qw(decode_base64url);
 use Time::HiRes qw(time);
 use DataLake::Http;
 use DataLake::Kafka;
@@ -206,11 +207,22 @@ sub set_up {
     return;
 }
 
-# An administrator's access token, renewed when a day old.
+# Whether httpd takes the token of the file, and will for almost a month.
+sub has_token {
+    my ($self) = @_;
+    my ($token) = (slurp("$self->{dir}/token") // '') =~ /^(\S+)\s*\z/ or return 0;
+    my (undef, $claims) = split /\./, $token;
+    my ($exp) = decode_base64url($claims // '') =~ /"exp":(\d+)/ or return 0;
+    return 0 if $exp < time + TOKEN_SECONDS - 86400;
+    my $client = DataLake::Http->new(port => $self->{saved}{apache2}, token => $token);
+    return $client->get('/api/datasets/')->{status} != 401;
+}
+
+# An administrator's access token, renewed when a day old, or when it is none.
 sub write_token {
     my ($self) = @_;
     my $file = "$self->{dir}/token";
-    return if -s $file && -M $file < 1;
+    return if $self->has_token;
     return unless -x "$DataLake::Stack::BUILD/bin/datalakectl";
     my $token =
       $self->{stack}->ctl('token', ADMIN, '--ttl', TOKEN_SECONDS);
