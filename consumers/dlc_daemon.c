@@ -4,6 +4,7 @@
 #include "dlc_daemon.h"
 
 #include "dl_log.h"
+#include "dl_thread.h"
 #include "dl_time.h"
 #include "dlc_pulse.h"
 #include "dlc_sink.h"
@@ -36,6 +37,11 @@
  * at most every so many microseconds. */
 #define IDLE_BYTES INT64_C(40000000)
 #define TRIM_US    INT64_C(5000000)
+
+/* How often, and how far apart, a name that is held is asked for again: a
+ * process that was killed holds it until the system has taken it apart. */
+#define NAME_TURNS   100
+#define NAME_TURN_US INT64_C(10000)
 
 /* What the arguments say. */
 typedef struct arguments {
@@ -340,11 +346,14 @@ static dl_status lock_name(const daemon_state *d, dl_error *err,
         return dl_fail(err, DL_IO, errno, "cannot open %s", path);
     }
     apr_pool_cleanup_register(pool, fd, close_lock, apr_pool_cleanup_null);
-    if (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
-        return dl_fail(err, DL_BUSY, 0,
-                       "another process is %s here: it holds %s; give this one "
-                       "a --name",
-                       d->instance, path);
+    for (int turn = 0; flock(*fd, LOCK_EX | LOCK_NB) != 0; turn++) {
+        if (turn == NAME_TURNS) {
+            return dl_fail(err, DL_BUSY, 0,
+                           "another process is %s here: it holds %s; give this "
+                           "one a --name",
+                           d->instance, path);
+        }
+        dl_thread_sleep(NAME_TURN_US);
     }
     return DL_OK;
 }

@@ -309,7 +309,7 @@ subtest 'a key file that is not right refuses the start' => sub {
           $password =~ /api/
           ? $httpd->check
           : output_of('timeout', 10, "$DataLake::Stack::BUILD/bin/datalake-jobs",
-            '-c', $stack->ini_file);
+            '-c', $stack->ini_file, '--name', 'second');
         my $told = $said =~ /open to everybody/ && $? != 0;
         $refused++ if $told;
         ok($told, "a password that the world may read: no start")
