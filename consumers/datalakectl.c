@@ -39,8 +39,11 @@ static const dlc_ctl_command COMMANDS[] = {
      "Make, check or remove the indexes that searches and filters use",
      dlc_ctl_index},
     {"job", "list [--state STATE] [--kind KIND] | show ID | watch ID | "
-     "cancel ID",
-     "Look at long work, wait for it, or ask for its end", dlc_ctl_job},
+     "cancel ID | run train completed|amount [RESOURCE] | "
+     "run redrive ID... | run redrive [--topic TOPIC] [--reason REASON] "
+     "[--from TIME] [--to TIME] | run repush-all [WORDS OF replay]",
+     "Look at long work, begin it, wait for it, or ask for its end",
+     dlc_ctl_job},
     {"ls", "[DATASET[/DATE]] [--long]", "List datasets, or the days of one",
      dlc_ctl_ls},
     {"migrate", "", "Bring the warehouse to the schema of this program",

@@ -1,6 +1,7 @@
 /* dlc_ctl_job.c - datalakectl job, datalakectl schedule.
  *
  * SPDX-License-Identifier: Apache-2.0 */
+#include "dlc_ctl_job.h"
 #include "dl_job_write.h"
 #include "dl_token.h"
 #include "dl_wh.h"
@@ -18,6 +19,9 @@
 
 /* Between two looks at a job that is watched. */
 #define LOOK_NS 250000000
+
+/* Looks at a job that nobody takes before that is said: five seconds. */
+#define LOOKS_WAITING 20
 
 /* What the command line asks for. */
 typedef struct job_request {
@@ -101,6 +105,7 @@ static dl_status job_cancel(job_request *request, dl_error *err)
 /* What is seen of a job that is watched. */
 typedef struct sight {
     bool over;     /* it has ended */
+    bool begun;    /* somebody has taken it */
     bool well;     /* ... as it should */
     int64_t done;  /* units of work */
     int64_t total; /* in all; -1: not known */
@@ -112,10 +117,18 @@ static dl_status see_job(void *context, const dl_job *job, dl_error *err)
 
     (void)err;
     seen->over = job->finished_at != DL_TIME_NONE;
+    seen->begun = strcmp(job->state, "queued") != 0;
     seen->well = strcmp(job->state, "succeeded") == 0;
     seen->done = job->done;
     seen->total = job->total;
     return DL_OK;
+}
+
+/* Say that job ID waits for somebody to take it. */
+static void tell_waiting(const job_request *request, const char *id)
+{
+    fprintf(stderr, "datalakectl %s: %s waits: does datalake-jobs run?\n",
+            request->ctl->command->name, id);
 }
 
 /* Wait for the end of job ID, with a bar on a terminal. */
@@ -126,11 +139,15 @@ static dl_status watch(bool *well, const job_request *request, const char *id,
     dlc_progress bar;
     bool begun = false;
     sight seen = {.over = false};
+    int looks = 0;
 
     for (;;) {
         DL_TRY(dl_job_find(request->wh, id, see_job, &seen, err));
         if (seen.over) {
             break;
+        }
+        if (!seen.begun && ++looks == LOOKS_WAITING) {
+            tell_waiting(request, id);
         }
         if (!begun && seen.total > 0) {
             dlc_progress_begin(&bar, "units", seen.total, request->ctl->json);
@@ -238,6 +255,21 @@ static dl_status schedule_run(job_request *request, dl_error *err)
 
 /* --- The command line ----------------------------------------------------- */
 
+/* Whether TEXT is a state of a job. */
+static bool is_state(const char *text)
+{
+    static const char *const states[] = {"queued", "running", "succeeded",
+                                         "failed", "cancelled"};
+    size_t i;
+
+    for (i = 0; i < sizeof states / sizeof states[0]; i++) {
+        if (strcmp(text, states[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Find the verb of REST in VERBS; -1: go on with *VERB. */
 static int find_verb(const job_verb **verb, job_request *request,
                      const job_verb *verbs, const dlc_positionals *rest)
@@ -287,6 +319,25 @@ static int run_verb(job_request *request, const job_verb *verbs,
     return request->exit_status;
 }
 
+int dlc_ctl_job_follow(dlc_ctl *ctl, dl_wh *wh, const char *id)
+{
+    job_request request = {
+        .ctl = ctl, .wh = wh, .word = id, .w = dlc_ctl_json(ctl)};
+    dl_error err = {.status = DL_OK};
+
+    if (job_watch(&request, &err) != DL_OK) {
+        return dlc_ctl_fail(ctl, &err);
+    }
+    if (ctl->json) {
+        int printed = dlc_ctl_print_json(ctl, &request.w);
+
+        if (printed != DLC_CTL_OK) {
+            return printed;
+        }
+    }
+    return request.exit_status;
+}
+
 int dlc_ctl_job(dlc_ctl *ctl, int argc, const char *const *argv)
 {
     static const job_verb verbs[] = {{"list", false, job_list},
@@ -302,8 +353,19 @@ int dlc_ctl_job(dlc_ctl *ctl, int argc, const char *const *argv)
          "list jobs that do this"},
         {.name = NULL}};
     dlc_positionals rest;
-    int exit_status = dlc_ctl_parse(&rest, ctl, table, argc, argv);
+    int exit_status;
 
+    if (argc > 0 && strcmp(argv[0], "run") == 0) {
+        return dlc_ctl_job_run(ctl, argc - 1, argv + 1);
+    }
+    exit_status = dlc_ctl_parse(&rest, ctl, table, argc, argv);
+    if (exit_status < 0 && request.state != NULL && !is_state(request.state)) {
+        exit_status = dlc_ctl_usage(
+            ctl,
+            "--state must be queued, running, succeeded, failed or "
+            "cancelled, not \"%.40s\"",
+            request.state);
+    }
     return exit_status >= 0 ? exit_status : run_verb(&request, verbs, &rest);
 }
 

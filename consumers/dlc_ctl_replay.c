@@ -9,6 +9,7 @@
 #include "dl_wh.h"
 #include "dlc_ctl.h"
 #include "dlc_ctl_account.h"
+#include "dlc_ctl_job.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -22,32 +23,6 @@ typedef struct replay_request {
     const char *to;   /* --to */
     int64_t rate;     /* --rate */
 } replay_request;
-
-/* Set *T to TEXT, what OPTION says, which may be NULL; END: a date is the end of
- * that day.  Return -1 to go on, else the exit status. */
-static int read_time(dl_time *t, const dlc_ctl *ctl, const char *option,
-                     const char *text, bool end)
-{
-    bool whole_day = false;
-    bool zone_missing = false;
-
-    *t = DL_TIME_NONE;
-    if (text == NULL) {
-        return -1;
-    }
-    if (!dl_time_parse_asked(t, &whole_day, &zone_missing, text,
-                             strlen(text)) ||
-        zone_missing) {
-        return dlc_ctl_usage(ctl,
-                             "%s must be a date or a time with a zone, not "
-                             "\"%.60s\"",
-                             option, text);
-    }
-    if (whole_day && end) {
-        *t += DL_DAY_US;
-    }
-    return -1;
-}
 
 /* Whether PAIR, with VALUE behind its =, can be a member of a filter beside
  * those before it in REST; return -1 when it can, else the exit status. */
@@ -123,11 +98,12 @@ static int read_asked(dl_repush *asked, const replay_request *request,
     asked->rate = request->rate;
     exit_status = read_filter(&asked->filter, ctl, rest);
     if (exit_status < 0) {
-        exit_status =
-            read_time(&asked->from, ctl, "--from", request->from, false);
+        exit_status = dlc_ctl_read_time(&asked->from, ctl, "--from",
+                                        request->from, false);
     }
     if (exit_status < 0) {
-        exit_status = read_time(&asked->to, ctl, "--to", request->to, true);
+        exit_status =
+            dlc_ctl_read_time(&asked->to, ctl, "--to", request->to, true);
     }
     if (exit_status < 0 && asked->from != DL_TIME_NONE &&
         asked->to != DL_TIME_NONE && asked->from >= asked->to) {
@@ -196,7 +172,8 @@ static int print_queued(dlc_ctl *ctl, const char *id, const dl_repush *asked)
     return dlc_ctl_print_json(ctl, &w);
 }
 
-int dlc_ctl_replay(dlc_ctl *ctl, int argc, const char *const *argv)
+int dlc_ctl_replay_queue(char id[DL_JOB_ID], dl_repush *asked, dlc_ctl *ctl,
+                         int argc, const char *const *argv)
 {
     replay_request request = {.rate = DL_REPUSH_RATE};
     const dlc_option table[] = {
@@ -209,24 +186,30 @@ int dlc_ctl_replay(dlc_ctl *ctl, int argc, const char *const *argv)
         {"rate", 0, DLC_OPTION_INT, &request.rate, 0, 1000000, "N",
          "records a second (500; 0: as fast as it goes)"},
         {.name = NULL}};
-    char id[DL_JOB_ID];
-    dl_repush asked = {.filter = NULL};
     dl_error err = {.status = DL_OK};
     dlc_positionals rest;
     int exit_status = dlc_ctl_parse(&rest, ctl, table, argc, argv);
 
+    if (exit_status < 0) {
+        exit_status = read_asked(asked, &request, ctl, &rest);
+    }
     if (exit_status >= 0) {
         return exit_status;
     }
-    exit_status = read_asked(&asked, &request, ctl, &rest);
-    if (exit_status >= 0) {
-        return exit_status;
-    }
-    dl_token_new_id(asked.replay_id);
+    dl_token_new_id(asked->replay_id);
     dl_token_new_id(id);
-    if (judge(&asked, ctl, &err) != DL_OK ||
-        queue_job(id, &asked, ctl, &err) != DL_OK) {
+    if (judge(asked, ctl, &err) != DL_OK ||
+        queue_job(id, asked, ctl, &err) != DL_OK) {
         return dlc_ctl_fail(ctl, &err);
     }
-    return print_queued(ctl, id, &asked);
+    return -1;
+}
+
+int dlc_ctl_replay(dlc_ctl *ctl, int argc, const char *const *argv)
+{
+    char id[DL_JOB_ID];
+    dl_repush asked = {.filter = NULL};
+    int exit_status = dlc_ctl_replay_queue(id, &asked, ctl, argc, argv);
+
+    return exit_status >= 0 ? exit_status : print_queued(ctl, id, &asked);
 }

@@ -91,6 +91,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.audit_file TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.job TO {jobs};
 GRANT SELECT, INSERT, UPDATE ON {db}.schedule TO {jobs};
 GRANT SELECT, INSERT ON {db}.model TO {jobs};
+GRANT SELECT, UPDATE ON {db}.model_target TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.pipeline_run TO {jobs};
 GRANT SELECT, INSERT, UPDATE, DELETE ON {db}.users_notification TO {jobs};
 GRANT SELECT, UPDATE, DELETE ON {db}.change_outbox TO {jobs};

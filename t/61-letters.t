@@ -242,6 +242,18 @@ subtest 'many are sent again' => sub {
     is_deeply(ended($answer->{json}{job_id})->{result}, { sent => 0, failed => 0 }, 'of another topic there are none');
 };
 
+subtest 'the operator has them sent again' => sub {
+    my ($status, $out) = $stack->try_ctl(qw(--json job run redrive --topic network_logs --from 2020-01-01));
+    is($status, 0, 'by a filter') or diag $out;
+    my $job = JSON::PP::decode_json($out);
+    is_deeply($job->{result}, { sent => 0, failed => 0 }, 'there are none');
+    is_deeply([ @$job{qw(kind created_by)}, $job->{parameters} ], [ 'redrive', undef,
+            { filter => { topic => 'network_logs', from => '2020-01-01T00:00:00.000000Z' } } ], 'of those that were asked for');
+    ($status, $out) = $stack->try_ctl(qw(job run redrive 999998 999999));
+    is($status, 0, 'by numbers');
+    like($out, qr/redrive +succeeded .* 0 of 0 dead letters sent again$/, 'there are none');
+};
+
 subtest 'what is discarded meanwhile was not sent' => sub {
     my @ids = map { $_->{id} } @{ letters('?limit=3') };
     my $id  = '00000000-0000-4000-8000-000000000061';

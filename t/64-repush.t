@@ -249,6 +249,9 @@ subtest 'all in a dry run' => sub {
     my $some = over(repush_all({ dry_run => JSON::PP::true,
         filter => { amount__gt => 30, user_id => 'U3' } }));
     is($some->{result}{matched}, 2, 'a filter');
+    my ($status, $out) = $stack->try_ctl(qw(--json job run repush-all --dry-run amount__gt=30 user_id=U3));
+    is($status, 0, 'the operator asks and waits') or diag $out;
+    is_deeply(JSON::PP::decode_json($out)->{result}, $some->{result}, '... for the same');
     my $none = over(repush_all({ dry_run => JSON::PP::true, from => '2026-05-19', to => '2026-06-01' }));
     is($none->{result}{matched}, 0, 'a range');
     my $day = over(repush_all({ dry_run => JSON::PP::true, to => $DAY }));

@@ -323,6 +323,9 @@ subtest 'too little to learn from' => sub {
     is($job->{state}, 'failed', 'a day of 20 transactions');
     is($job->{error}{code}, 'not-enough-data', '... is not enough');
     is(predict()->{json}{model_id}, $first->{id}, 'the model stays');
+    my ($status, $out) = $stack->try_ctl(qw(job run train completed transaction_log/2020-09-13.json));
+    is($status, 1, 'the operator learns the same');
+    like($out, qr/^\S+  train +failed /, '... having waited for it');
 };
 
 subtest 'one at a time, once' => sub {
