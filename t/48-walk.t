@@ -77,7 +77,8 @@ settle_collected() {
   done
 }
 settle_repush() {
-  for _ in $(seq 300); do
+  for _ in $(seq 300); do # the one that was sent: the first is there already
+    curl -s -H "$T" "$DATALAKE_URL/api/lineage/record/?id=$ID" | grep -q '"repush"' || { sleep 0.1; continue; }
     curl -s -H "$T" "$DATALAKE_URL/api/repush/check/?id=$ID" | grep -q '"found":true.*"warehouse":true' && return 0
     sleep 0.1
   done

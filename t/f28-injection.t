@@ -126,7 +126,8 @@ sub log_faults {
 # Functions that run a template, filled with names of declarations and never
 # with a value; none of them is on the request side's path but the first, whose
 # word is repeated as often as there are partitions, and dl_wh_sink, which has a
-# constant for each table it knows; a collector reads the table that its section
+# constant for each table it knows; dlc_audit_store stores one row or, by the same
+# words repeated, sixteen; a collector reads the table that its section
 # of the ini names.  dl_wh_fill puts the rows of a backup back,
 # each value escaped by the client library.
 my %TEMPLATE = map { ($_ => 0) } qw(
@@ -138,6 +139,7 @@ my %TEMPLATE = map { ($_ => 0) } qw(
   dlc_collect_mysql.c:read_rows
   dlc_collect_mysql.c:read_top
   dlc_deep_rows.c:read_page
+  dlc_audit_store.c:add_rows
   dlc_wh_advance.c:*
   dlc_wh_fact.c:*
   dlc_wh_split.c:*
